@@ -1,0 +1,3 @@
+//! haul downloads many files at once.
+
+pub mod model;

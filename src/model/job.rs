@@ -1,0 +1,82 @@
+//! A job: one destination to produce from one URL.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use url::Url;
+
+/// Number of a job in the order of the input, from 1. Displayed as `#12`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct JobId(pub u32);
+
+impl fmt::Display for JobId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "#{}", self.0)
+    }
+}
+
+/// Where a job was written down.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// An argument of the command line.
+    Argument,
+    /// A line of a list.
+    Line {
+        /// The list's name as the user gave it, `-` for standard input.
+        list: Arc<str>,
+        /// The line, from 1.
+        number: u64,
+    },
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Argument => f.write_str("argument"),
+            Self::Line { list, number } => write!(f, "{list}:{number}"),
+        }
+    }
+}
+
+/// Where the bytes of a job go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Destination {
+    /// Standard output.
+    Stdout,
+    /// This path, claimed for this job alone; its last component came from the user or from the
+    /// URL that the user gave.
+    File(PathBuf),
+    /// A file in this folder whose name only the response tells.
+    Unnamed(PathBuf),
+}
+
+/// One destination to produce from one URL.
+#[derive(Clone, Debug)]
+pub struct Job {
+    /// Its number in this run.
+    pub id: JobId,
+    /// The URL that the user gave, without userinfo.
+    pub url: Url,
+    /// `Basic` credentials from the URL's userinfo, for that URL's origin only.
+    pub credentials: Option<Credentials>,
+    /// Where it was written down.
+    pub origin: Origin,
+    /// Where its bytes go.
+    pub destination: Destination,
+}
+
+/// A user name and a password, percent-decoded. Never shown: `Debug` hides both.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Credentials {
+    /// The user name.
+    pub user: Vec<u8>,
+    /// The password, empty when none was given.
+    pub password: Vec<u8>,
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Credentials(***)")
+    }
+}

@@ -1,0 +1,13 @@
+//! Floor 0: the words that every other floor speaks.
+//!
+//! No I/O happens here and no clock, environment or randomness is read.
+
+pub mod error;
+pub mod event;
+pub mod job;
+pub mod progress;
+pub mod redact;
+pub mod size;
+pub mod stop;
+pub mod text;
+pub mod totals;

@@ -1,0 +1,52 @@
+//! How far a transfer is: two atomics that its worker writes and the reporter reads.
+//!
+//! Nobody waits here. A reader may see a position that is a moment old, which is all a bar needs;
+//! nothing is decided by these numbers.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+const UNKNOWN: u64 = u64::MAX;
+
+/// Position and length of one running transfer, in bytes.
+#[derive(Debug)]
+pub struct Progress {
+    position: AtomicU64,
+    length: AtomicU64,
+}
+
+impl Default for Progress {
+    fn default() -> Self {
+        Self {
+            position: AtomicU64::new(0),
+            length: AtomicU64::new(UNKNOWN),
+        }
+    }
+}
+
+impl Progress {
+    /// Says how long the representation is; `None` when the server does not tell.
+    pub fn set_length(&self, length: Option<u64>) {
+        self.length
+            .store(length.unwrap_or(UNKNOWN), Ordering::Relaxed);
+    }
+
+    /// Returns the length, if it is known.
+    pub fn length(&self) -> Option<u64> {
+        Some(self.length.load(Ordering::Relaxed)).filter(|&length| length != UNKNOWN)
+    }
+
+    /// Counts `bytes` more.
+    pub fn advance(&self, bytes: u64) {
+        self.position.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Sets the position, for a transfer that resumes or starts over.
+    pub fn set_position(&self, bytes: u64) {
+        self.position.store(bytes, Ordering::Relaxed);
+    }
+
+    /// Returns the bytes that are there so far.
+    pub fn position(&self) -> u64 {
+        self.position.load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,114 @@
+//! Sizes, rates and times as people read them.
+
+use std::fmt;
+use std::time::Duration;
+
+/// A number of bytes, shown in binary units with three digits: `0 B`, `1.2 KiB`, `512 MiB`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ByteSize(pub u64);
+
+const UNITS: [&str; 7] = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
+
+impl fmt::Display for ByteSize {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut value = self.0 as f64;
+        let mut unit = 0;
+        // 999.5 would be shown as 1000: the next unit says it in fewer digits.
+        while value >= 999.5 && unit + 1 < UNITS.len() {
+            value /= 1024.0;
+            unit += 1;
+        }
+        // A shown value under 10 gets a decimal; whole bytes never do.
+        let text = if unit == 0 || value >= 9.95 {
+            format!("{value:.0} {}", UNITS[unit])
+        } else {
+            format!("{value:.1} {}", UNITS[unit])
+        };
+        f.pad(&text)
+    }
+}
+
+/// Bytes a second, shown as `1.2 MiB/s`.
+#[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
+pub struct Rate(pub f64);
+
+impl Rate {
+    /// Returns the mean rate of `bytes` in `time`, or `None` when the time is too short to tell.
+    pub fn mean(bytes: u64, time: Duration) -> Option<Self> {
+        let seconds = time.as_secs_f64();
+        (seconds > 0.0).then(|| Self(bytes as f64 / seconds))
+    }
+}
+
+impl fmt::Display for Rate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&format!("{}/s", ByteSize(self.0.max(0.0) as u64)))
+    }
+}
+
+/// A time span, shown as `0.34s`, `12s`, `4m05s`, `3h02m` or `2d03h`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span(pub Duration);
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = self.0.as_secs();
+        let text = if seconds < 10 {
+            format!("{:.2}s", self.0.as_secs_f64())
+        } else if seconds < 60 {
+            format!("{seconds}s")
+        } else if seconds < 3600 {
+            format!("{}m{:02}s", seconds / 60, seconds % 60)
+        } else if seconds < 86400 {
+            format!("{}h{:02}m", seconds / 3600, seconds / 60 % 60)
+        } else {
+            format!("{}d{:02}h", seconds / 86400, seconds / 3600 % 24)
+        };
+        f.pad(&text)
+    }
+}
+
+/// Returns `1 file`, `2 files` and so on.
+pub fn count(number: u64, noun: &str) -> String {
+    if number == 1 {
+        format!("1 {noun}")
+    } else {
+        format!("{number} {noun}s")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_have_at_most_three_digits() {
+        #[track_caller]
+        fn case(bytes: u64, shown: &str) {
+            assert_eq!(ByteSize(bytes).to_string(), shown);
+        }
+        case(0, "0 B");
+        case(999, "999 B");
+        case(1000, "1.0 KiB");
+        case(1024, "1.0 KiB");
+        case(10_188, "9.9 KiB");
+        case(10_189, "10 KiB");
+        case(1_023_000, "999 KiB");
+        case(1_024_000, "1.0 MiB");
+        case(5 * 1024 * 1024 * 1024, "5.0 GiB");
+        case(u64::MAX, "16 EiB");
+    }
+
+    #[test]
+    fn spans_keep_two_units() {
+        #[track_caller]
+        fn case(seconds: f64, shown: &str) {
+            assert_eq!(Span(Duration::from_secs_f64(seconds)).to_string(), shown);
+        }
+        case(0.336, "0.34s");
+        case(12.9, "12s");
+        case(245.0, "4m05s");
+        case(10_920.0, "3h02m");
+        case(183_600.0, "2d03h");
+    }
+}

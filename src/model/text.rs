@@ -1,0 +1,43 @@
+//! Text from servers, URLs and lists, made safe for a terminal and for a line of output.
+
+use std::fmt;
+
+/// Shows a text with every character that could move a cursor, hide or reorder other text
+/// replaced by its escape: C0, DEL and C1 controls, line and paragraph separators, bidirectional
+/// controls (CVE-2009-3376, CVE-2024-52005).
+#[derive(Clone, Copy, Debug)]
+pub struct Printable<'a>(pub &'a str);
+
+impl fmt::Display for Printable<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for c in self.0.chars() {
+            if is_deceptive(c) {
+                write!(f, "{}", c.escape_default())?;
+            } else {
+                fmt::Write::write_char(f, c)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Returns whether `c` controls a terminal or the order of the text around it.
+pub fn is_deceptive(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{061c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+            | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_and_bidi_characters_are_escaped_and_others_kept() {
+        assert_eq!(
+            Printable("a\x1b[31mb\u{202e}gpj.exe\nü日").to_string(),
+            "a\\u{1b}[31mb\\u{202e}gpj.exe\\nü日"
+        );
+    }
+}

@@ -1,0 +1,35 @@
+//! Totals: what a worker returns and what the main thread adds up.
+
+use std::ops::AddAssign;
+
+/// Counts of outcomes. Adding is commutative, so the sum does not depend on which worker ends first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Jobs whose file is complete and under its final name.
+    pub completed: u64,
+    /// Jobs that needed nothing: the file was there, or the same URL came twice.
+    pub skipped: u64,
+    /// Jobs that failed.
+    pub failed: u64,
+    /// Jobs that were begun and given up because the run was stopped.
+    pub cancelled: u64,
+    /// Body bytes received, also those of failed transfers.
+    pub bytes: u64,
+}
+
+impl Totals {
+    /// Returns how many jobs these totals speak of.
+    pub fn jobs(&self) -> u64 {
+        self.completed + self.skipped + self.failed + self.cancelled
+    }
+}
+
+impl AddAssign for Totals {
+    fn add_assign(&mut self, other: Self) {
+        self.completed += other.completed;
+        self.skipped += other.skipped;
+        self.failed += other.failed;
+        self.cancelled += other.cancelled;
+        self.bytes += other.bytes;
+    }
+}

@@ -1,3 +1,4 @@
 //! haul downloads many files at once.
 
 pub mod model;
+pub mod policy;

@@ -218,20 +218,12 @@ pub enum TlsProblem {
 }
 
 impl fmt::Display for Cause {
-    #[allow(
-        clippy::too_many_lines,
-        reason = "one arm a cause; the wording stays in one place"
-    )]
+    #[allow(clippy::too_many_lines, reason = "one arm a cause; the wording stays in one place")]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::BadUrl { reason, .. } => write!(f, "not a URL: {}", Printable(reason)),
             Self::Connect { host, source } => {
-                write!(
-                    f,
-                    "cannot connect to {}: {}",
-                    Printable(host),
-                    Plain(source)
-                )
+                write!(f, "cannot connect to {}: {}", Printable(host), Plain(source))
             }
             Self::ConnectTimeout { host, after } => {
                 write!(
@@ -242,11 +234,7 @@ impl fmt::Display for Cause {
                 )
             }
             Self::Connection { source } => write!(f, "the connection broke: {}", Plain(source)),
-            Self::Disk {
-                action,
-                path,
-                source,
-            } => {
+            Self::Disk { action, path, source } => {
                 write!(
                     f,
                     "cannot {action} {}: {}",
@@ -262,22 +250,15 @@ impl fmt::Display for Cause {
                 write!(f, "{} is {what}", Printable(&path.to_string_lossy()))
             }
             Self::Protocol { detail } => write!(f, "{}", Printable(detail)),
-            Self::InUse { path } => write!(
-                f,
-                "another haul is writing {}",
-                Printable(&path.to_string_lossy())
-            ),
+            Self::InUse { path } => {
+                write!(f, "another haul is writing {}", Printable(&path.to_string_lossy()))
+            }
             Self::Panicked { message } => {
                 write!(f, "internal error: {}", Printable(message))
             }
             Self::Redirect { problem } => problem.fmt(f),
             Self::ResolverSilent { host, detail } => {
-                write!(
-                    f,
-                    "cannot look up `{}`: {}",
-                    Printable(host),
-                    Printable(detail)
-                )
+                write!(f, "cannot look up `{}`: {}", Printable(host), Printable(detail))
             }
             Self::SecondOutput { path } => write!(
                 f,
@@ -300,19 +281,10 @@ impl fmt::Display for Cause {
                 write!(f, "no trusted certificates: {}", Printable(detail))
             }
             Self::Tls { host, problem } => write_tls(f, host, problem),
-            Self::Truncated {
-                received,
-                expected: Some(expected),
-            } => write!(
-                f,
-                "the body ended after {} of {}",
-                ByteSize(*received),
-                ByteSize(*expected)
-            ),
-            Self::Truncated {
-                received,
-                expected: None,
-            } => {
+            Self::Truncated { received, expected: Some(expected) } => {
+                write!(f, "the body ended after {} of {}", ByteSize(*received), ByteSize(*expected))
+            }
+            Self::Truncated { received, expected: None } => {
                 write!(f, "the body broke off after {}", ByteSize(*received))
             }
             Self::Stdout { source } => {
@@ -334,20 +306,13 @@ fn write_tls(f: &mut fmt::Formatter<'_>, host: &str, problem: &TlsProblem) -> fm
         TlsProblem::Revoked => write!(f, "the certificate of {host} was revoked"),
         TlsProblem::SelfSigned => write!(f, "the certificate of {host} is self-signed"),
         TlsProblem::UnknownIssuer => {
-            write!(
-                f,
-                "the certificate of {host} comes from an issuer that is not trusted here"
-            )
+            write!(f, "the certificate of {host} comes from an issuer that is not trusted here")
         }
         TlsProblem::WrongHost { names } if names.is_empty() => {
             write!(f, "the certificate is not for {host}")
         }
         TlsProblem::WrongHost { names } => {
-            write!(
-                f,
-                "the certificate is not for {host} but for {}",
-                Printable(&names.join(", "))
-            )
+            write!(f, "the certificate is not for {host} but for {}", Printable(&names.join(", ")))
         }
         TlsProblem::Other(detail) => write!(f, "TLS with {host} failed: {}", Printable(detail)),
     }
@@ -358,11 +323,7 @@ impl fmt::Display for RedirectProblem {
         match self {
             Self::NoLocation { code } => write!(f, "status {code} without a Location"),
             Self::BadLocation { location } => {
-                write!(
-                    f,
-                    "redirect to `{}`, which is not a URL",
-                    Printable(location)
-                )
+                write!(f, "redirect to `{}`, which is not a URL", Printable(location))
             }
             Self::Downgrade { to } => write!(f, "redirect from https to {to} refused"),
             Self::Loop { to } => write!(f, "redirect loop: {to} was visited before"),
@@ -385,17 +346,13 @@ impl Cause {
             Self::InUse { .. } => "wait for it to end, or give another folder with `--dir`",
             Self::NotAFile { .. } => "remove it, or give another name with `--output`",
             Self::Panicked { .. } => "this is a bug in haul; please report it",
-            Self::Redirect {
-                problem: RedirectProblem::TooMany { .. },
-            } => "`--max-redirects` allows more",
+            Self::Redirect { problem: RedirectProblem::TooMany { .. } } => {
+                "`--max-redirects` allows more"
+            }
             Self::ResolverSilent { .. } => "check the network and the name servers",
             Self::SecondOutput { .. } => "use `--dir` for several files",
-            Self::Status {
-                code: 401 | 407, ..
-            } => "the server wants a login",
-            Self::Status {
-                code: 404 | 410, ..
-            } => "check the URL",
+            Self::Status { code: 401 | 407, .. } => "the server wants a login",
+            Self::Status { code: 404 | 410, .. } => "check the URL",
             Self::TrustStore { .. } => {
                 "install the system's CA certificates, or name a file in SSL_CERT_FILE"
             }
@@ -420,9 +377,9 @@ fn disk_hint(source: &io::Error, path: &std::path::Path) -> Option<String> {
     let path = Printable(&path);
     match source.kind() {
         ErrorKind::StorageFull => Some("make room and run the same command again".to_owned()),
-        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => Some(format!(
-            "make {path} writable, or give another folder with `--dir`"
-        )),
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
+            Some(format!("make {path} writable, or give another folder with `--dir`"))
+        }
         ErrorKind::NotADirectory => Some("give another folder with `--dir`".to_owned()),
         ErrorKind::InvalidFilename => Some("give a shorter name with `--output`".to_owned()),
         _ => None,
@@ -430,7 +387,7 @@ fn disk_hint(source: &io::Error, path: &std::path::Path) -> Option<String> {
 }
 
 /// Shows a system error in the system's words, without Rust's `(os error 13)`.
-struct Plain<'a>(&'a io::Error);
+pub struct Plain<'a>(pub &'a io::Error);
 
 impl fmt::Display for Plain<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -484,10 +441,7 @@ mod tests {
             path: PathBuf::from("x\x1b/y"),
             source: io::Error::from_raw_os_error(13),
         };
-        assert_eq!(
-            cause.to_string(),
-            "cannot create x\\u{1b}/y: permission denied"
-        );
+        assert_eq!(cause.to_string(), "cannot create x\\u{1b}/y: permission denied");
         assert!(cause.hint().unwrap().contains("--dir"));
     }
 }

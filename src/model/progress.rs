@@ -16,18 +16,14 @@ pub struct Progress {
 
 impl Default for Progress {
     fn default() -> Self {
-        Self {
-            position: AtomicU64::new(0),
-            length: AtomicU64::new(UNKNOWN),
-        }
+        Self { position: AtomicU64::new(0), length: AtomicU64::new(UNKNOWN) }
     }
 }
 
 impl Progress {
     /// Says how long the representation is; `None` when the server does not tell.
     pub fn set_length(&self, length: Option<u64>) {
-        self.length
-            .store(length.unwrap_or(UNKNOWN), Ordering::Relaxed);
+        self.length.store(length.unwrap_or(UNKNOWN), Ordering::Relaxed);
     }
 
     /// Returns the length, if it is known.

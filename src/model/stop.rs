@@ -53,12 +53,7 @@ impl Stop {
     pub fn stop(&self, reason: StopReason) {
         let _ = self.reason.set(reason);
         self.stopped.store(true, Ordering::SeqCst);
-        drop(
-            self.sender
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .take(),
-        );
+        drop(self.sender.lock().unwrap_or_else(PoisonError::into_inner).take());
         let hooks = std::mem::take(&mut *self.hooks.lock().unwrap_or_else(PoisonError::into_inner));
         for hook in hooks {
             hook();
@@ -87,10 +82,7 @@ impl Stop {
 
     /// Has `hook` called when the run must end; at once, in this thread, if it must already.
     pub fn on_stop(&self, hook: impl FnOnce() + Send + 'static) {
-        self.hooks
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(Box::new(hook));
+        self.hooks.lock().unwrap_or_else(PoisonError::into_inner).push(Box::new(hook));
         // `stop` raises the flag before it takes the hooks: a hook that it did not see is ours.
         if self.is_stopped() {
             let late =
@@ -104,9 +96,7 @@ impl Stop {
 
 impl fmt::Debug for Stop {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Stop")
-            .field("reason", &self.reason)
-            .finish_non_exhaustive()
+        f.debug_struct("Stop").field("reason", &self.reason).finish_non_exhaustive()
     }
 }
 

@@ -1,0 +1,175 @@
+//! Names of files: from a URL's path, and through the one filter that every name passes.
+//!
+//! What comes out of the filter is one normal path component that neither hides, deceives, nor
+//! leaves the folder: no separator, no control or bidirectional character, no leading dot or dash,
+//! no trailing dot or blank, no device name, and short enough to leave room for what haul appends.
+//! Catalogue of what happens otherwise: CVE-2010-2252, CVE-2019-20916, CVE-2025-11563,
+//! CVE-2009-3376, CVE-2016-0754.
+
+use percent_encoding::percent_decode_str;
+use url::Url;
+
+use crate::model::text::is_deceptive;
+
+/// The longest name in bytes. `NAME_MAX` is 255 on all common file systems; the rest is room for
+/// `.part` and for the record beside it.
+pub const MAX_NAME_BYTES: usize = 240;
+
+/// An extension longer than this is part of the name.
+const MAX_EXTENSION_BYTES: usize = 20;
+
+/// The name for a URL whose server gives none.
+pub const FALLBACK: &str = "index.html";
+
+/// Returns the last component of the URL's path, filtered; `None` if there is none.
+pub fn from_url(url: &Url) -> Option<String> {
+    let component = url.path().rsplit('/').next()?;
+    let decoded: Vec<u8> = percent_decode_str(component).collect();
+    filter(&decoded)
+}
+
+/// Returns the safe form of a name, `None` if nothing is left of it.
+pub fn filter(name: &[u8]) -> Option<String> {
+    let last = name.rsplit(|&b| b == b'/' || b == b'\\').next()?;
+    // Invalid UTF-8 is dropped, like every character that a terminal would act on.
+    let mut text: String = last
+        .utf8_chunks()
+        .flat_map(|chunk| chunk.valid().chars())
+        .filter(|&c| !is_deceptive(c))
+        .collect();
+    text.truncate(text.trim_end_matches(['.', ' ']).len());
+    let text = text.trim_start();
+    if text.is_empty() {
+        return None;
+    }
+    let mut safe = match text.strip_prefix(['.', '-']) {
+        Some(rest) => format!("_{rest}"),
+        None => text.to_owned(),
+    };
+    if is_device(&safe) {
+        safe.insert(0, '_');
+    }
+    safe = cut(&safe, "");
+    safe.truncate(safe.trim_end_matches(['.', ' ']).len());
+    Some(safe)
+}
+
+/// Returns the `number`th other form of a name: `data.csv` is followed by `data.1.csv`, `a.tar.gz`
+/// by `a.1.tar.gz`.
+pub fn numbered(name: &str, number: u32) -> String {
+    cut(name, &format!(".{number}"))
+}
+
+/// Puts `infix` before the extension and shortens what is before it, at a character's end.
+fn cut(name: &str, infix: &str) -> String {
+    let (stem, extension) = split_extension(name);
+    let room = MAX_NAME_BYTES - infix.len() - extension.len();
+    let mut end = stem.len().min(room);
+    while !stem.is_char_boundary(end) {
+        end -= 1;
+    }
+    format!("{}{infix}{extension}", &stem[..end])
+}
+
+/// Splits before the dot of the extension; `.tar.gz` and its kin are one extension.
+fn split_extension(name: &str) -> (&str, &str) {
+    let Some(mut dot) = name.rfind('.').filter(|&dot| dot > 0) else {
+        return (name, "");
+    };
+    if let Some(stem) = name[..dot].strip_suffix(".tar").filter(|stem| !stem.is_empty()) {
+        dot = stem.len();
+    }
+    if name.len() - dot > MAX_EXTENSION_BYTES { (name, "") } else { name.split_at(dot) }
+}
+
+/// Returns whether Windows takes the name for a device, whatever its extension.
+fn is_device(name: &str) -> bool {
+    let stem = name.split('.').next().unwrap_or_default().trim_end().to_ascii_uppercase();
+    match stem.as_str() {
+        "AUX" | "CON" | "CONIN$" | "CONOUT$" | "NUL" | "PRN" => true,
+        _ => {
+            let port = stem.strip_prefix("COM").or_else(|| stem.strip_prefix("LPT"));
+            port.is_some_and(|digit| {
+                matches!(
+                    digit,
+                    "1" | "2" | "3" | "4" | "5" | "6" | "7" | "8" | "9" | "¹" | "²" | "³"
+                )
+            })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn names_come_from_the_last_component() {
+        #[track_caller]
+        fn case(url: &str, name: Option<&str>) {
+            assert_eq!(from_url(&Url::parse(url).unwrap()).as_deref(), name, "{url}");
+        }
+        case("http://h/a/b.txt?x=/c#d", Some("b.txt"));
+        case("http://h/", None);
+        case("http://h", None);
+        case("http://h/dir/", None);
+        case("http://h/a%20b.txt", Some("a b.txt"));
+        case("http://h/a%2520b", Some("a%20b"));
+        case("http://h/..%2F..%2Fetc%2Fpasswd", Some("passwd"));
+        case("http://h/..%5C..%5Cx.dll", Some("x.dll"));
+        case("http://h/%2E%2E", None);
+        case("http://h/a%2F", None);
+        case("http://h/%00%0A", None);
+        case("http://h/.bashrc", Some("_bashrc"));
+        case("http://h/-rf", Some("_rf"));
+        case("http://h/cod%E2%80%AEgpj.exe", Some("codgpj.exe"));
+        case("http://h/a%1B%5B31m", Some("a[31m"));
+        case("http://h/nul.txt", Some("_nul.txt"));
+        case("http://h/COM1", Some("_COM1"));
+        case("http://h/command", Some("command"));
+        case("http://h/x%FFy", Some("xy"));
+        case("http://h/end.%20.", Some("end"));
+    }
+
+    #[test]
+    fn long_names_keep_their_extension_and_whole_characters() {
+        let name = filter(format!("{}.tar.gz", "ü".repeat(200)).as_bytes()).unwrap();
+        assert!(name.len() <= MAX_NAME_BYTES && name.len() > MAX_NAME_BYTES - 2, "{}", name.len());
+        assert!(name.ends_with("ü.tar.gz"));
+        let numbered = numbered(&name, 12);
+        assert!(numbered.len() <= MAX_NAME_BYTES);
+        assert!(numbered.ends_with("ü.12.tar.gz"));
+    }
+
+    #[test]
+    fn the_number_goes_before_the_extension() {
+        #[track_caller]
+        fn case(name: &str, second: &str) {
+            assert_eq!(numbered(name, 1), second);
+        }
+        case("a.txt", "a.1.txt");
+        case("a.tar.xz", "a.1.tar.xz");
+        case("a", "a.1");
+        case("a.b.c", "a.b.1.c");
+        case(
+            "v1.2-with-a-long-tail-that-is-no-extension",
+            "v1.2-with-a-long-tail-that-is-no-extension.1",
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_give_one_normal_component_or_nothing(bytes: Vec<u8>) {
+            if let Some(name) = filter(&bytes) {
+                let path = std::path::Path::new(&name);
+                prop_assert_eq!(path.components().count(), 1);
+                prop_assert_eq!(path.file_name(), Some(path.as_os_str()));
+                prop_assert!(name.len() <= MAX_NAME_BYTES);
+                prop_assert!(!name.starts_with(['.', '-', ' ']));
+                prop_assert_eq!(filter(name.as_bytes()), Some(name));
+            }
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! Redirects: where a hop leads, whether it may be followed, and what may go along.
+//!
+//! Resolution is RFC 3986 §5 as WHATWG applies it: `?q` keeps the path, `//host` the scheme, `..`
+//! above the root is the root, blanks and raw bytes are percent-encoded, a fragment is dropped.
+
+use url::{Origin, Url};
+
+use crate::model::error::RedirectProblem;
+use crate::model::redact::Redacted;
+use crate::policy::target::is_web;
+
+/// What the user allows.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// How many hops a transfer may take.
+    pub max_hops: usize,
+}
+
+/// Returns whether a status with a Location leads elsewhere. 304 to 306 do not.
+pub fn is_redirect(status: u16) -> bool {
+    matches!(status, 300..=303 | 307 | 308)
+}
+
+/// Decides where a redirect leads. `visited` holds every URL of the chain, the current one last.
+///
+/// # Errors
+/// The reason why the hop must not be taken.
+pub fn next_hop(
+    visited: &[Url],
+    status: u16,
+    location: Option<&[u8]>,
+    options: Options,
+) -> Result<Url, RedirectProblem> {
+    let Some(location) = location else {
+        return Err(RedirectProblem::NoLocation { code: status });
+    };
+    let text = to_text(location.trim_ascii());
+    let bad = || RedirectProblem::BadLocation { location: text.clone() };
+    let current = visited.last().ok_or_else(bad)?;
+    let mut to = current.join(&text).map_err(|_| bad())?;
+    if !is_web(to.scheme()) {
+        return Err(RedirectProblem::Scheme { scheme: to.scheme().to_owned() });
+    }
+    if !to.has_host() {
+        return Err(bad());
+    }
+    to.set_fragment(None);
+    // Credentials that a server puts into a Location are not the user's.
+    let _ = to.set_username("");
+    let _ = to.set_password(None);
+    if current.scheme() == "https" && to.scheme() == "http" {
+        return Err(RedirectProblem::Downgrade { to: Redacted(&to).to_string() });
+    }
+    if visited.contains(&to) {
+        return Err(RedirectProblem::Loop { to: Redacted(&to).to_string() });
+    }
+    if visited.len() > options.max_hops {
+        return Err(RedirectProblem::TooMany { limit: options.max_hops });
+    }
+    Ok(to)
+}
+
+/// Returns whether what the user gave for `given` (credentials, headers) may be sent to `to`: the
+/// origin (scheme, host, port) is the same, or it is the same host, moved from http to https on
+/// their own ports.
+pub fn may_carry(given: &Url, to: &Url) -> bool {
+    let same = matches!(given.origin(), Origin::Tuple(..)) && given.origin() == to.origin();
+    let upgraded = given.scheme() == "http"
+        && to.scheme() == "https"
+        && given.host() == to.host()
+        && given.port().is_none()
+        && to.port().is_none();
+    same || upgraded
+}
+
+/// Takes bytes that are no UTF-8 as they are, percent-encoded.
+fn to_text(location: &[u8]) -> String {
+    match std::str::from_utf8(location) {
+        Ok(text) => text.to_owned(),
+        Err(_) => {
+            percent_encoding::percent_encode(location, percent_encoding::CONTROLS).to_string()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const OPTIONS: Options = Options { max_hops: 10 };
+
+    fn hop(from: &str, location: &[u8]) -> Result<String, RedirectProblem> {
+        let from = Url::parse(from).unwrap();
+        next_hop(&[from], 302, Some(location), OPTIONS).map(String::from)
+    }
+
+    #[test]
+    fn locations_are_resolved() {
+        #[track_caller]
+        fn case(location: &[u8], to: &str) {
+            assert_eq!(hop("http://h/a/b.bin?old=1", location).unwrap(), to);
+        }
+        case(b"c.bin", "http://h/a/c.bin");
+        case(b"/c", "http://h/c");
+        case(b"?page=2", "http://h/a/b.bin?page=2");
+        case(b"//other/x", "http://other/x");
+        case(b"https://h/x#frag", "https://h/x");
+        case(b"../../../x", "http://h/x");
+        case(b" /a b\t", "http://h/a%20b");
+        case("/ü".as_bytes(), "http://h/%C3%BC");
+        case(b"/\xfc", "http://h/%FC");
+        case(b"http://u:p@h/x", "http://h/x");
+    }
+
+    #[test]
+    fn some_hops_are_refused() {
+        use RedirectProblem::{BadLocation, Downgrade, Loop, Scheme};
+        assert!(matches!(hop("http://h/a", b"ftp://h/x"), Err(Scheme { .. })));
+        assert!(matches!(hop("http://h/a", b"file:///etc/passwd"), Err(Scheme { .. })));
+        assert!(matches!(hop("http://h/a", b"http://h:99999/"), Err(BadLocation { .. })));
+        assert!(matches!(hop("https://h/a", b"http://h/x"), Err(Downgrade { .. })));
+        assert!(matches!(hop("http://h/a", b""), Err(Loop { .. })));
+        let chain: Vec<Url> =
+            (0..=10).map(|n| Url::parse(&format!("http://h/{n}")).unwrap()).collect();
+        assert!(next_hop(&chain[..10], 302, Some(b"/new"), OPTIONS).is_ok());
+        assert_eq!(
+            next_hop(&chain, 302, Some(b"/new"), OPTIONS),
+            Err(RedirectProblem::TooMany { limit: 10 })
+        );
+        assert_eq!(
+            next_hop(&chain, 301, None, OPTIONS),
+            Err(RedirectProblem::NoLocation { code: 301 })
+        );
+    }
+
+    #[test]
+    fn what_was_given_for_an_origin_stays_there() {
+        #[track_caller]
+        fn case(given: &str, to: &str, carried: bool) {
+            let urls = [given, to].map(|url| Url::parse(url).unwrap());
+            assert_eq!(may_carry(&urls[0], &urls[1]), carried, "{given} to {to}");
+        }
+        case("https://h/a", "https://h:443/b", true);
+        case("https://h/a", "https://h:444/b", false);
+        case("https://h/a", "https://sub.h/b", false);
+        case("http://h/a", "https://h/b", true);
+        case("http://h:8080/a", "https://h:8080/b", false);
+        case("https://h/a", "http://h/b", false);
+    }
+
+    proptest! {
+        #[test]
+        fn any_location_returns(bytes: Vec<u8>) {
+            let _ = hop("http://h/a", &bytes);
+        }
+    }
+}

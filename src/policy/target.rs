@@ -1,0 +1,157 @@
+//! From the text of an argument or a line to a URL that can be asked for.
+//!
+//! Parsing is WHATWG's (RFC 3986 as browsers read it, with IDNA), so that one parser decides for
+//! the request, the file's name and the origin that credentials belong to.
+
+use percent_encoding::percent_decode_str;
+use url::Url;
+
+use crate::model::error::Cause;
+use crate::model::job::Credentials;
+
+/// The longest URL that can be sent: `http::Uri` takes 65,534 bytes.
+const MAX_URL_BYTES: usize = 65_000;
+
+/// A URL without userinfo and fragment, and the credentials that its userinfo held.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// What to ask for.
+    pub url: Url,
+    /// The userinfo, percent-decoded.
+    pub credentials: Option<Credentials>,
+}
+
+/// Reads one URL. A text without a scheme gets `https://`.
+///
+/// # Errors
+/// [`Cause::BadUrl`] and [`Cause::UnsupportedScheme`].
+pub fn parse(text: &str) -> Result<Target, Cause> {
+    let text = text.trim();
+    if let Some(bad) = text.chars().find(|c| c.is_control() || c.is_whitespace()) {
+        return Err(bad_url(format!("`{}` has `{}` in it", shorten(text), bad.escape_default())));
+    }
+    if text.len() > MAX_URL_BYTES {
+        return Err(bad_url(format!("`{}` is longer than {MAX_URL_BYTES} bytes", shorten(text))));
+    }
+    let with_scheme = match scheme_of(text) {
+        Some(scheme) if is_web(scheme) => text.to_owned(),
+        Some(scheme) => {
+            return Err(Cause::UnsupportedScheme { scheme: scheme.to_owned() });
+        }
+        None if looks_like_a_host(text) => format!("https://{}", text.trim_start_matches("//")),
+        None => return Err(bad_url(format!("`{}`", shorten(text)))),
+    };
+    let mut url = Url::parse(&with_scheme)
+        .map_err(|error| bad_url(format!("`{}`: {error}", shorten(text))))?;
+    let credentials = take_credentials(&mut url);
+    url.set_fragment(None);
+    Ok(Target { url, credentials })
+}
+
+/// Removes the userinfo from `url` and returns it decoded, if there was any.
+pub fn take_credentials(url: &mut Url) -> Option<Credentials> {
+    if url.username().is_empty() && url.password().is_none() {
+        return None;
+    }
+    let credentials = Credentials {
+        user: percent_decode_str(url.username()).collect(),
+        password: percent_decode_str(url.password().unwrap_or_default()).collect(),
+    };
+    // Both fail only for URLs without a host, and http URLs have one.
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    Some(credentials)
+}
+
+/// Returns whether haul speaks this scheme.
+pub fn is_web(scheme: &str) -> bool {
+    scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https")
+}
+
+fn bad_url(reason: String) -> Cause {
+    Cause::BadUrl { reason, hint: None }
+}
+
+/// Returns the scheme of `scheme://...`, and of `mailto:...`-like texts that no host can look like.
+fn scheme_of(text: &str) -> Option<&str> {
+    let (scheme, rest) = text.split_once(':')?;
+    let well_formed = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+        && scheme.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'));
+    // `localhost:8080/x` and `user:pass@host/x` have no scheme, `data:,x` has one.
+    let is_scheme = rest.starts_with("//")
+        || matches!(
+            scheme,
+            "data" | "file" | "http" | "https" | "javascript" | "magnet" | "mailto"
+        );
+    (well_formed && is_scheme).then_some(scheme)
+}
+
+/// Returns whether a text without scheme can be meant as `host/path`: its host part has a dot or a
+/// port, or is followed by a path. A bare word is more likely a mistake.
+fn looks_like_a_host(text: &str) -> bool {
+    let text = text.trim_start_matches("//");
+    let host = text.split(['/', '?', '#']).next().unwrap_or_default();
+    let named = host.rsplit('@').next().unwrap_or_default();
+    !named.is_empty()
+        && !named.starts_with(['.', '-'])
+        && (named.contains(['.', ':']) || host.len() < text.len() || named == "localhost")
+}
+
+fn shorten(text: &str) -> String {
+    const SHOWN: usize = 80;
+    match text.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_become_urls() {
+        #[track_caller]
+        fn case(text: &str, url: &str) {
+            assert_eq!(parse(text).unwrap().url.as_str(), url);
+        }
+        case(" http://h/a b".trim_end_matches(" b"), "http://h/a");
+        case("host.example/path", "https://host.example/path");
+        case("//host.example/path", "https://host.example/path");
+        case("localhost:8080/x", "https://localhost:8080/x");
+        case("localhost", "https://localhost/");
+        case("intranet/file", "https://intranet/file");
+        case("HTTP://H.Example:80/../x?q=1#frag", "http://h.example/x?q=1");
+        case("http://bücher.example/ü", "http://xn--bcher-kva.example/%C3%BC");
+        case("http://[::1]:8000/x", "http://[::1]:8000/x");
+    }
+
+    #[test]
+    fn texts_that_are_no_urls_say_why() {
+        #[track_caller]
+        fn case(text: &str, why: &str) {
+            let cause = parse(text).unwrap_err().to_string();
+            assert!(cause.contains(why), "{text}: {cause}");
+        }
+        case("word", "not a URL: `word`");
+        case("two words", "has ` ` in it");
+        case("http://h:99999/", "invalid port number");
+        case("http:///x y", "has ` ` in it");
+        case("http://", "empty host");
+        case("../file", "not a URL");
+        case("ftp://h/x", "scheme `ftp` is not supported");
+        case("file:///etc/passwd", "scheme `file`");
+        case("http://h/\u{0}", "in it");
+        case(&format!("http://h/{}", "x".repeat(70_000)), "longer than");
+    }
+
+    #[test]
+    fn userinfo_is_taken_out_and_decoded() {
+        let target = parse("https://us%40er:p%3Aw@h.example/x").unwrap();
+        assert_eq!(target.url.as_str(), "https://h.example/x");
+        let credentials = target.credentials.unwrap();
+        assert_eq!(credentials.user, b"us@er");
+        assert_eq!(credentials.password, b"p:w");
+        assert_eq!(parse("https://h.example/x").unwrap().credentials, None);
+    }
+}

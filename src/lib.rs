@@ -1,4 +1,6 @@
 //! haul downloads many files at once.
 
+pub mod disk;
+pub mod input;
 pub mod model;
 pub mod policy;

@@ -1,0 +1,41 @@
+//! The folder that files go to: made once, and asked once whether it tells upper from lower case.
+
+use std::io;
+use std::path::Path;
+
+use rustix::fs::Access;
+
+use crate::model::error::Cause;
+
+/// Makes the folder with its parents, and checks that files can be made in it.
+///
+/// # Errors
+/// [`Cause::Disk`], before any request is sent.
+pub fn prepare(folder: &Path) -> Result<(), Cause> {
+    let failed = |action, source| Cause::Disk { action, path: folder.to_owned(), source };
+    std::fs::create_dir_all(folder).map_err(|error| failed("create", error))?;
+    if !folder.is_dir() {
+        return Err(failed("use", io::ErrorKind::NotADirectory.into()));
+    }
+    rustix::fs::access(folder, Access::WRITE_OK | Access::EXEC_OK)
+        .map_err(|error| failed("write in", error.into()))
+}
+
+/// Types of file systems that take `A` and `a` for one name (linux/magic.h): FAT, exFAT, NTFS, SMB,
+/// HFS+.
+const FOLDING: [u64; 7] =
+    [0x4d44, 0x2011_bab0, 0x5346_544e, 0x7366_746e, 0xff53_4d42, 0xfe53_4d42, 0x482b];
+
+/// `FS_CASEFOLD_FL` of linux/fs.h.
+const CASEFOLD: u32 = 0x4000_0000;
+
+/// Returns whether the folder takes `A` and `a` for one name, as far as the system tells.
+pub fn folds_case(folder: &Path) -> bool {
+    let by_type = rustix::fs::statfs(folder)
+        .is_ok_and(|found| FOLDING.contains(&(found.f_type as u64 & 0xffff_ffff)));
+    // ext4 and f2fs can fold case folder by folder.
+    by_type
+        || std::fs::File::open(folder).is_ok_and(|folder| {
+            rustix::fs::ioctl_getflags(&folder).is_ok_and(|flags| flags.bits() & CASEFOLD != 0)
+        })
+}

@@ -1,0 +1,47 @@
+//! Floor 2: files. The only place that opens, renames or deletes a destination.
+
+pub mod device;
+pub mod folder;
+pub mod partial;
+
+use std::io;
+use std::os::unix::fs::FileTypeExt;
+use std::path::Path;
+
+use crate::model::error::Cause;
+use crate::policy::existing::Presence;
+
+/// Looks what is under a name. A symbolic link to something counts as that.
+///
+/// # Errors
+/// [`Cause::Disk`] when the folder cannot be looked into.
+pub fn presence(path: &Path) -> Result<Presence, Cause> {
+    let failed = |source| Cause::Disk { action: "look at", path: path.to_owned(), source };
+    match path.metadata() {
+        Ok(metadata) if metadata.is_dir() => Ok(Presence::Folder),
+        Ok(metadata) if metadata.is_file() && metadata.len() == 0 => Ok(Presence::Empty),
+        Ok(metadata) if metadata.is_file() => Ok(Presence::File),
+        Ok(_) => Ok(Presence::Device),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => match path.symlink_metadata() {
+            Ok(_) => Ok(Presence::Dangling),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Presence::Nothing),
+            Err(error) => Err(failed(error)),
+        },
+        Err(error) => Err(failed(error)),
+    }
+}
+
+/// Returns what a file type is called in an error.
+fn kind_of(file_type: std::fs::FileType) -> &'static str {
+    if file_type.is_dir() {
+        "a folder"
+    } else if file_type.is_symlink() {
+        "a symbolic link"
+    } else if file_type.is_fifo() {
+        "a FIFO"
+    } else if file_type.is_socket() {
+        "a socket"
+    } else {
+        "a device"
+    }
+}

@@ -1,0 +1,180 @@
+//! Floor 2: the input, a lazy stream of entries.
+//!
+//! Reading may block for as long as whoever writes the pipe takes, so it happens in a thread of its
+//! own that hands entries over through a bounded channel. That thread is not joined: a read from a
+//! pipe cannot be interrupted, and it holds nothing but the list.
+//!
+//! The channel: the reader blocks while it is full (that is what keeps memory flat), nothing is
+//! dropped, and the reader closes it by ending. When the receiver is gone the reader ends too.
+
+mod plain;
+
+use std::fs::File;
+use std::io::{self, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread;
+
+use crossbeam_channel::{Receiver, Sender};
+
+use crate::model::error::Cause;
+use crate::model::job::Origin;
+use crate::policy::target::{self, Target};
+
+/// Entries that may wait between the reader and the feeder.
+const CAPACITY: usize = 256;
+
+/// Where URLs come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// An argument of the command line.
+    Argument(String),
+    /// A list in a file.
+    File(PathBuf),
+    /// A list on standard input.
+    Stdin,
+}
+
+/// One URL of the input, or the reason why a line holds none.
+#[derive(Debug)]
+pub struct Entry {
+    /// Where it was written down.
+    pub origin: Origin,
+    /// The URL.
+    pub target: Result<Target, Cause>,
+    /// The text as it was written, when it is not a URL.
+    pub text: String,
+}
+
+/// A source that can be read: lists are open already, so that a wrong name ends the run before it
+/// begins.
+enum Opened {
+    Argument(String),
+    List { name: Arc<str>, list: List },
+}
+
+enum List {
+    /// An open file.
+    File(File),
+    /// A FIFO or a device, opened by the reading thread because opening may block.
+    Later(PathBuf),
+    Stdin,
+}
+
+/// Opens all sources and starts to read them, in order.
+///
+/// # Errors
+/// The first list that cannot be opened, and why.
+pub fn read(sources: Vec<Source>) -> Result<Receiver<Entry>, (PathBuf, io::Error)> {
+    let opened = sources.into_iter().map(open).collect::<Result<Vec<_>, _>>()?;
+    let (sender, receiver) = crossbeam_channel::bounded(CAPACITY);
+    thread::Builder::new()
+        .name("input".to_owned())
+        .spawn(move || {
+            for source in opened {
+                if read_source(source, &sender).is_err() {
+                    return;
+                }
+            }
+        })
+        .map_err(|error| (PathBuf::from("-"), error))?;
+    Ok(receiver)
+}
+
+fn open(source: Source) -> Result<Opened, (PathBuf, io::Error)> {
+    let (name, list) = match source {
+        Source::Argument(text) => return Ok(Opened::Argument(text)),
+        Source::Stdin => (Arc::from("-"), List::Stdin),
+        Source::File(path) => {
+            let name = Arc::from(path.to_string_lossy());
+            let metadata = path.metadata().map_err(|error| (path.clone(), error))?;
+            if metadata.is_dir() {
+                return Err((path, io::ErrorKind::IsADirectory.into()));
+            }
+            let list = if metadata.is_file() {
+                List::File(File::open(&path).map_err(|error| (path, error))?)
+            } else {
+                List::Later(path)
+            };
+            (name, list)
+        }
+    };
+    Ok(Opened::List { name, list })
+}
+
+/// The receiver is gone: nobody wants more.
+struct Unwanted;
+
+fn read_source(source: Opened, sender: &Sender<Entry>) -> Result<(), Unwanted> {
+    match source {
+        Opened::Argument(text) => {
+            let target = target::parse(&text).map_err(|cause| with_hint(cause, &text));
+            send(sender, Entry { origin: Origin::Argument, target, text })
+        }
+        Opened::List { name, list } => {
+            let result = match list {
+                List::File(file) => read_list(&name, file, sender),
+                List::Stdin => read_list(&name, io::stdin().lock(), sender),
+                List::Later(path) => match File::open(&path) {
+                    Ok(file) => read_list(&name, file, sender),
+                    Err(error) => Ok(Err((0, error))),
+                },
+            };
+            match result? {
+                Ok(()) => Ok(()),
+                Err((number, source)) => send(
+                    sender,
+                    Entry {
+                        origin: Origin::Line { list: Arc::clone(&name), number },
+                        target: Err(Cause::Disk {
+                            action: "read",
+                            path: PathBuf::from(name.as_ref()),
+                            source,
+                        }),
+                        text: name.to_string(),
+                    },
+                ),
+            }
+        }
+    }
+}
+
+/// Reads a list to its end. The inner result is the list's own failure and where it came.
+fn read_list(
+    name: &Arc<str>,
+    list: impl Read,
+    sender: &Sender<Entry>,
+) -> Result<Result<(), (u64, io::Error)>, Unwanted> {
+    let mut lines = plain::Lines::new(BufReader::with_capacity(64 * 1024, list));
+    loop {
+        match lines.next_line() {
+            Ok(None) => return Ok(Ok(())),
+            Ok(Some((number, line))) => {
+                let (target, text) = match line.text() {
+                    Err(cause) => (Err(cause), String::new()),
+                    Ok(text) => match target::parse(text) {
+                        Err(cause) => (Err(cause), text.to_owned()),
+                        target => (target, String::new()),
+                    },
+                };
+                let origin = Origin::Line { list: Arc::clone(name), number };
+                send(sender, Entry { origin, target, text })?;
+            }
+            Err(error) => return Ok(Err((lines.number() + 1, error))),
+        }
+    }
+}
+
+fn send(sender: &Sender<Entry>, entry: Entry) -> Result<(), Unwanted> {
+    sender.send(entry).map_err(|_| Unwanted)
+}
+
+/// A word that is the name of a file here was probably meant as a list.
+fn with_hint(cause: Cause, text: &str) -> Cause {
+    match cause {
+        Cause::BadUrl { reason, hint: None } if Path::new(text).is_file() => {
+            Cause::BadUrl { reason, hint: Some(format!("to read a list of URLs, use `-i {text}`")) }
+        }
+        other => other,
+    }
+}

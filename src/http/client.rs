@@ -1,0 +1,152 @@
+//! A worker's client: one request, one response. Redirects, retries and ranges are decided above.
+
+use std::io;
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use ureq::Agent;
+use ureq::http::header::AUTHORIZATION;
+use url::Url;
+
+use crate::http::body::Body;
+use crate::http::connector::{NoLookUp, Opener};
+use crate::http::head::Head;
+use crate::http::link::{Ending, Link};
+use crate::model::error::{Cause, Phase};
+use crate::model::job::Credentials;
+
+pub use crate::http::connector::Common;
+
+/// How often a request is sent again because a kept connection turned out to be closed. Each try
+/// uses up one such connection, and an agent keeps no more than `MAX_IDLE`.
+const MAX_STALE: usize = MAX_IDLE + 1;
+
+/// Connections that a worker keeps for its next jobs.
+const MAX_IDLE: usize = 4;
+
+/// A GET request.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    /// What to ask for.
+    pub url: &'a Url,
+    /// Credentials for its origin.
+    pub credentials: Option<&'a Credentials>,
+}
+
+/// A response whose body has not been read.
+pub struct Response {
+    /// Status and header fields.
+    pub head: Head,
+    /// The body.
+    pub body: Body,
+}
+
+/// Sends the requests of one worker and keeps its connections.
+pub struct Client {
+    agent: Agent,
+    common: Arc<Common>,
+    link: Arc<Link>,
+}
+
+impl Client {
+    /// Makes a client that a stop interrupts.
+    pub fn new(common: &Arc<Common>) -> Self {
+        let link = Arc::new(Link::default());
+        let opener = Opener { common: Arc::clone(common), link: Arc::clone(&link) };
+        let config = Agent::config_builder()
+            // As an error a status loses its header fields, and its connection.
+            .http_status_as_error(false)
+            // Hops are judged above; ureq would take every header along.
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            // By default ureq looks into the environment.
+            .proxy(None)
+            .user_agent(concat!("haul/", env!("CARGO_PKG_VERSION")))
+            .accept("*/*")
+            .accept_encoding("identity")
+            .max_idle_connections(MAX_IDLE)
+            .max_idle_connections_per_host(1)
+            .build();
+        let agent = Agent::with_parts(config, opener, NoLookUp);
+        let handle = agent.clone();
+        common.stop.on_stop(move || handle.shutdown());
+        Self { agent, common: Arc::clone(common), link }
+    }
+
+    /// Sends a request and waits for the head of its response.
+    ///
+    /// A kept connection that the server has closed in the meantime is not a failure: the request is
+    /// sent again at once on another (RFC 9112 §9.3.1 allows it for GET).
+    ///
+    /// # Errors
+    /// What went wrong with the look-up, the connection or the response's head.
+    pub fn get(&self, request: &Request<'_>) -> Result<Response, Cause> {
+        let mut stale = 0;
+        let response = loop {
+            self.link.begin();
+            match self.agent.run(build(request)?) {
+                Ok(response) => break response,
+                Err(error) if stale < MAX_STALE && self.is_stale(&error) => stale += 1,
+                Err(error) => return Err(self.failure(error)),
+            }
+        };
+        let (parts, body) = response.into_parts();
+        let head = Head::read(&parts)?;
+        let options = self.common.options;
+        let body = Body::new(body, head.framing, Arc::clone(&self.link), options);
+        Ok(Response { head, body })
+    }
+
+    /// Returns whether a kept connection was closed before it brought a byte of the response.
+    fn is_stale(&self, error: &ureq::Error) -> bool {
+        use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+        let ureq::Error::Io(error) = error else {
+            return false;
+        };
+        matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof)
+            && self.link.was_reused()
+            && !self.common.stop.is_stopped()
+    }
+
+    fn failure(&self, error: ureq::Error) -> Cause {
+        if let Some(cause) = self.link.take_cause() {
+            return cause;
+        }
+        match error {
+            ureq::Error::Timeout(_) => {
+                Cause::Stalled { after: self.common.options.stall_timeout, phase: Phase::Header }
+            }
+            ureq::Error::Io(source) => match self.link.take_ending() {
+                Ending::Broken(source) => Cause::Connection { source },
+                Ending::Orderly => Cause::Connection {
+                    source: io::Error::new(
+                        source.kind(),
+                        "the server closed the connection without a response",
+                    ),
+                },
+                Ending::Open => Cause::Connection { source },
+            },
+            ureq::Error::LargeResponseHeader(_, limit) => Cause::Protocol {
+                detail: format!("the response's header is larger than {} KiB", limit / 1024),
+            },
+            other => Cause::Protocol { detail: format!("the response breaks HTTP: {other}") },
+        }
+    }
+}
+
+fn build(request: &Request<'_>) -> Result<ureq::http::Request<()>, Cause> {
+    let mut builder = ureq::http::Request::get(request.url.as_str());
+    if let Some(credentials) = request.credentials {
+        builder = builder.header(AUTHORIZATION, basic(credentials));
+    }
+    builder.body(()).map_err(|error| Cause::BadUrl { reason: error.to_string(), hint: None })
+}
+
+/// The `Basic` scheme (RFC 7617 §2).
+fn basic(credentials: &Credentials) -> String {
+    let mut pair = credentials.user.clone();
+    pair.push(b':');
+    pair.extend_from_slice(&credentials.password);
+    format!("Basic {}", BASE64_STANDARD.encode(pair))
+}

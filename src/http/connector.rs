@@ -1,0 +1,157 @@
+//! From a URL to an open connection: look up, dial, TLS, all within one deadline.
+
+use std::io;
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ureq::config::Config;
+use ureq::http::Uri;
+use ureq::http::uri::Scheme;
+use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver as UreqResolver};
+use ureq::unversioned::transport::{ConnectionDetails, Connector, NextTimeout, ShutdownHandle};
+
+use crate::http::Options;
+use crate::http::dial::{DialError, dial};
+use crate::http::link::Link;
+use crate::http::resolver::Resolver;
+use crate::http::tls::{self, Session, Trust};
+use crate::http::wire::{Uninterrupted, Wire};
+use crate::model::error::{Cause, Phase};
+use crate::model::stop::Stop;
+
+/// What the connections of all workers have in common.
+#[derive(Debug)]
+pub struct Common {
+    pub(super) options: Options,
+    pub(super) resolver: Resolver,
+    pub(super) trust: Trust,
+    pub(super) stop: Arc<Stop>,
+}
+
+impl Common {
+    /// Prepares for a run. Nothing is looked up, opened or loaded yet.
+    pub fn new(options: Options, stop: Arc<Stop>) -> Self {
+        Self { options, resolver: Resolver::default(), trust: Trust::default(), stop }
+    }
+}
+
+/// Opens the connections of one worker.
+#[derive(Debug)]
+pub(super) struct Opener {
+    pub(super) common: Arc<Common>,
+    pub(super) link: Arc<Link>,
+}
+
+impl Connector for Opener {
+    type Out = Wire;
+
+    fn connect(
+        &self,
+        details: &ConnectionDetails<'_>,
+        _: Option<()>,
+    ) -> Result<Option<Wire>, ureq::Error> {
+        self.link.note_opened();
+        let deadline = Instant::now() + self.common.options.connect_timeout;
+        let (host, port) = host_and_port(details.uri);
+        let socket = self.dial(&host, port, deadline).map_err(|cause| self.link.fail(cause))?;
+        // Registered before the handshake, so that a stop breaks that too.
+        let handle: Arc<dyn ShutdownHandle> = Arc::<TcpStream>::clone(&socket);
+        (details.register_shutdown)(Arc::downgrade(&handle))?;
+        drop(handle);
+        let session = if details.uri.scheme() == Some(&Scheme::HTTPS) {
+            let session = self.handshake(&socket, &host, deadline);
+            Some(Box::new(session.map_err(|cause| self.link.fail(cause))?))
+        } else {
+            None
+        };
+        let patience = Some(self.common.options.stall_timeout);
+        socket.set_read_timeout(patience)?;
+        socket.set_write_timeout(patience)?;
+        let (link, stop) = (Arc::clone(&self.link), Arc::clone(&self.common.stop));
+        Ok(Some(Wire::new(socket, session, link, stop)))
+    }
+}
+
+impl Opener {
+    fn dial(&self, host: &str, port: u16, deadline: Instant) -> Result<Arc<TcpStream>, Cause> {
+        let Common { options, resolver, stop, .. } = &*self.common;
+        let addresses = resolver.look_up(host, port, deadline, stop)?;
+        let place = || format!("{host}:{port}");
+        let socket = dial(&addresses, deadline, stop).map_err(|error| match error {
+            DialError::Io(source) => Cause::Connect { host: place(), source },
+            DialError::Stopped => {
+                Cause::Connect { host: place(), source: io::ErrorKind::Interrupted.into() }
+            }
+            DialError::TimedOut => {
+                Cause::ConnectTimeout { host: place(), after: options.connect_timeout }
+            }
+        })?;
+        // Requests are sent in one piece; waiting for more of it would only delay them.
+        socket.set_nodelay(true).map_err(|source| Cause::Connect { host: place(), source })?;
+        Ok(Arc::new(socket))
+    }
+
+    fn handshake(
+        &self,
+        socket: &TcpStream,
+        host: &str,
+        deadline: Instant,
+    ) -> Result<Session, Cause> {
+        let mut session = Session::new(self.common.trust.config()?, host)?;
+        let mut wire = Uninterrupted { socket, stop: &self.common.stop };
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let step = bounded(socket, left).and_then(|()| session.handshake_step(&mut wire));
+            match step {
+                Ok(true) => return Ok(session),
+                Ok(false) => {}
+                Err(error) if is_timeout(&error) => {
+                    return Err(Cause::Stalled {
+                        after: self.common.options.connect_timeout,
+                        phase: Phase::Handshake,
+                    });
+                }
+                Err(error) => {
+                    return Err(match tls::problem_of(&error) {
+                        Some(problem) => Cause::Tls { host: host.to_owned(), problem },
+                        None => Cause::Connection { source: error },
+                    });
+                }
+            }
+        }
+    }
+}
+
+/// Gives the next read and write of `socket` so long. Zero would mean for ever.
+fn bounded(socket: &TcpStream, left: Duration) -> io::Result<()> {
+    if left.is_zero() {
+        return Err(io::ErrorKind::TimedOut.into());
+    }
+    socket.set_read_timeout(Some(left))?;
+    socket.set_write_timeout(Some(left))
+}
+
+fn is_timeout(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
+}
+
+fn host_and_port(uri: &Uri) -> (String, u16) {
+    let default = if uri.scheme() == Some(&Scheme::HTTPS) { 443 } else { 80 };
+    (uri.host().unwrap_or_default().to_owned(), uri.port_u16().unwrap_or(default))
+}
+
+/// Looks up nothing: the connector does, when a connection is opened. ureq asks for every request.
+#[derive(Debug)]
+pub(super) struct NoLookUp;
+
+impl UreqResolver for NoLookUp {
+    fn resolve(
+        &self,
+        _: &Uri,
+        _: &Config,
+        _: NextTimeout,
+    ) -> Result<ResolvedSocketAddrs, ureq::Error> {
+        Ok(self.empty())
+    }
+}

@@ -1,0 +1,140 @@
+//! The head of a response, reduced to what haul uses.
+
+use std::time::SystemTime;
+
+use ureq::http::header::{
+    CONTENT_DISPOSITION, CONTENT_LENGTH, HeaderMap, LAST_MODIFIED, LOCATION, TRANSFER_ENCODING,
+};
+use ureq::http::{StatusCode, Version, response};
+
+use crate::model::error::Cause;
+
+/// How the end of a body is told (RFC 9112 §6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Framing {
+    /// By a last chunk.
+    Chunked,
+    /// By the end of the connection.
+    Close,
+    /// By its length in bytes.
+    Length(u64),
+}
+
+/// The head of a response.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// The status code.
+    pub status: u16,
+    /// How the end of the body is told.
+    pub framing: Framing,
+    /// When the representation was last changed.
+    pub last_modified: Option<SystemTime>,
+    /// Content-Disposition, as it came.
+    pub disposition: Option<Vec<u8>>,
+    /// Location, as it came.
+    pub location: Option<Vec<u8>>,
+}
+
+impl Head {
+    /// Reads the fields that haul uses.
+    ///
+    /// # Errors
+    /// [`Cause::Protocol`] when the body's end cannot be told for sure.
+    pub(super) fn read(parts: &response::Parts) -> Result<Self, Cause> {
+        let headers = &parts.headers;
+        Ok(Self {
+            status: parts.status.as_u16(),
+            framing: framing(headers, parts.version)?,
+            last_modified: field(headers, &LAST_MODIFIED)
+                .and_then(|value| std::str::from_utf8(value).ok())
+                .and_then(|text| httpdate::parse_http_date(text.trim()).ok()),
+            disposition: field(headers, &CONTENT_DISPOSITION).map(<[u8]>::to_vec),
+            location: field(headers, &LOCATION).map(<[u8]>::to_vec),
+        })
+    }
+
+    /// Returns the body's length, if it is told.
+    pub fn length(&self) -> Option<u64> {
+        match self.framing {
+            Framing::Length(length) => Some(length),
+            Framing::Chunked | Framing::Close => None,
+        }
+    }
+}
+
+/// Returns the registered reason phrase of a status code (RFC 9110 §15), or nothing.
+pub fn reason(status: u16) -> &'static str {
+    StatusCode::from_u16(status).ok().and_then(|code| code.canonical_reason()).unwrap_or("")
+}
+
+fn field<'a>(headers: &'a HeaderMap, name: &ureq::http::header::HeaderName) -> Option<&'a [u8]> {
+    headers.get(name).map(ureq::http::HeaderValue::as_bytes)
+}
+
+/// Transfer-Encoding wins over Content-Length (RFC 9112 §6.3). ureq has refused lengths that are no
+/// number or contradict each other; it passes codings other than chunked, and chunked in HTTP/1.0,
+/// as if they were the body.
+fn framing(headers: &HeaderMap, version: Version) -> Result<Framing, Cause> {
+    if let Some(coding) = field(headers, &TRANSFER_ENCODING) {
+        let codings = headers.get_all(TRANSFER_ENCODING).iter().count();
+        let chunked = coding.trim_ascii().eq_ignore_ascii_case(b"chunked") && codings == 1;
+        return if chunked && version == Version::HTTP_11 {
+            Ok(Framing::Chunked)
+        } else {
+            Err(Cause::Protocol {
+                detail: format!(
+                    "transfer coding `{}` in {version:?} is not understood",
+                    String::from_utf8_lossy(coding)
+                ),
+            })
+        };
+    }
+    let Some(length) = field(headers, &CONTENT_LENGTH) else {
+        return Ok(Framing::Close);
+    };
+    // "5, 5" is one length, said twice (RFC 9112 §6.3).
+    let first = length.split(|&b| b == b',').next().unwrap_or_default().trim_ascii();
+    std::str::from_utf8(first)
+        .ok()
+        .filter(|text| text.bytes().all(|b| b.is_ascii_digit()))
+        .and_then(|text| text.parse().ok())
+        .map(Framing::Length)
+        .ok_or_else(|| Cause::Protocol {
+            detail: format!("content length `{}` is not a number", String::from_utf8_lossy(length)),
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn head(version: Version, fields: &[(&'static str, &str)]) -> Result<Head, Cause> {
+        let mut builder = ureq::http::Response::builder().status(200).version(version);
+        for (name, value) in fields {
+            builder = builder.header(*name, *value);
+        }
+        Head::read(&builder.body(()).unwrap().into_parts().0)
+    }
+
+    #[test]
+    fn framing_is_length_chunks_or_close() {
+        #[track_caller]
+        fn case(fields: &[(&'static str, &str)], framing: Framing) {
+            assert_eq!(head(Version::HTTP_11, fields).unwrap().framing, framing);
+        }
+        case(&[], Framing::Close);
+        case(&[("content-length", "12")], Framing::Length(12));
+        case(&[("content-length", "12, 12")], Framing::Length(12));
+        case(&[("transfer-encoding", "Chunked")], Framing::Chunked);
+        case(&[("transfer-encoding", "chunked"), ("content-length", "3")], Framing::Chunked);
+    }
+
+    #[test]
+    fn framing_that_cannot_be_trusted_is_an_error() {
+        assert!(head(Version::HTTP_11, &[("transfer-encoding", "gzip")]).is_err());
+        assert!(head(Version::HTTP_11, &[("transfer-encoding", "gzip, chunked")]).is_err());
+        assert!(head(Version::HTTP_10, &[("transfer-encoding", "chunked")]).is_err());
+        assert!(head(Version::HTTP_11, &[("content-length", "+5")]).is_err());
+        assert!(head(Version::HTTP_11, &[("content-length", "99999999999999999999")]).is_err());
+    }
+}

@@ -1,0 +1,32 @@
+//! Floor 2: HTTP as haul uses it, typed. The only place that names ureq.
+//!
+//! ```text
+//! Client (one a worker) ── ureq::Agent ── connector ── resolver, dial, TLS ── Wire (the transport)
+//!         │                                                                     │
+//!         └──────────────────────── Link: what the wire noticed ◄───────────────┘
+//! ```
+//!
+//! ureq speaks the protocol. Connections are ours, because ureq's cannot be interrupted while they
+//! are opened, try one address after the other, and take a reset or a missing close_notify for the
+//! end of a body that has no length.
+
+pub mod body;
+pub mod client;
+mod connector;
+mod dial;
+pub mod head;
+mod link;
+mod resolver;
+mod tls;
+mod wire;
+
+use std::time::Duration;
+
+/// What the user can set about connections.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// How long opening one may take: name look-up, TCP and TLS together.
+    pub connect_timeout: Duration,
+    /// How long nothing may come from a server that owes us bytes.
+    pub stall_timeout: Duration,
+}

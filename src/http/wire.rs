@@ -1,0 +1,165 @@
+//! The transport under ureq: one socket, with or without TLS, that remembers how it ended.
+//!
+//! Reads and writes wait for the stall timeout at most, which the kernel counts (`SO_RCVTIMEO`, set
+//! once), and end when the agent is shut down. A timed-out read can be tried again.
+
+use std::fmt;
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
+use std::sync::Arc;
+
+use rustix::net::RecvFlags;
+use ureq::Timeout;
+use ureq::unversioned::transport::{Buffers, LazyBuffers, NextTimeout, Transport};
+
+use crate::http::link::{Ending, Link};
+use crate::http::tls::{Received, Session};
+use crate::model::stop::Stop;
+
+/// More than ureq's bound on a response's header (64 KiB), or a large header ends in a stall.
+const INPUT_BYTES: usize = 128 * 1024;
+
+/// A request line may be as long as a URL.
+const OUTPUT_BYTES: usize = 72 * 1024;
+
+/// A connection.
+pub(super) struct Wire {
+    socket: Arc<TcpStream>,
+    session: Option<Box<Session>>,
+    buffers: LazyBuffers,
+    link: Arc<Link>,
+    stop: Arc<Stop>,
+}
+
+impl Wire {
+    pub(super) fn new(
+        socket: Arc<TcpStream>,
+        session: Option<Box<Session>>,
+        link: Arc<Link>,
+        stop: Arc<Stop>,
+    ) -> Self {
+        let buffers = LazyBuffers::new(INPUT_BYTES, OUTPUT_BYTES);
+        Self { socket, session, buffers, link, stop }
+    }
+
+    fn receive(&mut self) -> io::Result<Received> {
+        let buffer = self.buffers.input_append_buf();
+        let mut socket = Uninterrupted { socket: &self.socket, stop: &self.stop };
+        match &mut self.session {
+            Some(session) => session.read(&mut socket, buffer),
+            None => socket.read(buffer).map(|count| match count {
+                0 if !buffer.is_empty() => Received::End(Ending::Orderly),
+                count => Received::Bytes(count),
+            }),
+        }
+    }
+}
+
+impl Transport for Wire {
+    fn buffers(&mut self) -> &mut dyn Buffers {
+        &mut self.buffers
+    }
+
+    fn transmit_output(&mut self, amount: usize, _: NextTimeout) -> Result<(), ureq::Error> {
+        self.link.note_socket(Arc::downgrade(&self.socket));
+        let output = &self.buffers.output()[..amount];
+        let mut socket = Uninterrupted { socket: &self.socket, stop: &self.stop };
+        let result = match &mut self.session {
+            Some(session) => session.write(&mut socket, output),
+            None => socket.write_all(output),
+        };
+        result.map_err(to_ureq)
+    }
+
+    fn await_input(&mut self, _: NextTimeout) -> Result<bool, ureq::Error> {
+        match self.receive() {
+            Ok(Received::Bytes(count)) => {
+                self.buffers.input_appended(count);
+                Ok(count > 0)
+            }
+            Ok(Received::End(ending)) => {
+                self.link.note_ending(ending);
+                Ok(false)
+            }
+            Err(error) => match to_ureq(error) {
+                ureq::Error::Io(error) => {
+                    self.link.note_ending(Ending::Broken(copy_of(&error)));
+                    Err(ureq::Error::Io(error))
+                }
+                other => Err(other),
+            },
+        }
+    }
+
+    /// Looks whether the server has closed the connection or sent what nobody asked for.
+    fn is_open(&mut self) -> bool {
+        if self.session.as_mut().is_some_and(|session| session.has_unread()) {
+            return false;
+        }
+        let peeked =
+            rustix::net::recv(&*self.socket, &mut [0_u8; 1], RecvFlags::PEEK | RecvFlags::DONTWAIT);
+        matches!(peeked, Err(rustix::io::Errno::AGAIN))
+    }
+
+    fn is_tls(&self) -> bool {
+        self.session.is_some()
+    }
+}
+
+impl fmt::Debug for Wire {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Wire").field("socket", &self.socket).finish_non_exhaustive()
+    }
+}
+
+/// A blocking read or write that a timeout ended comes as `WouldBlock`.
+fn to_ureq(error: io::Error) -> ureq::Error {
+    match error.kind() {
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
+            ureq::Error::Timeout(Timeout::PerRead)
+        }
+        _ => ureq::Error::Io(error),
+    }
+}
+
+/// `io::Error` cannot be cloned; its kind and its text are what is told of it.
+fn copy_of(error: &io::Error) -> io::Error {
+    match error.raw_os_error() {
+        Some(code) => io::Error::from_raw_os_error(code),
+        None => io::Error::new(error.kind(), error.to_string()),
+    }
+}
+
+/// A socket whose waits go on after a signal that does not end the run.
+pub(super) struct Uninterrupted<'a> {
+    pub(super) socket: &'a TcpStream,
+    pub(super) stop: &'a Stop,
+}
+
+impl Uninterrupted<'_> {
+    fn again<T>(&self, mut call: impl FnMut(&TcpStream) -> io::Result<T>) -> io::Result<T> {
+        loop {
+            match call(self.socket) {
+                Err(error)
+                    if error.kind() == io::ErrorKind::Interrupted && !self.stop.is_stopped() => {}
+                result => return result,
+            }
+        }
+    }
+}
+
+impl Read for Uninterrupted<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.again(|mut socket| socket.read(buffer))
+    }
+}
+
+impl Write for Uninterrupted<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.again(|mut socket| socket.write(bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,193 @@
+//! Claimed names: two jobs of one run never write one file, and one URL is not fetched twice to one
+//! place.
+//!
+//! Names are claimed in the order of the list, by the feeder, so that which of two URLs gets `x` and
+//! which `x.1` does not depend on which answers first, and a rerun finds every file again. Only
+//! names that a server chooses are claimed later, by the worker.
+//!
+//! A name is kept as a 64-bit hash with the hash of its URL: 16 bytes a job, however long the texts.
+//! Should two names collide, the second gets a number; should both hashes of two jobs (one in 2^128),
+//! the second would be taken for the same URL.
+
+use std::collections::HashMap;
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use url::Url;
+
+use crate::disk::partial;
+use crate::policy::filename;
+
+/// What came of a claim.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Claim {
+    /// The path is this job's alone.
+    Granted(PathBuf),
+    /// The same URL was claimed before.
+    Duplicate,
+}
+
+/// The names that this run has given out.
+#[derive(Debug)]
+pub(super) struct Claims {
+    hasher: RandomState,
+    folds_case: bool,
+    table: Mutex<Table>,
+}
+
+#[derive(Debug, Default)]
+struct Table {
+    /// Hash of a path, or of a URL that has no path yet, to the hash of its URL.
+    taken: HashMap<u64, u64, BuildHasherDefault<Identity>>,
+    /// Hash of a path that more than one job wanted, to the last number that was given.
+    numbers: HashMap<u64, u32, BuildHasherDefault<Identity>>,
+}
+
+impl Claims {
+    /// Makes an empty table for a folder that may take `A` and `a` for one name.
+    pub(super) fn new(folds_case: bool) -> Self {
+        Self { hasher: RandomState::new(), folds_case, table: Mutex::default() }
+    }
+
+    /// Claims `folder/name` for a URL, or the next free number of that name in this run.
+    pub(super) fn claim(&self, folder: &Path, name: &str, url: &Url) -> Claim {
+        let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
+        let url = self.hasher.hash_one(url.as_str());
+        let wanted = self.key(folder, name);
+        let free = !self.is_taken(&table, folder, name);
+        if free {
+            table.taken.insert(wanted, url);
+            return Claim::Granted(folder.join(name));
+        }
+        let again = self.hasher.hash_one((wanted, url));
+        if table.taken.get(&wanted) == Some(&url) || table.taken.insert(again, url).is_some() {
+            return Claim::Duplicate;
+        }
+        Claim::Granted(self.next_free(&mut table, folder, name, wanted, url))
+    }
+
+    /// Claims the next free number of a name, because the disk has it already.
+    pub(super) fn claim_number(&self, folder: &Path, name: &str, url: &Url) -> PathBuf {
+        let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
+        let (url, wanted) = (self.hasher.hash_one(url.as_str()), self.key(folder, name));
+        self.next_free(&mut table, folder, name, wanted, url)
+    }
+
+    /// Claims a URL whose name is not known yet; returns whether it is the first of its kind.
+    pub(super) fn claim_unnamed(&self, url: &Url) -> bool {
+        let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
+        let hash = self.hasher.hash_one(url.as_str());
+        table.taken.insert(self.hasher.hash_one(("unnamed", hash)), hash).is_none()
+    }
+
+    fn next_free(
+        &self,
+        table: &mut Table,
+        folder: &Path,
+        name: &str,
+        wanted: u64,
+        url: u64,
+    ) -> PathBuf {
+        let mut number = table.numbers.get(&wanted).copied().unwrap_or_default();
+        loop {
+            number += 1;
+            let numbered = filename::numbered(name, number);
+            if !self.is_taken(table, folder, &numbered) {
+                table.numbers.insert(wanted, number);
+                table.taken.insert(self.key(folder, &numbered), url);
+                return folder.join(numbered);
+            }
+        }
+    }
+
+    /// A name is also taken when it is another job's partial file, or its partial file another job's
+    /// name: `x` and `x.part` cannot both be written.
+    fn is_taken(&self, table: &Table, folder: &Path, name: &str) -> bool {
+        let taken = |name: &str| table.taken.contains_key(&self.key(folder, name));
+        taken(name)
+            || name.strip_suffix(partial::SUFFIX).is_some_and(taken)
+            || taken(&format!("{name}{}", partial::SUFFIX))
+    }
+
+    fn key(&self, folder: &Path, name: &str) -> u64 {
+        let mut hasher = self.hasher.build_hasher();
+        folder.hash(&mut hasher);
+        if self.folds_case {
+            name.to_lowercase().hash(&mut hasher);
+        } else {
+            name.hash(&mut hasher);
+        }
+        hasher.finish()
+    }
+}
+
+/// Keys are hashes already.
+#[derive(Clone, Copy, Debug, Default)]
+struct Identity(u64);
+
+impl Hasher for Identity {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(byte);
+        }
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn claim(claims: &Claims, name: &str, url: &str) -> Option<String> {
+        let url = Url::parse(&format!("http://{url}")).unwrap();
+        match claims.claim(Path::new("d"), name, &url) {
+            Claim::Granted(path) => Some(path.to_str().unwrap().to_owned()),
+            Claim::Duplicate => None,
+        }
+    }
+
+    #[test]
+    fn one_name_is_given_once_and_one_url_is_done_once() {
+        let claims = Claims::new(false);
+        assert_eq!(claim(&claims, "x.txt", "a/x.txt").unwrap(), "d/x.txt");
+        assert_eq!(claim(&claims, "x.txt", "b/x.txt").unwrap(), "d/x.1.txt");
+        assert_eq!(claim(&claims, "x.txt", "c/x.txt").unwrap(), "d/x.2.txt");
+        assert_eq!(claim(&claims, "x.txt", "a/x.txt"), None);
+        assert_eq!(claim(&claims, "x.txt", "b/x.txt"), None);
+        assert_eq!(claim(&claims, "x.1.txt", "d/x.1.txt").unwrap(), "d/x.1.1.txt");
+        assert_eq!(claim(&claims, "X.txt", "a/X.txt").unwrap(), "d/X.txt");
+    }
+
+    #[test]
+    fn case_is_folded_where_the_folder_does() {
+        let claims = Claims::new(true);
+        assert_eq!(claim(&claims, "x", "a/x").unwrap(), "d/x");
+        assert_eq!(claim(&claims, "X", "a/X").unwrap(), "d/X.1");
+    }
+
+    #[test]
+    fn a_partial_file_is_nobody_elses_name() {
+        let claims = Claims::new(false);
+        assert_eq!(claim(&claims, "x", "a/x").unwrap(), "d/x");
+        assert_eq!(claim(&claims, "x.part", "a/x.part").unwrap(), "d/x.1.part");
+        assert_eq!(claim(&claims, "y.part", "a/y.part").unwrap(), "d/y.part");
+        assert_eq!(claim(&claims, "y", "a/y").unwrap(), "d/y.1");
+    }
+
+    #[test]
+    fn a_url_without_a_name_is_claimed_by_itself() {
+        let claims = Claims::new(false);
+        let url = Url::parse("http://h/").unwrap();
+        assert!(claims.claim_unnamed(&url));
+        assert!(!claims.claim_unnamed(&url));
+    }
+}

@@ -1,0 +1,129 @@
+//! The feeder: turns entries of the input into jobs, in the main thread.
+//!
+//! It claims each job's name in the order of the list, so that names do not depend on timing, and
+//! fails what makes no job at once.
+
+use std::path::PathBuf;
+
+use crossbeam_channel::{Receiver, Sender};
+
+use crate::engine::claims::Claim;
+use crate::engine::{Output, Shared};
+use crate::input::Entry;
+use crate::model::error::{Cause, Failure};
+use crate::model::event::{Event, Skip};
+use crate::model::job::{Destination, Job, JobId};
+use crate::model::redact::Redacted;
+use crate::model::totals::Totals;
+use crate::policy::filename;
+
+/// Feeds `jobs` from `entries` until the input or the run ends; returns what needed no worker, and
+/// whether the input was read to its end.
+///
+/// Both channels block: an empty input makes this thread wait, a full queue does too, and nothing is
+/// dropped. It closes the queue by returning. A stop ends every wait.
+pub(super) fn feed(
+    shared: &Shared<'_>,
+    entries: &Receiver<Entry>,
+    jobs: &Sender<Job>,
+) -> (Totals, bool) {
+    let mut feeder = Feeder { shared, next_id: 1, output_taken: false, totals: Totals::default() };
+    let stopped = shared.stop.receiver();
+    loop {
+        let entry = crossbeam_channel::select_biased! {
+            recv(stopped) -> _ => return (feeder.totals, false),
+            recv(entries) -> entry => entry,
+        };
+        let Ok(entry) = entry else {
+            shared.observer.event(&Event::ListEnded);
+            return (feeder.totals, true);
+        };
+        let Some(job) = feeder.job(entry) else {
+            continue;
+        };
+        crossbeam_channel::select! {
+            send(jobs, job) -> sent => if sent.is_err() { return (feeder.totals, false) },
+            recv(stopped) -> _ => return (feeder.totals, false),
+        }
+    }
+}
+
+struct Feeder<'a> {
+    shared: &'a Shared<'a>,
+    next_id: u32,
+    /// Whether the one file of [`Output::File`] has its URL.
+    output_taken: bool,
+    totals: Totals,
+}
+
+impl Feeder<'_> {
+    /// Makes a job of an entry, or tells what became of it.
+    fn job(&mut self, entry: Entry) -> Option<Job> {
+        let observer = self.shared.observer;
+        observer.event(&Event::Listed);
+        let target = match entry.target {
+            Ok(target) => target,
+            Err(cause) => {
+                let failure = Failure { subject: entry.text, origin: entry.origin, cause };
+                self.totals.failed += 1;
+                observer.event(&Event::Failed { job: None, failure: &failure });
+                return None;
+            }
+        };
+        let id = JobId(self.next_id);
+        self.next_id = self.next_id.saturating_add(1);
+        let mut job = Job {
+            id,
+            url: target.url,
+            credentials: target.credentials,
+            origin: entry.origin,
+            destination: Destination::Stdout,
+        };
+        match self.destination(&job) {
+            Ok(Some(destination)) => {
+                job.destination = destination;
+                Some(job)
+            }
+            Ok(None) => {
+                self.totals.skipped += 1;
+                observer.event(&Event::Skipped { job: &job, reason: Skip::Duplicate });
+                None
+            }
+            Err(cause) => {
+                let subject = Redacted(&job.url).to_string();
+                let failure = Failure { subject, origin: job.origin.clone(), cause };
+                self.totals.failed += 1;
+                observer.event(&Event::Failed { job: Some(&job), failure: &failure });
+                None
+            }
+        }
+    }
+
+    /// Decides where a job's bytes go; `None` when the same URL goes there already.
+    fn destination(&mut self, job: &Job) -> Result<Option<Destination>, Cause> {
+        let Shared { options, claims, .. } = self.shared;
+        match &options.output {
+            Output::Stdout => Ok(Some(Destination::Stdout)),
+            Output::File(path) if self.output_taken => {
+                Err(Cause::SecondOutput { path: path.clone() })
+            }
+            Output::File(path) => {
+                self.output_taken = true;
+                Ok(Some(Destination::File(options.folder.join(path))))
+            }
+            Output::Folder => {
+                let name = if options.server_name { None } else { filename::from_url(&job.url) };
+                let Some(name) = name else {
+                    let folder: PathBuf = options.folder.clone();
+                    return Ok(claims
+                        .claim_unnamed(&job.url)
+                        .then_some(Destination::Unnamed(folder)));
+                };
+                Ok(match claims.claim(&options.folder, &name, &job.url) {
+                    Claim::Granted(path) => Some(Destination::File(path)),
+                    Claim::Duplicate => None,
+                })
+            }
+        }
+    }
+}

@@ -17,18 +17,26 @@ use crate::policy::existing::Presence;
 /// [`Cause::Disk`] when the folder cannot be looked into.
 pub fn presence(path: &Path) -> Result<Presence, Cause> {
     let failed = |source| Cause::Disk { action: "look at", path: path.to_owned(), source };
-    match path.metadata() {
-        Ok(metadata) if metadata.is_dir() => Ok(Presence::Folder),
-        Ok(metadata) if metadata.is_file() && metadata.len() == 0 => Ok(Presence::Empty),
-        Ok(metadata) if metadata.is_file() => Ok(Presence::File),
-        Ok(_) => Ok(Presence::Device),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => match path.symlink_metadata() {
-            Ok(_) => Ok(Presence::Dangling),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Presence::Nothing),
-            Err(error) => Err(failed(error)),
-        },
-        Err(error) => Err(failed(error)),
-    }
+    let named = match path.symlink_metadata() {
+        Ok(metadata) => metadata,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Presence::Nothing),
+        Err(error) => return Err(failed(error)),
+    };
+    let metadata = if named.is_symlink() {
+        match path.metadata() {
+            Ok(metadata) => metadata,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Presence::Dangling),
+            Err(error) => return Err(failed(error)),
+        }
+    } else {
+        named
+    };
+    Ok(match metadata.len() {
+        _ if metadata.is_dir() => Presence::Folder,
+        _ if !metadata.is_file() => Presence::Device,
+        0 => Presence::Empty,
+        _ => Presence::File,
+    })
 }
 
 /// Returns what a file type is called in an error.

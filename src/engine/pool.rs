@@ -20,8 +20,9 @@ use crate::model::event::Observer;
 use crate::model::stop::Stop;
 use crate::model::totals::Totals;
 
-/// Under 64 the channel itself costs: 15 % of the rate of small files at 16, half of it at 1.
-const MIN_QUEUE: usize = 64;
+/// Under 64 the channel itself costs: 15 % of the rate of small files at 16, half of it at 1. Twice
+/// that lets the feeder rest for a moment when it is full (see [`feeder`]).
+const MIN_QUEUE: usize = 128;
 
 /// What came of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +42,7 @@ pub fn run(
     http: &Arc<Common>,
     observer: &dyn Observer,
     stop: &Stop,
-    entries: &Receiver<Entry>,
+    entries: &Receiver<Vec<Entry>>,
 ) -> std::io::Result<Summary> {
     let here = if options.folder.as_os_str().is_empty() { Path::new(".") } else { &options.folder };
     let shared = Shared {

@@ -29,6 +29,8 @@ pub(super) struct Wire {
     buffers: LazyBuffers,
     link: Arc<Link>,
     stop: Arc<Stop>,
+    /// Whether the last response was read to its end and no request was sent since.
+    is_idle: bool,
 }
 
 impl Wire {
@@ -39,7 +41,7 @@ impl Wire {
         stop: Arc<Stop>,
     ) -> Self {
         let buffers = LazyBuffers::new(INPUT_BYTES, OUTPUT_BYTES);
-        Self { socket, session, buffers, link, stop }
+        Self { socket, session, buffers, link, stop, is_idle: false }
     }
 
     fn receive(&mut self) -> io::Result<Received> {
@@ -61,6 +63,7 @@ impl Transport for Wire {
     }
 
     fn transmit_output(&mut self, amount: usize, _: NextTimeout) -> Result<(), ureq::Error> {
+        self.is_idle = false;
         self.link.note_socket(Arc::downgrade(&self.socket));
         let output = &self.buffers.output()[..amount];
         let mut socket = Uninterrupted { socket: &self.socket, stop: &self.stop };
@@ -92,9 +95,15 @@ impl Transport for Wire {
     }
 
     /// Looks whether the server has closed the connection or sent what nobody asked for.
+    ///
+    /// ureq asks when a connection is put aside and again when it is taken; only the second answer
+    /// matters, and the first would cost a system call.
     fn is_open(&mut self) -> bool {
         if self.session.as_mut().is_some_and(|session| session.has_unread()) {
             return false;
+        }
+        if !std::mem::replace(&mut self.is_idle, true) {
+            return true;
         }
         let peeked =
             rustix::net::recv(&*self.socket, &mut [0_u8; 1], RecvFlags::PEEK | RecvFlags::DONTWAIT);

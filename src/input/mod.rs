@@ -21,8 +21,11 @@ use crate::model::error::Cause;
 use crate::model::job::Origin;
 use crate::policy::target::{self, Target};
 
-/// Entries that may wait between the reader and the feeder.
-const CAPACITY: usize = 256;
+/// Batches that may wait between the reader and the feeder.
+const CAPACITY: usize = 4;
+
+/// How many entries a batch has at most. One by one, each would wake a thread on either side.
+const BATCH: usize = 64;
 
 /// Where URLs come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,17 +68,19 @@ enum List {
 ///
 /// # Errors
 /// The first list that cannot be opened, and why.
-pub fn read(sources: Vec<Source>) -> Result<Receiver<Entry>, (PathBuf, io::Error)> {
+pub fn read(sources: Vec<Source>) -> Result<Receiver<Vec<Entry>>, (PathBuf, io::Error)> {
     let opened = sources.into_iter().map(open).collect::<Result<Vec<_>, _>>()?;
     let (sender, receiver) = crossbeam_channel::bounded(CAPACITY);
     thread::Builder::new()
         .name("input".to_owned())
         .spawn(move || {
+            let mut output = Output { sender, batch: Vec::with_capacity(BATCH) };
             for source in opened {
-                if read_source(source, &sender).is_err() {
+                if read_source(source, &mut output).is_err() {
                     return;
                 }
             }
+            let _ = output.flush();
         })
         .map_err(|error| (PathBuf::from("-"), error))?;
     Ok(receiver)
@@ -105,36 +110,49 @@ fn open(source: Source) -> Result<Opened, (PathBuf, io::Error)> {
 /// The receiver is gone: nobody wants more.
 struct Unwanted;
 
-fn read_source(source: Opened, sender: &Sender<Entry>) -> Result<(), Unwanted> {
+/// The reader's end of the channel.
+struct Output {
+    sender: Sender<Vec<Entry>>,
+    batch: Vec<Entry>,
+}
+
+impl Output {
+    fn push(&mut self, entry: Entry) -> Result<(), Unwanted> {
+        self.batch.push(entry);
+        if self.batch.len() < BATCH { Ok(()) } else { self.flush() }
+    }
+
+    fn flush(&mut self) -> Result<(), Unwanted> {
+        if self.batch.is_empty() {
+            return Ok(());
+        }
+        let batch = std::mem::replace(&mut self.batch, Vec::with_capacity(BATCH));
+        self.sender.send(batch).map_err(|_| Unwanted)
+    }
+}
+
+fn read_source(source: Opened, output: &mut Output) -> Result<(), Unwanted> {
     match source {
         Opened::Argument(text) => {
             let target = target::parse(&text).map_err(|cause| with_hint(cause, &text));
-            send(sender, Entry { origin: Origin::Argument, target, text })
+            output.push(Entry { origin: Origin::Argument, target, text })
         }
         Opened::List { name, list } => {
             let result = match list {
-                List::File(file) => read_list(&name, file, sender),
-                List::Stdin => read_list(&name, io::stdin().lock(), sender),
+                List::File(file) => read_list(&name, file, output),
+                List::Stdin => read_list(&name, io::stdin().lock(), output),
                 List::Later(path) => match File::open(&path) {
-                    Ok(file) => read_list(&name, file, sender),
+                    Ok(file) => read_list(&name, file, output),
                     Err(error) => Ok(Err((0, error))),
                 },
             };
-            match result? {
-                Ok(()) => Ok(()),
-                Err((number, source)) => send(
-                    sender,
-                    Entry {
-                        origin: Origin::Line { list: Arc::clone(&name), number },
-                        target: Err(Cause::Disk {
-                            action: "read",
-                            path: PathBuf::from(name.as_ref()),
-                            source,
-                        }),
-                        text: name.to_string(),
-                    },
-                ),
-            }
+            let Err((number, source)) = result? else { return Ok(()) };
+            let path = PathBuf::from(name.as_ref());
+            output.push(Entry {
+                origin: Origin::Line { list: Arc::clone(&name), number },
+                target: Err(Cause::Disk { action: "read", path, source }),
+                text: name.to_string(),
+            })
         }
     }
 }
@@ -143,7 +161,7 @@ fn read_source(source: Opened, sender: &Sender<Entry>) -> Result<(), Unwanted> {
 fn read_list(
     name: &Arc<str>,
     list: impl Read,
-    sender: &Sender<Entry>,
+    output: &mut Output,
 ) -> Result<Result<(), (u64, io::Error)>, Unwanted> {
     let mut lines = plain::Lines::new(BufReader::with_capacity(64 * 1024, list));
     loop {
@@ -158,15 +176,15 @@ fn read_list(
                     },
                 };
                 let origin = Origin::Line { list: Arc::clone(name), number };
-                send(sender, Entry { origin, target, text })?;
+                output.push(Entry { origin, target, text })?;
+                // What follows may take its time: nothing that is here waits for it.
+                if !lines.is_line_buffered() {
+                    output.flush()?;
+                }
             }
             Err(error) => return Ok(Err((lines.number() + 1, error))),
         }
     }
-}
-
-fn send(sender: &Sender<Entry>, entry: Entry) -> Result<(), Unwanted> {
-    sender.send(entry).map_err(|_| Unwanted)
 }
 
 /// A word that is the name of a file here was probably meant as a list.

@@ -4,7 +4,7 @@
 //! final newline are accepted. A line is held in memory only up to a bound, so that no input can
 //! make the program grow.
 
-use std::io::{self, BufRead};
+use std::io::{self, BufRead, BufReader, Read};
 
 use crate::model::error::Cause;
 
@@ -20,6 +20,13 @@ pub(super) struct Lines<R> {
     line: Vec<u8>,
     /// Bytes of the current line that were passed over because it is too long.
     cut: bool,
+}
+
+impl<R: Read> Lines<BufReader<R>> {
+    /// Returns whether another line can be had without reading from the source.
+    pub(super) fn is_line_buffered(&self) -> bool {
+        self.reader.buffer().contains(&b'\n')
+    }
 }
 
 impl<R: BufRead> Lines<R> {

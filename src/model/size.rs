@@ -42,7 +42,7 @@ impl Rate {
 
 impl fmt::Display for Rate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&format!("{}/s", ByteSize(self.0.max(0.0) as u64)))
+        f.pad(&format!("{}/s", ByteSize(self.0.max(0.0).round() as u64)))
     }
 }
 

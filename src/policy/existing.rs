@@ -85,7 +85,6 @@ mod tests {
 
     #[test]
     fn every_wish_meets_every_presence() {
-        let wishes = [IfExists::Skip, IfExists::Overwrite, IfExists::Rename, IfExists::Error];
         #[track_caller]
         fn case(
             presence: Presence,
@@ -95,6 +94,7 @@ mod tests {
         ) {
             assert_eq!(wishes.map(|wish| admit(presence, wish, by)), admissions, "{presence:?}");
         }
+        let wishes = [IfExists::Skip, IfExists::Overwrite, IfExists::Rename, IfExists::Error];
         let folder = NotAFile("a folder");
         let device = NotAFile("a device");
         let dangling = NotAFile("a symbolic link to nothing");

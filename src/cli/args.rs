@@ -1,0 +1,204 @@
+//! The command line as it is typed. Values are checked for their form only; what they mean together
+//! is settled in [`crate::cli::config`].
+
+use std::path::PathBuf;
+
+use clap::{Parser, ValueEnum};
+
+use crate::policy::existing::IfExists;
+
+const AFTER_HELP: &str = "\
+Exit codes:
+  0    every file is complete, or was there already
+  1    at least one file failed, or the reader of stdout went away
+  2    wrong usage, or a list that cannot be read
+  129, 130, 143    ended by SIGHUP, SIGINT or SIGTERM
+
+Environment:
+  SSL_CERT_FILE, SSL_CERT_DIR    trusted certificates instead of the system's
+  TERM=dumb                      no bars
+
+`haul --help` says more than `haul -h`.";
+
+/// Download many files at once, and keep only those that came whole
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch that is typed")]
+#[derive(Clone, Debug, Parser)]
+#[command(name = "haul", version, after_help = AFTER_HELP, max_term_width = 100)]
+pub struct Args {
+    /// What to download; without a scheme `https://` is meant
+    #[arg(value_name = "URL")]
+    pub urls: Vec<String>,
+
+    /// Read URLs from a list, one a line (`-` is stdin)
+    ///
+    /// Blank lines and lines that begin with `#` are passed over. The list is read as it comes: the
+    /// first transfer starts with the first line. May be given more than once. Without a URL and
+    /// without a list, haul reads stdin unless that is a terminal.
+    #[arg(short, long, value_name = "FILE")]
+    pub input: Vec<PathBuf>,
+
+    /// How many files to download at once
+    #[arg(short, long, value_name = "N", default_value_t = 8,
+          value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub jobs: u16,
+
+    /// Put files into this folder, which is made if need be
+    #[arg(short, long, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+
+    /// Name for the file of one URL; `-` sends all files to stdout
+    ///
+    /// With `-` the files come one after the other, in the order of the list.
+    #[arg(short, long, value_name = "FILE", conflicts_with = "server_name")]
+    pub output: Option<PathBuf>,
+
+    /// Let the server choose names
+    ///
+    /// From Content-Disposition, else from the URL after redirects. Such a name passes the same
+    /// filter as all others and never replaces a file. A file whose URL has no name in its path is
+    /// named this way without the option too.
+    #[arg(short = 'J', long)]
+    pub server_name: bool,
+
+    /// What to do when a file is there already
+    ///
+    /// An empty file never counts as there.
+    #[arg(long, value_name = "POLICY", default_value = "skip")]
+    pub if_exists: IfExistsArg,
+
+    /// Keep the time of the download instead of the server's Last-Modified
+    #[arg(long)]
+    pub no_mtime: bool,
+
+    /// End each path on stdout with NUL instead of a newline
+    #[arg(short = '0', long)]
+    pub null: bool,
+
+    /// Say nothing but errors, and print no paths
+    #[arg(short, long, conflicts_with = "verbose")]
+    pub quiet: bool,
+
+    /// Tell of each request, response and redirect
+    #[arg(short, long)]
+    pub verbose: bool,
+
+    /// How many redirects to follow for one file
+    #[arg(long, value_name = "N", default_value_t = 10,
+          value_parser = clap::value_parser!(u16).range(0..=100))]
+    pub max_redirects: u16,
+
+    /// How long looking up, connecting and the TLS handshake may take together
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
+    pub connect_timeout: f64,
+
+    /// How long a server may send nothing
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
+    pub stall_timeout: f64,
+
+    /// Print the manual page or a shell's completions, and end
+    #[arg(long, value_name = "KIND")]
+    pub generate: Option<Generate>,
+}
+
+/// What `--generate` prints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Generate {
+    /// Completions for bash
+    Bash,
+    /// Completions for elvish
+    Elvish,
+    /// Completions for fish
+    Fish,
+    /// The manual page, in roff
+    Man,
+    /// Completions for `PowerShell`
+    Powershell,
+    /// Completions for zsh
+    Zsh,
+}
+
+/// What `--if-exists` takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum IfExistsArg {
+    /// Take it as complete: haul only gives finished files their name
+    Skip,
+    /// Replace it once the new one is complete
+    Overwrite,
+    /// Give the new one a number
+    Rename,
+    /// Fail
+    Error,
+}
+
+impl From<IfExistsArg> for IfExists {
+    fn from(arg: IfExistsArg) -> Self {
+        match arg {
+            IfExistsArg::Skip => Self::Skip,
+            IfExistsArg::Overwrite => Self::Overwrite,
+            IfExistsArg::Rename => Self::Rename,
+            IfExistsArg::Error => Self::Error,
+        }
+    }
+}
+
+/// Reads a time in seconds, above zero and at most a year.
+fn seconds(text: &str) -> Result<f64, String> {
+    const YEAR: f64 = 365.0 * 86_400.0;
+    match text.parse::<f64>() {
+        Ok(seconds) if (0.001..=YEAR).contains(&seconds) => Ok(seconds),
+        _ => Err("not a number of seconds from 0.001 to a year".to_owned()),
+    }
+}
+
+/// Returns the manual page or the completions.
+///
+/// # Errors
+/// Never, but for a writer that fails; this one is memory.
+pub fn generate(kind: Generate) -> std::io::Result<Vec<u8>> {
+    use clap::CommandFactory;
+    use clap_complete::Shell;
+    let mut command = Args::command();
+    let mut text = Vec::new();
+    let shell = match kind {
+        Generate::Man => {
+            clap_mangen::Man::new(command).render(&mut text)?;
+            return Ok(text);
+        }
+        Generate::Bash => Shell::Bash,
+        Generate::Elvish => Shell::Elvish,
+        Generate::Fish => Shell::Fish,
+        Generate::Powershell => Shell::PowerShell,
+        Generate::Zsh => Shell::Zsh,
+    };
+    clap_complete::generate(shell, &mut command, "haul", &mut text);
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn every_option_has_help() {
+        for argument in Args::command().get_arguments() {
+            assert!(argument.get_help().is_some(), "{}", argument.get_id());
+        }
+    }
+
+    #[test]
+    fn the_manual_page_names_every_option() {
+        let page = String::from_utf8(generate(Generate::Man).unwrap()).unwrap().replace('\\', "");
+        for argument in Args::command().get_arguments() {
+            if let Some(long) = argument.get_long() {
+                assert!(page.contains(&format!("--{long}")), "{long}");
+            }
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! From what was typed to settings that make sense together.
+//!
+//! After [`Config::resolve`] nobody asks the terminal, the environment or the arguments again, and no
+//! combination is left that means nothing.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+
+use crate::cli::args::Args;
+use crate::cli::environment::Environment;
+use crate::engine::{self, Output};
+use crate::input::Source;
+use crate::policy::redirect;
+use crate::report::{self, PathEnd, Verbosity, View};
+use crate::{http, policy};
+
+/// Everything a run needs to know.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where URLs come from.
+    pub sources: Vec<Source>,
+    /// How they are worked on.
+    pub engine: engine::Options,
+    /// How connections behave.
+    pub http: http::Options,
+    /// What is told.
+    pub report: report::Options,
+}
+
+impl Config {
+    /// Settles what the arguments mean here.
+    ///
+    /// # Errors
+    /// A usage error, in words for the user.
+    pub fn resolve(args: Args, environment: Environment) -> Result<Self> {
+        let output = match args.output {
+            None => Output::Folder,
+            Some(path) if path == Path::new("-") || path == Path::new("/dev/stdout") => {
+                Output::Stdout
+            }
+            Some(path) if args.urls.len() > 1 => bail!(
+                "`--output {}` names one file, and there are {} URLs; use `--dir` for several",
+                path.display(),
+                args.urls.len()
+            ),
+            Some(path) => Output::File(path),
+        };
+        let sources = sources(args.urls, args.input, environment)?;
+        let is_stream = output == Output::Stdout;
+        let verbosity = if args.quiet {
+            Verbosity::Quiet
+        } else if args.verbose {
+            Verbosity::Verbose
+        } else {
+            Verbosity::Normal
+        };
+        let path_end = if args.null { PathEnd::Nul } else { PathEnd::Newline };
+        let wants_paths = !is_stream && !args.quiet && !environment.stdout_is_terminal;
+        let draws = environment.stderr_can_draw && !(is_stream && environment.stdout_is_terminal);
+        Ok(Self {
+            sources,
+            engine: engine::Options {
+                // Bodies must not mix on one stream.
+                workers: if is_stream { 1 } else { usize::from(args.jobs) },
+                output,
+                folder: args.dir.unwrap_or_default(),
+                server_name: args.server_name,
+                if_exists: policy::existing::IfExists::from(args.if_exists),
+                set_modified: !args.no_mtime,
+                redirects: redirect::Options { max_hops: usize::from(args.max_redirects) },
+            },
+            http: http::Options {
+                connect_timeout: Duration::from_secs_f64(args.connect_timeout),
+                stall_timeout: Duration::from_secs_f64(args.stall_timeout),
+            },
+            report: report::Options {
+                paths: wants_paths.then_some(path_end),
+                verbosity,
+                view: if draws { View::Bars } else { View::Lines },
+            },
+        })
+    }
+}
+
+/// Lists come after arguments; without either, standard input is the list.
+fn sources(
+    urls: Vec<String>,
+    lists: Vec<PathBuf>,
+    environment: Environment,
+) -> Result<Vec<Source>> {
+    if lists.iter().filter(|list| list.as_os_str() == "-").count() > 1 {
+        bail!("`--input -` reads standard input, which can be done once");
+    }
+    let mut sources: Vec<Source> = urls.into_iter().map(Source::Argument).collect();
+    sources.extend(
+        lists
+            .into_iter()
+            .map(|list| if list.as_os_str() == "-" { Source::Stdin } else { Source::File(list) }),
+    );
+    if sources.is_empty() {
+        if environment.stdin_is_terminal {
+            bail!("no URL; give one, or a list with `--input FILE` (`haul --help` tells more)");
+        }
+        sources.push(Source::Stdin);
+    }
+    Ok(sources)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    fn resolve(args: &[&str], environment: Environment) -> Result<Config> {
+        let args = Args::try_parse_from(std::iter::once(&"haul").chain(args)).unwrap();
+        Config::resolve(args, environment)
+    }
+
+    const TERMINAL: Environment =
+        Environment { stdin_is_terminal: true, stdout_is_terminal: true, stderr_can_draw: true };
+
+    #[test]
+    fn standard_input_is_read_when_nothing_else_is_given() {
+        let pipe = Environment::default();
+        assert_eq!(resolve(&[], pipe).unwrap().sources, [Source::Stdin]);
+        assert!(resolve(&[], TERMINAL).unwrap_err().to_string().contains("no URL"));
+        let both = resolve(&["-i", "-", "u"], TERMINAL).unwrap().sources;
+        assert_eq!(both, [Source::Argument("u".to_owned()), Source::Stdin]);
+        assert!(resolve(&["-i", "-", "-i", "-"], pipe).is_err());
+    }
+
+    #[test]
+    fn an_output_file_is_for_one_url() {
+        assert!(resolve(&["-o", "x", "a", "b"], TERMINAL).is_err());
+        let one = resolve(&["-o", "x", "a"], TERMINAL).unwrap();
+        assert_eq!(one.engine.output, Output::File(PathBuf::from("x")));
+    }
+
+    #[test]
+    fn bodies_on_standard_output_go_one_after_the_other_and_leave_it_to_them() {
+        let config = resolve(&["-o", "-", "a", "b"], TERMINAL).unwrap();
+        assert_eq!(config.engine.workers, 1);
+        assert_eq!(config.report.paths, None);
+        assert_eq!(config.report.view, View::Lines);
+    }
+
+    #[test]
+    fn paths_are_printed_into_pipes_only_and_not_when_quiet() {
+        let pipe = Environment::default();
+        assert_eq!(resolve(&["a"], TERMINAL).unwrap().report.paths, None);
+        assert_eq!(resolve(&["a"], pipe).unwrap().report.paths, Some(PathEnd::Newline));
+        assert_eq!(resolve(&["-0", "a"], pipe).unwrap().report.paths, Some(PathEnd::Nul));
+        assert_eq!(resolve(&["-q", "a"], pipe).unwrap().report.paths, None);
+    }
+}

@@ -1,0 +1,162 @@
+//! The wording of events: which line an event gets on standard error, if any.
+//!
+//! Both views use it, so a finished file reads the same above bars and in a log. Nothing is written
+//! here, and every text that comes from elsewhere is made safe for a terminal.
+
+use std::fmt::{Display, Write as _};
+
+use crate::http::head;
+use crate::model::event::{Event, Skip};
+use crate::model::job::Job;
+use crate::model::redact::Redacted;
+use crate::model::size::ByteSize;
+use crate::model::text::Printable;
+use crate::report::Verbosity;
+use crate::report::totals;
+
+/// Returns the lines that `event` gets, each with its end; often none.
+pub(super) fn text(event: &Event<'_>, verbosity: Verbosity) -> String {
+    match verbosity {
+        Verbosity::Normal => normal(event),
+        Verbosity::Quiet => error(event),
+        Verbosity::Verbose => verbose(event),
+    }
+    .unwrap_or_default()
+}
+
+/// Errors and their hints: all that `-q` leaves.
+fn error(event: &Event<'_>) -> Option<String> {
+    let Event::Failed { failure, .. } = event else {
+        return None;
+    };
+    let mut text = format!("error: {}\n", failure.headline());
+    if let Some(hint) = failure.cause.hint() {
+        let _ = writeln!(text, "  hint: {}", Printable(&hint));
+    }
+    Some(text)
+}
+
+fn normal(event: &Event<'_>) -> Option<String> {
+    match event {
+        Event::Completed { job, path, size, elapsed } => {
+            let amount = totals::amount(*size, *elapsed, ", ", "");
+            Some(match path {
+                Some(path) => {
+                    format!("saved {} ({amount})\n", Printable(&path.to_string_lossy()))
+                }
+                None => format!("sent {} to stdout ({amount})\n", Redacted(&job.url)),
+            })
+        }
+        Event::Skipped { reason: Skip::Exists(path), .. } => {
+            Some(format!("skipped {}: exists already\n", Printable(&path.to_string_lossy())))
+        }
+        Event::Skipped { job, reason: Skip::Duplicate } => {
+            Some(format!("skipped {}: listed twice\n", Redacted(&job.url)))
+        }
+        Event::Warned { text } => Some(format!("warning: {}\n", Printable(text))),
+        _ => error(event),
+    }
+}
+
+fn verbose(event: &Event<'_>) -> Option<String> {
+    let line = |job: &Job, text: &dyn Display| Some(format!("{} {text}\n", job.id));
+    match event {
+        Event::Requested { job, url } => line(job, &format_args!("GET {}", Redacted(url))),
+        Event::Responded { job, status, length: Some(length) } => {
+            line(job, &format_args!("{}, {}", status_line(*status), ByteSize(*length)))
+        }
+        Event::Responded { job, status, length: None } => line(job, &status_line(*status)),
+        Event::Redirected { job, status, to } => {
+            line(job, &format_args!("{}, to {}", status_line(*status), Redacted(to)))
+        }
+        Event::Noted { job, text } => line(job, &Printable(text)),
+        _ => normal(event),
+    }
+}
+
+/// Returns the code and, if it has one, its registered phrase.
+fn status_line(code: u16) -> String {
+    format!("{code} {}", head::reason(code)).trim_end().to_owned()
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use std::path::Path;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::model::error::{Cause, Failure};
+    use crate::model::job::{Destination, JobId, Origin};
+
+    /// A job whose URL has a secret in it.
+    pub(crate) fn job(id: u32) -> Job {
+        Job {
+            id: JobId(id),
+            url: "http://h.example/a?token=x".parse().unwrap(),
+            credentials: None,
+            origin: Origin::Argument,
+            destination: Destination::Stdout,
+        }
+    }
+
+    /// A job that failed with a status.
+    pub(crate) fn failure(code: u16, reason: &str) -> Failure {
+        Failure {
+            subject: "http://h.example/a".to_owned(),
+            origin: Origin::Argument,
+            cause: Cause::Status { code, reason: reason.to_owned() },
+        }
+    }
+
+    #[track_caller]
+    fn case(event: &Event<'_>, quiet: &str, normal: &str, verbose: &str) {
+        assert_eq!(text(event, Verbosity::Quiet), quiet);
+        assert_eq!(text(event, Verbosity::Normal), normal);
+        assert_eq!(text(event, Verbosity::Verbose), verbose);
+    }
+
+    #[test]
+    fn ends_of_jobs_get_a_line() {
+        let job = job(3);
+        let saved = "saved out/a\\u{1b}.bin (1.0 MiB in 0.02s, 50 MiB/s)\n";
+        let path = Some(Path::new("out/a\x1b.bin"));
+        let elapsed = Duration::from_millis(20);
+        let completed = |path| Event::Completed { job: &job, path, size: 1 << 20, elapsed };
+        case(&completed(path), "", saved, saved);
+        let sent = "sent http://h.example/a?token=*** to stdout (1.0 MiB in 0.02s, 50 MiB/s)\n";
+        case(&completed(None), "", sent, sent);
+        let skipped = |reason| Event::Skipped { job: &job, reason };
+        let there = "skipped out/a: exists already\n";
+        case(&skipped(Skip::Exists(Path::new("out/a"))), "", there, there);
+        let twice = "skipped http://h.example/a?token=***: listed twice\n";
+        case(&skipped(Skip::Duplicate), "", twice, twice);
+        case(&Event::Cancelled { job: &job }, "", "", "");
+    }
+
+    #[test]
+    fn errors_are_told_at_every_verbosity_and_warnings_not_when_quiet() {
+        let (missing, broken) = (failure(404, "Not Found"), failure(500, "Oh\x07"));
+        let failed = |failure| Event::Failed { job: None, failure };
+        let text = "error: http://h.example/a: 404 Not Found\n  hint: check the URL\n";
+        case(&failed(&missing), text, text, text);
+        let text = "error: http://h.example/a: 500 Oh\\u{7}\n";
+        case(&failed(&broken), text, text, text);
+        let text = "warning: odd\\n\n";
+        case(&Event::Warned { text: "odd\n" }, "", text, text);
+    }
+
+    #[test]
+    fn requests_are_told_when_many_lines_are_wanted() {
+        let job = job(3);
+        let url = &job.url;
+        case(&Event::Requested { job: &job, url }, "", "", "#3 GET http://h.example/a?token=***\n");
+        let responded = |status, length| Event::Responded { job: &job, status, length };
+        case(&responded(200, Some(1 << 20)), "", "", "#3 200 OK, 1.0 MiB\n");
+        case(&responded(299, None), "", "", "#3 299\n");
+        let redirected = Event::Redirected { job: &job, status: 302, to: url };
+        case(&redirected, "", "", "#3 302 Found, to http://h.example/a?token=***\n");
+        let noted = Event::Noted { job: &job, text: "named \x1b" };
+        case(&noted, "", "", "#3 named \\u{1b}\n");
+        case(&Event::Listed, "", "", "");
+    }
+}

@@ -1,0 +1,197 @@
+//! Floor 4: who tells about a run. Only this folder writes to standard output and standard error.
+//!
+//! Standard output is data: a path for each file that is saved, or the bodies. Standard error is
+//! for people: bars on a terminal, otherwise lines. What is told of an event is decided once, in
+//! `lines`; a view only decides how it gets to the screen. Quiet is the lines view with nothing
+//! but errors in it.
+//!
+//! A worker that tells something may be held by whoever reads these streams; a stop releases it
+//! (see `stream`). Failing to tell a person something is ignored. Failing to write a path stops
+//! the run, for then its output is not what was asked for.
+
+mod bars;
+mod board;
+mod layout;
+mod lines;
+mod screen;
+mod speed;
+mod stream;
+mod totals;
+
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::model::error::Cause;
+use crate::model::event::{Event, Observer};
+use crate::model::stop::{Stop, StopReason};
+use crate::model::totals::Totals;
+use crate::report::bars::Bars;
+use crate::report::stream::Stream;
+use crate::report::totals::Failures;
+
+/// What to tell, and how.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// Whether paths of saved files go to standard output, and how each ends. `None` when it is a
+    /// terminal, when bodies go there, or when nothing was asked for.
+    pub paths: Option<PathEnd>,
+    /// How much to tell.
+    pub verbosity: Verbosity,
+    /// How standard error shows the run; ignored when quiet.
+    pub view: View,
+}
+
+/// What follows a path on standard output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PathEnd {
+    /// A line feed.
+    Newline,
+    /// A NUL byte, for names with line feeds in them.
+    Nul,
+}
+
+/// How much to tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verbosity {
+    /// Ends of jobs, warnings, errors and the totals.
+    Normal,
+    /// Errors only.
+    Quiet,
+    /// Requests, responses and redirects too.
+    Verbose,
+}
+
+/// How standard error shows the run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum View {
+    /// Bars, for a terminal that can move its cursor and shows no bodies.
+    Bars,
+    /// Lines without any escape code.
+    Lines,
+}
+
+/// Writes a text that was asked for, such as a manual page, to standard output.
+///
+/// # Errors
+/// What the system says, but for a reader that has seen enough.
+pub fn print(text: &[u8]) -> io::Result<()> {
+    match io::Write::write_all(&mut io::stdout(), text) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        result => result,
+    }
+}
+
+/// Tells about a run.
+#[derive(Debug)]
+pub struct Reporter<'a> {
+    paths: Option<PathEnd>,
+    verbosity: Verbosity,
+    stop: &'a Stop,
+    stdout: Stream,
+    stderr: Arc<Stream>,
+    /// `None`: the lines view.
+    bars: Option<Bars>,
+    /// Held to add one failure.
+    failures: Mutex<Failures>,
+    /// Whether it was told already that standard output fails.
+    is_output_lost: AtomicBool,
+}
+
+impl<'a> Reporter<'a> {
+    /// Begins to tell about a run on the standard streams.
+    pub fn new(options: Options, stop: &'a Stop) -> Self {
+        Self::with_streams(options, stop, Stream::stdout(stop), Stream::stderr(stop))
+    }
+
+    fn with_streams(options: Options, stop: &'a Stop, stdout: Stream, stderr: Stream) -> Self {
+        let stderr = Arc::new(stderr);
+        let has_bars = options.view == View::Bars && options.verbosity != Verbosity::Quiet;
+        Self {
+            paths: options.paths,
+            verbosity: options.verbosity,
+            stop,
+            stdout,
+            // Without a thread to draw, lines still tell everything.
+            bars: has_bars.then(|| Bars::try_new(Arc::clone(&stderr)).ok()).flatten(),
+            stderr,
+            failures: Mutex::default(),
+            is_output_lost: AtomicBool::new(false),
+        }
+    }
+
+    /// Ends the view, then tells what failed and the totals. Nothing may be told afterwards.
+    pub fn finish(&self, totals: &Totals, elapsed: Duration, stopped: Option<StopReason>) {
+        if let Some(bars) = &self.bars {
+            bars.end();
+        }
+        if self.verbosity != Verbosity::Quiet {
+            let failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+            let text = failures.list() + &totals::line(totals, elapsed, stopped);
+            let _ = self.stderr.write_line(text.as_bytes());
+        }
+    }
+
+    fn tell(&self, event: &Event<'_>, text: String) {
+        match &self.bars {
+            Some(bars) => bars.note(event, text),
+            None => {
+                let _ = self.stderr.write_line(text.as_bytes());
+            }
+        }
+    }
+
+    fn print_path(&self, path: &Path, end: PathEnd) {
+        let mut line = path.as_os_str().as_bytes().to_vec();
+        line.push(match end {
+            PathEnd::Newline => b'\n',
+            PathEnd::Nul => b'\0',
+        });
+        if let Err(error) = self.stdout.write_line(&line) {
+            self.lose_output(error);
+        }
+    }
+
+    /// Stops the run, whose output does not arrive. A reader that went away wanted no more, and is
+    /// told nothing; anything else, a full disk for one, is an error that nobody would see.
+    fn lose_output(&self, error: io::Error) {
+        if error.kind() == io::ErrorKind::Interrupted {
+            return;
+        }
+        self.stop.stop(StopReason::OutputClosed);
+        let was_lost = self.is_output_lost.swap(true, Ordering::Relaxed);
+        if error.kind() != io::ErrorKind::BrokenPipe && !was_lost {
+            let cause = Cause::Stdout { source: error };
+            self.tell(&Event::Warned { text: "" }, format!("error: {cause}\n"));
+        }
+    }
+}
+
+impl Observer for Reporter<'_> {
+    fn event(&self, event: &Event<'_>) {
+        if let (Event::Completed { path: Some(path), .. }, Some(end)) = (event, self.paths) {
+            self.print_path(path, end);
+        }
+        if let Event::Failed { failure, .. } = event {
+            let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+            failures.add(failure);
+        }
+        self.tell(event, lines::text(event, self.verbosity));
+    }
+
+    fn body(&self, bytes: &[u8]) -> io::Result<()> {
+        let written = self.stdout.write_body(bytes);
+        if let Err(error) = &written
+            && error.kind() == io::ErrorKind::BrokenPipe
+        {
+            self.stop.stop(StopReason::OutputClosed);
+        }
+        written
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,311 @@
+//! A standard stream that a slow reader cannot turn into a hang.
+//!
+//! A write may wait as long as the reader of the pipe takes: that is the back-pressure. But when the
+//! run is stopped, whoever waits here is released within a tenth of a second. So nothing in this
+//! file blocks in `write`: pipes and terminals are written through an open file description of our
+//! own that does not block (the one we were given is shared with other processes, and setting
+//! `O_NONBLOCK` on it would break them), sockets with `MSG_DONTWAIT`, and the waiting is done in
+//! `poll`, in short turns with a look at the stop token between them. Regular files and devices
+//! never wait for a reader and are written plainly.
+//!
+//! One mutex, held for a whole line or piece of a body, keeps lines of several threads from mixing.
+
+use std::convert::Infallible;
+use std::io::{self, IsTerminal};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, TryRecvError};
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::fs::{FileType, Mode, OFlags};
+use rustix::io::Errno;
+use rustix::net::SendFlags;
+
+use crate::model::stop::Stop;
+
+/// How long one `poll` waits at most before the stop token is looked at again.
+const TURN: Duration = Duration::from_millis(40);
+
+/// How long lines may still wait for their reader, all together, once the run is stopped.
+const GRACE: Duration = Duration::from_millis(40);
+
+/// A standard stream.
+#[derive(Debug)]
+pub(super) struct Stream {
+    handle: Handle,
+    method: Method,
+    /// Disconnected when the run is stopped. Not a `&Stop`: the drawing thread outlives no borrow.
+    stopped: Receiver<Infallible>,
+    /// Until when lines may wait after the stop; set by the first that does. Holding it is the
+    /// right to write. A thread waits here while another writes, and that one is released by the
+    /// stop.
+    patience: Mutex<Option<Instant>>,
+}
+
+#[derive(Debug)]
+enum Handle {
+    Own(OwnedFd),
+    Standard(BorrowedFd<'static>),
+}
+
+impl AsFd for Handle {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Own(fd) => fd.as_fd(),
+            Self::Standard(fd) => *fd,
+        }
+    }
+}
+
+/// How to write without blocking.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Method {
+    /// `write` does not wait for a reader: a file, a device, or a description of our own that does
+    /// not block.
+    Plain,
+    /// `write` could block: ask first, and never write more than surely fits then.
+    Polled,
+    /// A socket: `send` takes a flag.
+    Send,
+}
+
+impl Stream {
+    /// Returns standard error.
+    pub(super) fn stderr(stop: &Stop) -> Self {
+        Self::new(Handle::Standard(rustix::stdio::stderr()), stop)
+    }
+
+    /// Returns standard output.
+    pub(super) fn stdout(stop: &Stop) -> Self {
+        Self::new(Handle::Standard(rustix::stdio::stdout()), stop)
+    }
+
+    fn new(given: Handle, stop: &Stop) -> Self {
+        let (handle, method) = prepare(given);
+        Self { handle, method, stopped: stop.receiver().clone(), patience: Mutex::new(None) }
+    }
+
+    /// Writes a piece of a body; waits for the reader until the run is stopped.
+    ///
+    /// # Errors
+    /// What the system says; `Interrupted` when the run is stopped before all is written.
+    pub(super) fn write_body(&self, bytes: &[u8]) -> io::Result<()> {
+        self.write(bytes, false)
+    }
+
+    /// Writes one or more whole lines; waits for the reader until the run is stopped. After the
+    /// stop they are written if the reader takes them at once.
+    ///
+    /// # Errors
+    /// What the system says; `Interrupted` when the run is stopped before all is written.
+    pub(super) fn write_line(&self, line: &[u8]) -> io::Result<()> {
+        self.write(line, true)
+    }
+
+    fn write(&self, mut bytes: &[u8], is_line: bool) -> io::Result<()> {
+        let mut patience = self.patience.lock().unwrap_or_else(PoisonError::into_inner);
+        while !bytes.is_empty() {
+            if !is_line && self.is_stopped() {
+                return Err(stopped());
+            }
+            match self.write_some(bytes) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(written) => bytes = &bytes[written..],
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) => self.wait(&mut patience)?,
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
+    fn write_some(&self, bytes: &[u8]) -> rustix::io::Result<usize> {
+        match self.method {
+            Method::Plain => rustix::io::write(&self.handle, bytes),
+            Method::Polled => {
+                if !self.poll(Duration::ZERO)? {
+                    return Err(Errno::AGAIN);
+                }
+                // A pipe is writable when this much fits (POSIX: PIPE_BUF; Linux: a page).
+                rustix::io::write(&self.handle, &bytes[..bytes.len().min(rustix::pipe::PIPE_BUF)])
+            }
+            Method::Send => {
+                rustix::net::send(&self.handle, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL)
+            }
+        }
+    }
+
+    /// Waits one turn for the reader.
+    fn wait(&self, patience: &mut Option<Instant>) -> io::Result<()> {
+        let mut turn = TURN;
+        if self.is_stopped() {
+            let now = Instant::now();
+            let end = *patience.get_or_insert(now + GRACE);
+            turn = end.saturating_duration_since(now).min(TURN);
+            if turn.is_zero() {
+                return Err(stopped());
+            }
+        }
+        match self.poll(turn) {
+            Ok(_) | Err(Errno::INTR) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Returns whether a write would say something at once, be it an error.
+    fn poll(&self, timeout: Duration) -> rustix::io::Result<bool> {
+        let timeout = Timespec { tv_sec: 0, tv_nsec: timeout.subsec_nanos().into() };
+        let mut fds = [PollFd::new(&self.handle, PollFlags::OUT)];
+        Ok(rustix::event::poll(&mut fds, Some(&timeout))? > 0)
+    }
+
+    /// Returns whether the run must end.
+    pub(super) fn is_stopped(&self) -> bool {
+        self.stopped.try_recv() == Err(TryRecvError::Disconnected)
+    }
+}
+
+fn stopped() -> io::Error {
+    io::Error::new(io::ErrorKind::Interrupted, "the run was stopped")
+}
+
+/// Finds out how to write to `given` without blocking, and through which descriptor.
+fn prepare(given: Handle) -> (Handle, Method) {
+    let kind = rustix::fs::fstat(&given).map(|stat| FileType::from_raw_mode(stat.st_mode));
+    match kind {
+        Ok(FileType::Socket) => (given, Method::Send),
+        Ok(FileType::Fifo) => reopen(given),
+        Ok(FileType::CharacterDevice) if given.as_fd().is_terminal() => reopen(given),
+        _ => (given, Method::Plain),
+    }
+}
+
+/// Opens the same pipe or terminal once more, so that not blocking is our own affair.
+fn reopen(given: Handle) -> (Handle, Method) {
+    let path = format!("/proc/self/fd/{}", given.as_fd().as_raw_fd());
+    let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    match rustix::fs::open(path, flags, Mode::empty()) {
+        Ok(fd) => (Handle::Own(fd), Method::Plain),
+        // No /proc, another user's terminal, or a pipe without a reader (whose write says so).
+        Err(_) => (given, Method::Polled),
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use std::fs::File;
+    use std::io::Read;
+    use std::os::unix::net::UnixStream;
+    use std::thread;
+
+    use super::*;
+    use crate::model::stop::StopReason;
+
+    /// A stream on `fd`.
+    pub(crate) fn stream(fd: impl Into<OwnedFd>, stop: &Stop) -> Stream {
+        Stream::new(Handle::Own(fd.into()), stop)
+    }
+
+    /// The same, as where the descriptor cannot be opened once more.
+    fn polled(fd: impl Into<OwnedFd>, stop: &Stop) -> Stream {
+        Stream {
+            handle: Handle::Own(fd.into()),
+            method: Method::Polled,
+            ..stream(File::open("/dev/null").unwrap(), stop)
+        }
+    }
+
+    /// Fills `stream`, whose reader sleeps, stops the run and returns how long the writer took.
+    #[track_caller]
+    fn release(stream: &Stream, stop: &Stop, is_line: bool) -> Duration {
+        thread::scope(|scope| {
+            let writer = scope.spawn(|| stream.write(&vec![b'x'; 8 << 20], is_line));
+            thread::sleep(Duration::from_millis(150));
+            assert!(!writer.is_finished(), "a full pipe must hold its writer");
+            let begun = Instant::now();
+            stop.stop(StopReason::Signal(2));
+            let error = writer.join().unwrap().unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::Interrupted);
+            begun.elapsed()
+        })
+    }
+
+    #[test]
+    fn a_stop_releases_a_writer_to_a_full_pipe() {
+        for is_line in [false, true] {
+            let (_reader, writer) = io::pipe().unwrap();
+            let stop = Stop::default();
+            let stream = stream(writer, &stop);
+            assert_eq!(stream.method, Method::Plain);
+            assert!(release(&stream, &stop, is_line) < Duration::from_millis(300));
+        }
+    }
+
+    #[test]
+    fn a_stop_releases_a_writer_to_a_full_pipe_that_cannot_be_reopened() {
+        let (_reader, writer) = io::pipe().unwrap();
+        let stop = Stop::default();
+        let stream = polled(writer, &stop);
+        assert!(release(&stream, &stop, false) < Duration::from_millis(300));
+    }
+
+    #[test]
+    fn a_stop_releases_a_writer_to_a_full_socket() {
+        let (_reader, writer) = UnixStream::pair().unwrap();
+        let stop = Stop::default();
+        let stream = stream(writer, &stop);
+        assert_eq!(stream.method, Method::Send);
+        assert!(release(&stream, &stop, false) < Duration::from_millis(300));
+    }
+
+    #[test]
+    fn the_shared_description_keeps_blocking() {
+        let (_reader, writer) = io::pipe().unwrap();
+        let shared = writer.try_clone().unwrap();
+        let _stream = stream(writer, &Stop::default());
+        let flags = rustix::fs::fcntl_getfl(&shared).unwrap();
+        assert!(!flags.contains(OFlags::NONBLOCK));
+    }
+
+    #[test]
+    fn a_slow_reader_gets_every_byte() {
+        let sent: Vec<u8> = (0..300_000_u32).flat_map(u32::to_le_bytes).collect();
+        let stop = Stop::default();
+        for is_polled in [false, true] {
+            let (mut reader, writer) = io::pipe().unwrap();
+            let stream = if is_polled { polled(writer, &stop) } else { stream(writer, &stop) };
+            let mut received = Vec::new();
+            thread::scope(|scope| {
+                let sent = &sent;
+                scope.spawn(move || stream.write_body(sent).unwrap());
+                reader.read_to_end(&mut received).unwrap();
+            });
+            assert_eq!(received, sent);
+        }
+    }
+
+    #[test]
+    fn after_the_stop_lines_are_tried_and_bodies_refused() {
+        let (mut reader, writer) = io::pipe().unwrap();
+        let stop = Stop::default();
+        let stream = stream(writer, &stop);
+        stop.stop(StopReason::Signal(2));
+        assert!(stream.write_body(b"body").is_err());
+        stream.write_line(b"line\n").unwrap();
+        drop(stream);
+        let mut received = String::new();
+        reader.read_to_string(&mut received).unwrap();
+        assert_eq!(received, "line\n");
+    }
+
+    #[test]
+    fn a_reader_that_went_away_is_a_broken_pipe() {
+        let stop = Stop::default();
+        let (reader, writer) = io::pipe().unwrap();
+        let stream = stream(writer, &stop);
+        drop(reader);
+        let error = stream.write_line(b"line\n").unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
+    }
+}

@@ -1,0 +1,129 @@
+//! The last words of a run: what failed, and the totals.
+//!
+//! Only text is made here. The list of failures is bounded, because a run's memory must not grow
+//! with its list; what does not fit was printed when it happened.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use crate::model::error::Failure;
+use crate::model::size::{ByteSize, Rate, Span, count};
+use crate::model::stop::StopReason;
+use crate::model::totals::Totals;
+
+/// How many failures are kept for the list at the end.
+const KEPT: usize = 1000;
+
+/// The failures of a run, as the list at the end shows them.
+#[derive(Debug, Default)]
+pub(super) struct Failures {
+    headlines: Vec<String>,
+    number: u64,
+}
+
+impl Failures {
+    /// Adds one.
+    pub(super) fn add(&mut self, failure: &Failure) {
+        self.number += 1;
+        if self.headlines.len() < KEPT {
+            self.headlines.push(failure.headline());
+        }
+    }
+
+    /// Returns the list, empty when nothing failed.
+    pub(super) fn list(&self) -> String {
+        let mut text = String::new();
+        if self.number > 0 {
+            text.push_str("failed:\n");
+        }
+        for headline in &self.headlines {
+            let _ = writeln!(text, "  {headline}");
+        }
+        let more = self.number - self.headlines.len() as u64;
+        if more > 0 {
+            let _ = writeln!(text, "  ... and {more} more, shown above");
+        }
+        text
+    }
+}
+
+/// Returns the totals as one line.
+pub(super) fn line(totals: &Totals, elapsed: Duration, stopped: Option<StopReason>) -> String {
+    let mut text = format!(
+        "{}, {}",
+        count(totals.completed, "file"),
+        amount(totals.bytes, elapsed, " (", ")")
+    );
+    for (number, what) in
+        [(totals.skipped, "skipped"), (totals.failed, "failed"), (totals.cancelled, "cancelled")]
+    {
+        if number > 0 {
+            let _ = write!(text, ", {number} {what}");
+        }
+    }
+    // A reader that has seen enough is no interruption: `haul ... | head` ends without a word.
+    if let Some(StopReason::Signal(_)) = stopped {
+        text.push_str(", interrupted");
+    }
+    text.push('\n');
+    text
+}
+
+/// Returns `1.0 MiB in 0.02s`, and the mean rate between `open` and `close`, if there is one.
+pub(super) fn amount(bytes: u64, time: Duration, open: &str, close: &str) -> String {
+    let mut text = format!("{} in {}", ByteSize(bytes), Span(time));
+    if let Some(rate) = Rate::mean(bytes, time) {
+        let _ = write!(text, "{open}{rate}{close}");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::error::Cause;
+    use crate::model::job::Origin;
+
+    #[test]
+    fn the_totals_name_only_what_happened() {
+        #[track_caller]
+        fn case(totals: Totals, stopped: Option<StopReason>, shown: &str) {
+            let text = line(&totals, Duration::from_millis(1200), stopped);
+            assert_eq!(text, format!("{shown}\n"));
+        }
+        let one = Totals { completed: 1, bytes: 1 << 20, ..Totals::default() };
+        case(one, None, "1 file, 1.0 MiB in 1.20s (853 KiB/s)");
+        case(one, Some(StopReason::OutputClosed), "1 file, 1.0 MiB in 1.20s (853 KiB/s)");
+        let all = Totals { completed: 12, skipped: 3, failed: 1, cancelled: 2, bytes: 34 << 20 };
+        case(
+            all,
+            Some(StopReason::Signal(2)),
+            "12 files, 34 MiB in 1.20s (28 MiB/s), 3 skipped, 1 failed, 2 cancelled, interrupted",
+        );
+    }
+
+    #[test]
+    fn a_run_without_time_has_no_rate() {
+        let text = line(&Totals::default(), Duration::ZERO, None);
+        assert_eq!(text, "0 files, 0 B in 0.00s\n");
+    }
+
+    #[test]
+    fn the_list_of_failures_is_bounded() {
+        let mut failures = Failures::default();
+        assert_eq!(failures.list(), "");
+        let failure = Failure {
+            subject: "http://h/a\x1b".to_owned(),
+            origin: Origin::Argument,
+            cause: Cause::Status { code: 404, reason: "Not Found".to_owned() },
+        };
+        failures.add(&failure);
+        assert_eq!(failures.list(), "failed:\n  http://h/a\\u{1b}: 404 Not Found\n");
+        for _ in 0..1002 {
+            failures.add(&failure);
+        }
+        let list = failures.list();
+        assert_eq!(list.lines().count(), 1 + 1000 + 1);
+        assert!(list.ends_with("\n  ... and 3 more, shown above\n"));
+    }
+}

@@ -1,0 +1,70 @@
+//! The table of contents: parse, resolve, feed, join, totals, exit code.
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use anyhow::{Context, Result, anyhow};
+use clap::Parser;
+
+use crate::cli::args::{self, Args};
+use crate::cli::config::Config;
+use crate::cli::environment::Environment;
+use crate::cli::exit_code;
+use crate::cli::signals::Catcher;
+use crate::disk::{self, folder};
+use crate::engine::{self, Output, pool};
+use crate::http::client::Common;
+use crate::input;
+use crate::model::error::Plain;
+use crate::model::stop::Stop;
+use crate::policy::existing::Presence;
+use crate::report::{self, Reporter};
+
+/// Runs haul from its arguments to its exit code. It may be called again in the same process.
+///
+/// # Errors
+/// Why the run could not begin: a `clap::Error`, or a text for the user. Nothing was downloaded then.
+pub fn run(args: impl IntoIterator<Item = OsString>, environment: Environment) -> Result<u8> {
+    let args = Args::try_parse_from(args)?;
+    if let Some(kind) = args.generate {
+        report::print(&args::generate(kind)?)?;
+        return Ok(exit_code::SUCCESS);
+    }
+    let config = Config::resolve(args, environment)?;
+    prepare_folders(&config.engine)?;
+    let stop = Arc::new(Stop::default());
+    let _catcher = Catcher::start(Arc::clone(&stop)).context("cannot catch signals")?;
+    let entries = input::read(config.sources).map_err(|(list, error)| {
+        anyhow!("cannot read list {}: {}", list.display(), Plain(&error))
+    })?;
+
+    let began = Instant::now();
+    let common = Arc::new(Common::new(config.http, Arc::clone(&stop)));
+    let reporter = Reporter::new(config.report, &stop);
+    let summary = pool::run(&config.engine, &common, &reporter, &stop, &entries)
+        .context("cannot start a worker")?;
+    reporter.finish(&summary.totals, began.elapsed(), stop.reason());
+    Ok(exit_code::of(&summary, stop.reason()))
+}
+
+/// Makes the folders that files will go to, before anything is asked of a server.
+fn prepare_folders(options: &engine::Options) -> Result<()> {
+    let folder = match &options.output {
+        Output::Stdout => return Ok(()),
+        Output::Folder => options.folder.clone(),
+        Output::File(file) => {
+            let path = options.folder.join(file);
+            if disk::presence(&path).is_ok_and(|found| found == Presence::Device) {
+                return Ok(());
+            }
+            path.parent().map(Path::to_owned).unwrap_or_default()
+        }
+    };
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { &folder };
+    folder::prepare(folder).map_err(|cause| {
+        let hint = cause.hint().map(|hint| format!("\n  hint: {hint}")).unwrap_or_default();
+        anyhow!("{cause}{hint}")
+    })
+}

@@ -29,7 +29,8 @@ pub(super) fn work(shared: &Shared<'_>, jobs: &Receiver<Job>) -> Totals {
     let client = Client::new(shared.http);
     let mut buffer = vec![0; BUFFER_BYTES];
     let mut totals = Totals::default();
-    for job in jobs {
+    while !shared.stop.is_stopped() {
+        let Ok(job) = jobs.recv() else { break };
         if shared.stop.is_stopped() {
             totals.cancelled += 1;
             break;

@@ -85,8 +85,8 @@ impl Session {
     pub(super) fn handshake_step(&mut self, socket: &mut (impl Read + Write)) -> io::Result<bool> {
         if self.connection.wants_write() {
             self.connection.write_tls(socket)?;
-        } else if self.connection.is_handshaking() {
-            self.fill(socket)?;
+        } else if self.connection.is_handshaking() && !self.fill(socket)? {
+            return Err(io::ErrorKind::UnexpectedEof.into());
         }
         Ok(!self.connection.is_handshaking() && !self.connection.wants_write())
     }
@@ -150,10 +150,11 @@ impl Session {
             )
     }
 
-    /// Takes raw bytes from the socket, or those left of the last time, through the decryption.
-    fn fill(&mut self, socket: &mut (impl Read + Write)) -> io::Result<()> {
+    /// Takes raw bytes from the socket, or those left of the last time, through the decryption;
+    /// returns whether there were any.
+    fn fill(&mut self, socket: &mut (impl Read + Write)) -> io::Result<bool> {
         self.raw.fill_from(socket)?;
-        self.connection.read_tls(&mut self.raw)?;
+        let any = self.connection.read_tls(&mut self.raw)? > 0;
         let state = self.connection.process_new_packets();
         if state.is_err() {
             // Tells the peer why, as far as it still listens.
@@ -164,7 +165,7 @@ impl Session {
         if state.tls_bytes_to_write() > 0 && !self.connection.is_handshaking() {
             self.connection.write_tls(socket)?;
         }
-        Ok(())
+        Ok(any)
     }
 }
 

@@ -16,6 +16,9 @@ use crate::policy::redirect;
 use crate::report::{self, PathEnd, Verbosity, View};
 use crate::{http, policy};
 
+/// Names of standard output.
+const STDOUT: [&str; 4] = ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"];
+
 /// Everything a run needs to know.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -37,8 +40,9 @@ impl Config {
     pub fn resolve(args: Args, environment: Environment) -> Result<Self> {
         let output = match args.output {
             None => Output::Folder,
-            Some(path) if path == Path::new("-") || path == Path::new("/dev/stdout") => {
-                Output::Stdout
+            Some(path) if STDOUT.iter().any(|name| path == Path::new(name)) => Output::Stdout,
+            Some(path) if path.to_string_lossy().ends_with('/') => {
+                bail!("`--output {}` names a folder; use `--dir`", path.display())
             }
             Some(path) if args.urls.len() > 1 => bail!(
                 "`--output {}` names one file, and there are {} URLs; use `--dir` for several",

@@ -14,8 +14,9 @@ pub const USAGE: u8 = 2;
 pub fn of(summary: &Summary, stopped: Option<StopReason>) -> u8 {
     match stopped {
         Some(StopReason::Signal(number)) => 128_u8.saturating_add(number as u8),
-        _ if summary.totals.failed > 0 || !summary.finished => FAILURE,
-        _ => SUCCESS,
+        Some(StopReason::OutputClosed) => FAILURE,
+        None if summary.totals.failed > 0 || !summary.finished => FAILURE,
+        None => SUCCESS,
     }
 }
 
@@ -35,7 +36,7 @@ mod tests {
         case(1, true, None, 1);
         case(0, false, None, 1);
         case(0, false, Some(StopReason::OutputClosed), 1);
-        case(0, true, Some(StopReason::OutputClosed), 0);
+        case(0, true, Some(StopReason::OutputClosed), 1);
         case(1, false, Some(StopReason::Signal(2)), 130);
         case(0, true, Some(StopReason::Signal(15)), 143);
     }

@@ -17,7 +17,6 @@ use std::sync::{Mutex, PoisonError};
 
 use url::Url;
 
-use crate::disk::partial;
 use crate::policy::filename;
 
 /// What came of a claim.
@@ -102,13 +101,8 @@ impl Claims {
         }
     }
 
-    /// A name is also taken when it is another job's partial file, or its partial file another job's
-    /// name: `x` and `x.part` cannot both be written.
     fn is_taken(&self, table: &Table, folder: &Path, name: &str) -> bool {
-        let taken = |name: &str| table.taken.contains_key(&self.key(folder, name));
-        taken(name)
-            || name.strip_suffix(partial::SUFFIX).is_some_and(taken)
-            || taken(&format!("{name}{}", partial::SUFFIX))
+        table.taken.contains_key(&self.key(folder, name))
     }
 
     fn key(&self, folder: &Path, name: &str) -> u64 {
@@ -172,15 +166,6 @@ mod tests {
         let claims = Claims::new(true);
         assert_eq!(claim(&claims, "x", "a/x").unwrap(), "d/x");
         assert_eq!(claim(&claims, "X", "a/X").unwrap(), "d/X.1");
-    }
-
-    #[test]
-    fn a_partial_file_is_nobody_elses_name() {
-        let claims = Claims::new(false);
-        assert_eq!(claim(&claims, "x", "a/x").unwrap(), "d/x");
-        assert_eq!(claim(&claims, "x.part", "a/x.part").unwrap(), "d/x.1.part");
-        assert_eq!(claim(&claims, "y.part", "a/y.part").unwrap(), "d/y.part");
-        assert_eq!(claim(&claims, "y", "a/y").unwrap(), "d/y.1");
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::input::Entry;
 use crate::model::error::{Cause, Failure};
 use crate::model::event::{Event, Skip};
 use crate::model::job::{Destination, Job, JobId};
-use crate::model::redact::Redacted;
+use crate::model::redact::{Redacted, redact_text};
 use crate::model::stop::Stop;
 use crate::model::totals::Totals;
 use crate::policy::filename;
@@ -86,7 +86,8 @@ impl Feeder<'_> {
         let target = match entry.target {
             Ok(target) => target,
             Err(cause) => {
-                let failure = Failure { subject: entry.text, origin: entry.origin, cause };
+                let failure =
+                    Failure { subject: redact_text(&entry.text), origin: entry.origin, cause };
                 self.totals.failed += 1;
                 observer.event(&Event::Failed { job: None, failure: &failure });
                 return None;

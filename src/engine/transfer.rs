@@ -117,10 +117,12 @@ impl Transfer<'_> {
         let Shared { options, observer, .. } = self.shared;
         let job = self.job;
         let mut visited = vec![job.url.clone()];
+        let mut may_carry = true;
         loop {
             let url = visited.last().unwrap_or(&job.url);
             observer.event(&Event::Requested { job, url });
-            let may_carry = redirect::may_carry(&job.url, url);
+            // What was dropped at a foreign origin is not picked up again behind it.
+            may_carry &= redirect::may_carry(&job.url, url);
             let credentials = job.credentials.as_ref().filter(|_| may_carry);
             let response = self.client.get(&Request { url, credentials })?;
             let Head { status, location, .. } = &response.head;
@@ -173,7 +175,8 @@ impl Transfer<'_> {
     /// Decides what happens with a path, by what is there; numbers it until a name is free.
     fn place(&self, path: &Path, named_by: NamedBy) -> Result<Place, Cause> {
         let wish = self.shared.options.if_exists;
-        let mut path = path.to_owned();
+        let wanted = path;
+        let mut path = wanted.to_owned();
         loop {
             return match admit(presence(&path)?, wish, named_by) {
                 Admission::Create => Ok(Place::Write(path, Replace::Never)),
@@ -183,8 +186,8 @@ impl Transfer<'_> {
                 Admission::Exists => Err(Cause::Exists { path }),
                 Admission::NotAFile(what) => Err(Cause::NotAFile { path, what }),
                 Admission::Renumber => {
-                    let folder = path.parent().unwrap_or(Path::new(""));
-                    let name = path.file_name().unwrap_or_default().to_string_lossy();
+                    let folder = wanted.parent().unwrap_or(Path::new(""));
+                    let name = wanted.file_name().unwrap_or_default().to_string_lossy();
                     path = self.shared.claims.claim_number(folder, &name, &self.job.url);
                     debug_assert!(wish != IfExists::Skip || named_by == NamedBy::Server);
                     continue;

@@ -2,7 +2,7 @@
 
 use std::io::{self, Read};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ureq::BodyReader;
 
@@ -16,6 +16,9 @@ const DRAINED_BYTES: u64 = 64 * 1024;
 
 /// How long each read of such a body may wait.
 const DRAIN_PATIENCE: Duration = Duration::from_millis(300);
+
+/// How long all of them may take: longer than a new connection does.
+const DRAIN_TIME: Duration = Duration::from_secs(1);
 
 /// The body of a response.
 pub struct Body {
@@ -64,7 +67,8 @@ impl Body {
         }
         self.link.set_patience(DRAIN_PATIENCE);
         let mut buffer = [0; 8 * 1024];
-        while self.received <= DRAINED_BYTES {
+        let began = Instant::now();
+        while self.received <= DRAINED_BYTES && began.elapsed() < DRAIN_TIME {
             match self.read(&mut buffer) {
                 Ok(0) => {
                     self.link.set_patience(self.options.stall_timeout);
@@ -101,6 +105,8 @@ impl Body {
             ureq::Error::Timeout(_) => {
                 Cause::Stalled { after: self.options.stall_timeout, phase: Phase::Body }
             }
+            // ureq's word for an end in the middle of a chunk's size.
+            ureq::Error::BodyStalled => Cause::Truncated { received: self.received, expected },
             ureq::Error::Io(source) => match self.link.take_ending() {
                 Ending::Broken(source) if source.kind() != io::ErrorKind::UnexpectedEof => {
                     Cause::Connection { source }

@@ -124,7 +124,10 @@ impl Session {
                     return Ok(if total > 0 {
                         Received::Bytes(total)
                     } else {
-                        Received::End(Ending::Broken(error))
+                        Received::End(Ending::Broken(io::Error::new(
+                            error.kind(),
+                            "closed without the end that TLS wants (close_notify)",
+                        )))
                     });
                 }
                 Err(error) => return Err(error),

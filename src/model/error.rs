@@ -273,7 +273,9 @@ impl fmt::Display for Cause {
                 };
                 write!(f, "{what}: nothing came for {}", Span(*after))
             }
-            Self::Status { code, reason } => write!(f, "{code} {}", Printable(reason)),
+            Self::Status { code, reason } => {
+                write!(f, "{}", Printable(format!("{code} {reason}").trim_end()))
+            }
             Self::StreamBroken => {
                 f.write_str("not written: an earlier body broke off in the middle of the stream")
             }

@@ -37,6 +37,33 @@ const SECRET_PARAMETERS: [&str; 22] = [
     "x-amz-signature",
 ];
 
+/// Returns a text that was meant as a URL, or came as one, without what [`Redacted`] hides.
+pub fn redact_text(text: &str) -> String {
+    let start = text.find("//").map_or(0, |at| at + 2);
+    let authority = text[start..].find(['/', '?', '#', '\\']).map_or(text.len(), |at| start + at);
+    // A password may have any of these in it; what looks like userinfo is hidden to its last `@`.
+    let end = match text[start..].rfind('@') {
+        Some(at) if text[start..start + at].contains(':') || start + at < authority => start + at,
+        _ => start,
+    };
+    let mut shown = text[..start].to_owned();
+    if end > start {
+        shown.push_str("***");
+    }
+    for (index, pair) in text[end..].split_inclusive(['?', '&', ';', '#']).enumerate() {
+        match pair.split_once('=') {
+            Some((name, value)) if index > 0 && is_secret(name.trim()) => {
+                let separator = value.find(['?', '&', ';', '#']).map_or("", |at| &value[at..]);
+                shown.push_str(name);
+                shown.push_str("=***");
+                shown.push_str(separator);
+            }
+            _ => shown.push_str(pair),
+        }
+    }
+    shown
+}
+
 fn is_secret(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     SECRET_PARAMETERS.contains(&name.as_str())
@@ -74,6 +101,22 @@ impl fmt::Display for Redacted<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn texts_that_are_no_urls_hide_the_same() {
+        #[track_caller]
+        fn case(text: &str, shown: &str) {
+            assert_eq!(redact_text(text), shown);
+        }
+        case("http://u:p@h:99999/a", "http://***@h:99999/a");
+        case("http://u:p/w@h/a b", "http://***@h/a b");
+        case("u:p@", "***@");
+        case("u@h/x", "***@h/x");
+        case("http://h/a b?x=1&token=t&y=2#f", "http://h/a b?x=1&token=***&y=2#f");
+        case("http://h/user@example.org", "http://h/user@example.org");
+        case("word", "word");
+        case("", "");
+    }
 
     #[test]
     fn userinfo_and_secret_parameters_are_hidden() {

@@ -50,6 +50,12 @@ pub fn filter(name: &[u8]) -> Option<String> {
         safe.insert(0, '_');
     }
     safe = cut(&safe, "");
+    // The name of a partial file would one day be taken for one.
+    if ["part", "haul"].into_iter().any(|own| {
+        safe.rsplit_once('.').is_some_and(|(_, extension)| extension.eq_ignore_ascii_case(own))
+    }) {
+        safe.push('_');
+    }
     safe.truncate(safe.trim_end_matches(['.', ' ']).len());
     Some(safe)
 }
@@ -131,6 +137,9 @@ mod tests {
         case("http://h/command", Some("command"));
         case("http://h/x%FFy", Some("xy"));
         case("http://h/end.%20.", Some("end"));
+        case("http://h/x.part", Some("x.part_"));
+        case("http://h/x.PART.", Some("x.PART_"));
+        case("http://h/x.part1.rar", Some("x.part1.rar"));
     }
 
     #[test]

@@ -6,7 +6,7 @@
 use url::{Origin, Url};
 
 use crate::model::error::RedirectProblem;
-use crate::model::redact::Redacted;
+use crate::model::redact::{Redacted, redact_text};
 use crate::policy::target::is_web;
 
 /// What the user allows.
@@ -35,7 +35,7 @@ pub fn next_hop(
         return Err(RedirectProblem::NoLocation { code: status });
     };
     let text = to_text(location.trim_ascii());
-    let bad = || RedirectProblem::BadLocation { location: text.clone() };
+    let bad = || RedirectProblem::BadLocation { location: redact_text(&text) };
     let current = visited.last().ok_or_else(bad)?;
     let mut to = current.join(&text).map_err(|_| bad())?;
     if !is_web(to.scheme()) {

@@ -8,6 +8,7 @@ use url::Url;
 
 use crate::model::error::Cause;
 use crate::model::job::Credentials;
+use crate::model::redact::redact_text;
 
 /// The longest URL that can be sent: `http::Uri` takes 65,534 bytes.
 const MAX_URL_BYTES: usize = 65_000;
@@ -27,6 +28,9 @@ pub struct Target {
 /// [`Cause::BadUrl`] and [`Cause::UnsupportedScheme`].
 pub fn parse(text: &str) -> Result<Target, Cause> {
     let text = text.trim();
+    if text.is_empty() {
+        return Err(bad_url("the text is empty".to_owned()));
+    }
     if let Some(bad) = text.chars().find(|c| c.is_control() || c.is_whitespace()) {
         return Err(bad_url(format!("`{}` has `{}` in it", shorten(text), bad.escape_default())));
     }
@@ -97,11 +101,13 @@ fn looks_like_a_host(text: &str) -> bool {
         && (named.contains(['.', ':']) || host.len() < text.len() || named == "localhost")
 }
 
+/// Returns what of a text may be shown.
 fn shorten(text: &str) -> String {
     const SHOWN: usize = 80;
+    let text = redact_text(text);
     match text.char_indices().nth(SHOWN) {
         Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
+        None => text,
     }
 }
 

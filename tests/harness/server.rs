@@ -1,0 +1,391 @@
+//! The scripted server: a route's script is a list of replies, every request is recorded, and the
+//! test fails when the server drops if a request was not in a script, a reply was never asked for,
+//! or a thread of the server panicked.
+//!
+//! One thread accepts and one thread serves each connection, in blocking calls. `State` is locked
+//! for moments only, never while bytes are sent.
+
+use std::collections::{HashMap, VecDeque};
+use std::fmt::Write as _;
+use std::io::{BufRead, BufReader, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use socket2::SockRef;
+
+use super::reply::{End, Reply, Step};
+use super::{DEADLINE, Test};
+
+/// A request as it came.
+#[derive(Clone, Debug)]
+pub(crate) struct Request {
+    /// Which connection it came on, from 1.
+    pub(crate) connection: usize,
+    /// The method, as it was sent.
+    pub(crate) method: String,
+    /// Path and query, as they were sent.
+    pub(crate) target: String,
+    /// The header fields in order.
+    pub(crate) headers: Vec<(String, String)>,
+}
+
+impl Request {
+    /// Returns the value of the first field with this name.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers
+            .iter()
+            .find(|(field, _)| field.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_str())
+    }
+}
+
+type Answer = Arc<dyn Fn(&Request) -> Reply + Send + Sync>;
+
+#[derive(Default)]
+struct Route {
+    script: VecDeque<Answer>,
+    /// What comes when the script is done, any number of times.
+    always: Option<Answer>,
+    /// Whether `always` was asked for, or need not be.
+    satisfied: bool,
+}
+
+#[derive(Default)]
+struct State {
+    routes: HashMap<String, Route>,
+    requests: Vec<Request>,
+    problems: Vec<String>,
+    connections: usize,
+    streams: HashMap<usize, TcpStream>,
+    threads: Vec<JoinHandle<()>>,
+    stopped: bool,
+}
+
+/// What the server's threads and the tests that use it share.
+pub(super) struct Shared {
+    address: SocketAddr,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+/// A server on a free port of 127.0.0.1.
+pub(crate) struct Server {
+    shared: Arc<Shared>,
+    acceptor: Option<JoinHandle<()>>,
+}
+
+impl Server {
+    pub(crate) fn start() -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let shared = Arc::new(Shared {
+            address: listener.local_addr().unwrap(),
+            state: Mutex::default(),
+            changed: Condvar::new(),
+        });
+        let acceptor = {
+            let shared = Arc::clone(&shared);
+            std::thread::spawn(move || accept(&listener, &shared))
+        };
+        Self { shared, acceptor: Some(acceptor) }
+    }
+
+    /// Starts a test whose failures show this server's requests.
+    pub(crate) fn test(&self) -> Test {
+        Test::new().server(self)
+    }
+
+    /// Starts a test that downloads these targets of this server.
+    pub(crate) fn get<'a>(&self, targets: impl IntoIterator<Item = &'a str>) -> Test {
+        self.test().args(targets.into_iter().map(|t| self.url(t)))
+    }
+
+    pub(crate) fn url(&self, target: &str) -> String {
+        format!("http://{}{target}", self.shared.address)
+    }
+
+    /// Host and port, as in a URL.
+    pub(crate) fn authority(&self) -> String {
+        self.shared.address.to_string()
+    }
+
+    /// Adds a reply to the script of `target`.
+    pub(crate) fn serve(&self, target: &str, reply: Reply) {
+        self.answer(target, move |_| reply.clone());
+    }
+
+    /// Adds an answer that depends on the request to the script of `target`.
+    pub(crate) fn answer(
+        &self,
+        target: &str,
+        answer: impl Fn(&Request) -> Reply + Send + Sync + 'static,
+    ) {
+        let mut state = self.shared.lock();
+        let route = state.routes.entry(target.to_owned()).or_default();
+        route.script.push_back(Arc::new(answer));
+    }
+
+    /// Sends `reply` for each request of `target` that comes after its script, at least for one.
+    pub(crate) fn always(&self, target: &str, reply: Reply) {
+        self.always_with(target, false, reply);
+    }
+
+    /// Like `always`, but the request need not come.
+    pub(crate) fn maybe(&self, target: &str, reply: Reply) {
+        self.always_with(target, true, reply);
+    }
+
+    fn always_with(&self, target: &str, satisfied: bool, reply: Reply) {
+        let mut state = self.shared.lock();
+        let route = state.routes.entry(target.to_owned()).or_default();
+        route.always = Some(Arc::new(move |_| reply.clone()));
+        route.satisfied = satisfied;
+    }
+
+    /// Returns all requests so far, in the order in which they came.
+    pub(crate) fn requests(&self) -> Vec<Request> {
+        self.shared.lock().requests.clone()
+    }
+
+    /// Returns the targets of all requests so far.
+    pub(crate) fn targets(&self) -> Vec<String> {
+        let state = self.shared.lock();
+        state.requests.iter().map(|r| r.target.clone()).collect()
+    }
+
+    /// Returns how many connections were opened so far.
+    pub(crate) fn connections(&self) -> usize {
+        self.shared.lock().connections
+    }
+
+    /// Waits until `count` requests have come.
+    #[track_caller]
+    pub(crate) fn wait_for_requests(&self, count: usize) {
+        let deadline = Instant::now() + DEADLINE;
+        let mut state = self.shared.lock();
+        while state.requests.len() < count {
+            let left = deadline.saturating_duration_since(Instant::now());
+            assert!(!left.is_zero(), "{} of {count} requests came", state.requests.len());
+            state = self.shared.changed.wait_timeout(state, left).unwrap().0;
+        }
+    }
+
+    /// Forgets all scripts, for a test that turns out to be skipped.
+    pub(crate) fn forget(&self) {
+        self.shared.lock().routes.clear();
+    }
+
+    pub(super) fn shared(&self) -> Arc<Shared> {
+        Arc::clone(&self.shared)
+    }
+
+    /// Ends all threads and returns what was wrong.
+    fn stop(&mut self) -> Vec<String> {
+        self.shared.lock().stopped = true;
+        for stream in self.shared.lock().streams.values() {
+            let _ = stream.shutdown(std::net::Shutdown::Both);
+        }
+        // The acceptor looks at `stopped` after each connection.
+        let _ = TcpStream::connect(self.shared.address);
+        let mut threads: Vec<_> = self.acceptor.take().into_iter().collect();
+        let mut problems = Vec::new();
+        while let Some(thread) = threads.pop() {
+            if thread.join().is_err() {
+                problems.push("a thread of the server panicked".to_owned());
+            }
+            threads.append(&mut self.shared.lock().threads);
+        }
+        let mut state = self.shared.lock();
+        problems.append(&mut state.problems);
+        for (target, route) in &state.routes {
+            if !route.script.is_empty() || (route.always.is_some() && !route.satisfied) {
+                problems.push(format!("{target} has replies that nobody asked for"));
+            }
+        }
+        problems
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let problems = self.stop();
+        // A test that fails already has said more than this would.
+        let fine = problems.is_empty() || std::thread::panicking();
+        assert!(fine, "{}\n{}", problems.join("\n"), self.shared.log());
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lists the requests, for people.
+    pub(super) fn log(&self) -> String {
+        let state = self.lock();
+        let mut log = format!("requests to {}:\n", self.address);
+        for request in &state.requests {
+            let _ = writeln!(
+                log,
+                "  connection {}: {} {}",
+                request.connection, request.method, request.target
+            );
+            for (name, value) in &request.headers {
+                let _ = writeln!(log, "    {name}: {value}");
+            }
+        }
+        log
+    }
+
+    fn problem(&self, text: String) {
+        self.lock().problems.push(text);
+    }
+
+    /// Finds the next reply of the request's route.
+    fn reply(&self, request: &Request) -> Option<Reply> {
+        let answer = {
+            let mut state = self.lock();
+            let route = state.routes.get_mut(&request.target)?;
+            if let Some(answer) = route.script.pop_front() {
+                answer
+            } else {
+                route.satisfied = true;
+                Arc::clone(route.always.as_ref()?)
+            }
+        };
+        Some(answer(request))
+    }
+}
+
+fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
+    for stream in listener.incoming() {
+        let stream = stream.unwrap();
+        let mut state = shared.lock();
+        if state.stopped {
+            return;
+        }
+        state.connections += 1;
+        let number = state.connections;
+        state.streams.insert(number, stream.try_clone().unwrap());
+        let thread = {
+            let shared = Arc::clone(shared);
+            std::thread::spawn(move || {
+                let leave = Leave(&shared, number);
+                let end = serve(&shared, number, &stream);
+                drop(leave);
+                if end == End::Reset {
+                    let socket = SockRef::from(&stream);
+                    socket.set_linger(Some(Duration::ZERO)).unwrap();
+                }
+            })
+        };
+        state.threads.push(thread);
+    }
+}
+
+/// Gives up the server's handle of a connection, also after a panic: the kernel sends FIN or RST
+/// only when the last handle is gone.
+struct Leave<'a>(&'a Shared, usize);
+
+impl Drop for Leave<'_> {
+    fn drop(&mut self) {
+        self.0.lock().streams.remove(&self.1);
+    }
+}
+
+/// Answers the requests of one connection and says how it ends.
+fn serve(shared: &Shared, connection: usize, stream: &TcpStream) -> End {
+    let _ = stream.set_nodelay(true);
+    let mut reader = BufReader::new(stream);
+    while let Some(request) = read_request(shared, connection, &mut reader) {
+        shared.lock().requests.push(request.clone());
+        shared.changed.notify_all();
+        let Some(reply) = shared.reply(&request) else {
+            shared.problem(format!("unexpected request for {}", request.target));
+            let _ = Reply::status(500, "Not In The Script")
+                .steps()
+                .iter()
+                .try_for_each(|step| perform(shared, stream, step));
+            return End::Close;
+        };
+        for step in reply.steps() {
+            if perform(shared, stream, &step).is_err() {
+                // The client went away, which is its right; the test sees what it made of it.
+                return End::Close;
+            }
+        }
+        if reply.end() != End::KeepAlive {
+            return reply.end();
+        }
+        if request.header("connection") == Some("close") {
+            return End::Close;
+        }
+    }
+    End::Close
+}
+
+fn perform(shared: &Shared, mut stream: &TcpStream, step: &Step) -> std::io::Result<()> {
+    match step {
+        Step::Send(bytes) => stream.write_all(bytes),
+        Step::Hold(gate) => {
+            gate.pass(|| shared.lock().stopped);
+            Ok(())
+        }
+        Step::Pause(time) => {
+            std::thread::sleep(*time);
+            if shared.lock().stopped {
+                return Err(std::io::ErrorKind::Interrupted.into());
+            }
+            Ok(())
+        }
+        Step::Endless(bytes) => loop {
+            stream.write_all(bytes)?;
+        },
+    }
+}
+
+/// Reads the header of a request. The beginning of a TLS handshake counts as one, with the target
+/// `hello`, so that a script can answer it.
+fn read_request(
+    shared: &Shared,
+    connection: usize,
+    reader: &mut BufReader<&TcpStream>,
+) -> Option<Request> {
+    if reader.fill_buf().ok()?.first() == Some(&0x16) {
+        return Some(Request {
+            connection,
+            method: "TLS".to_owned(),
+            target: "hello".to_owned(),
+            headers: Vec::new(),
+        });
+    }
+    let mut line = || {
+        let mut line = Vec::new();
+        // A reset by the client ends the connection like a FIN does.
+        reader.read_until(b'\n', &mut line).ok()?;
+        let line = line.strip_suffix(b"\r\n")?;
+        Some(String::from_utf8_lossy(line).into_owned())
+    };
+    let first = line()?;
+    let mut words = first.split(' ');
+    let (Some(method), Some(target), Some("HTTP/1.1"), None) =
+        (words.next(), words.next(), words.next(), words.next())
+    else {
+        shared.problem(format!("not a request line: {first:?}"));
+        return None;
+    };
+    let mut headers = Vec::new();
+    loop {
+        let field = line()?;
+        if field.is_empty() {
+            break;
+        }
+        let Some((name, value)) = field.split_once(':') else {
+            shared.problem(format!("not a header field: {field:?}"));
+            return None;
+        };
+        headers.push((name.to_owned(), value.trim().to_owned()));
+    }
+    Some(Request { connection, method: method.to_owned(), target: target.to_owned(), headers })
+}

@@ -1,0 +1,238 @@
+//! Redirects are followed by the rules of URLs, within bounds, and take no secret along.
+
+use crate::harness::{Reply, Server, content};
+
+/// Downloads `/dir/a?old` which leads to `location`, which must be `target` of the same server.
+#[track_caller]
+fn leads_to(location: &str, target: &str) {
+    let server = Server::start();
+    let location = location.replace("HOST", &server.authority());
+    server.serve("/dir/a?old", Reply::redirect(302, location));
+    server.serve(target, Reply::ok("x"));
+    server.get(["/dir/a?old"]).expect_file("a", "x").run();
+}
+
+/// Downloads `/a`, which leads to `location`, and fails.
+#[track_caller]
+fn refused(location: &str, cause: &str) {
+    let server = Server::start();
+    server.serve("/a", Reply::redirect(302, location));
+    server.get(["/a"]).fails(server.url("/a"), cause).run();
+}
+
+#[test]
+fn locations_are_resolved_like_links() {
+    leads_to("b", "/dir/b");
+    leads_to("/b", "/b");
+    leads_to("?new", "/dir/a?new");
+    leads_to("//HOST/b", "/b");
+    leads_to("http://HOST/b", "/b");
+    leads_to("../../../b", "/b");
+    leads_to("./b/../c", "/dir/c");
+    leads_to("  /b\t", "/b");
+    leads_to("/a b", "/a%20b");
+    leads_to("/b#fragment", "/b");
+    leads_to("/ü", "/%C3%BC");
+}
+
+#[test]
+fn every_redirect_status_is_followed() {
+    for code in [300, 301, 302, 303, 307, 308] {
+        let server = Server::start();
+        server.serve("/a", Reply::redirect(code, "/b"));
+        server.serve("/b", Reply::ok("x"));
+        server.get(["/a"]).expect_file("a", "x").run();
+    }
+}
+
+#[test]
+fn the_file_keeps_the_name_of_the_url_that_was_given() {
+    let server = Server::start();
+    server.serve("/tool.zip", Reply::redirect(302, "/cdn/0a1b2c?sig=1"));
+    server.serve("/cdn/0a1b2c?sig=1", Reply::ok("x"));
+    server.get(["/tool.zip"]).expect_file("tool.zip", "x").run();
+}
+
+#[test]
+fn a_redirect_may_lead_to_another_server() {
+    let (first, second) = (Server::start(), Server::start());
+    let body = content(1, 100_000);
+    first.serve("/a", Reply::redirect(301, second.url("/b")));
+    second.serve("/b", Reply::ok(&body));
+    first.get(["/a"]).server(&second).expect_file("a", body).run();
+}
+
+#[test]
+fn the_body_of_a_redirect_is_not_the_file() {
+    let server = Server::start();
+    server.serve("/a", Reply::redirect(302, "/b").body("moved"));
+    server.serve("/b", Reply::ok(""));
+    server.get(["/a"]).expect_file("a", "").run();
+}
+
+#[test]
+fn an_endless_body_of_a_redirect_is_not_read() {
+    let server = Server::start();
+    let endless = Reply::redirect(302, "/b").until_close().endless("moved ");
+    server.serve("/a", endless);
+    server.serve("/b", Reply::ok("x"));
+    server.get(["/a"]).expect_file("a", "x").run();
+}
+
+/// Serves a chain of `hops` redirects from `/0` to `/{hops}`.
+fn chain(hops: usize) -> Server {
+    let server = Server::start();
+    for hop in 0..hops {
+        let reply = Reply::redirect(302, format!("/{}", hop + 1));
+        server.maybe(&format!("/{hop}"), reply);
+    }
+    server.maybe(&format!("/{hops}"), Reply::ok("x"));
+    server
+}
+
+#[test]
+fn ten_hops_are_followed_and_eleven_are_not() {
+    chain(10).get(["/0"]).expect_file("0", "x").run();
+    let server = chain(11);
+    server
+        .get(["/0"])
+        .fails(server.url("/0"), "more than 10 redirects")
+        .hint("`--max-redirects` allows more")
+        .run();
+    assert_eq!(server.requests().len(), 11);
+}
+
+#[test]
+fn the_number_of_hops_can_be_chosen() {
+    chain(12).get(["/0"]).args(["--max-redirects", "12"]).expect_file("0", "x").run();
+    let server = chain(1);
+    server
+        .get(["/0"])
+        .args(["--max-redirects", "0"])
+        .fails(server.url("/0"), "more than 0 redirects")
+        .hint("`--max-redirects` allows more")
+        .run();
+}
+
+#[test]
+fn a_loop_is_told_as_a_loop() {
+    let server = Server::start();
+    server.serve("/a", Reply::redirect(302, "/b"));
+    server.serve("/b", Reply::redirect(302, "/a"));
+    let (a, b) = (server.url("/a"), server.url("/b"));
+    server.get(["/a"]).fails(&a, &format!("redirect loop: {a} was visited before")).run();
+    server.serve("/b", Reply::redirect(302, "#here"));
+    server.get(["/b"]).fails(&b, &format!("redirect loop: {b} was visited before")).run();
+}
+
+#[test]
+fn a_redirect_without_a_location_fails() {
+    for code in [300, 301, 302, 307] {
+        let server = Server::start();
+        server.serve("/a", Reply::status(code, "Moved").body("where?"));
+        server
+            .get(["/a"])
+            .fails(server.url("/a"), &format!("status {code} without a Location"))
+            .run();
+    }
+}
+
+#[test]
+fn only_the_web_is_followed() {
+    refused("ftp://127.0.0.1/x", "redirect to scheme `ftp` refused");
+    refused("file:///etc/passwd", "redirect to scheme `file` refused");
+    refused("data:,x", "redirect to scheme `data` refused");
+    refused("http://127.0.0.1:99999/", "redirect to `http://127.0.0.1:99999/`, which is not a URL");
+}
+
+#[test]
+fn userinfo_is_sent_as_basic_credentials() {
+    let server = Server::start();
+    server.serve("/a", Reply::ok("x"));
+    server.serve("/b", Reply::ok("x"));
+    let authority = server.authority();
+    server
+        .test()
+        .arg(format!("http://us%40er:p%3Aw@{authority}/a"))
+        .arg(format!("http://token@{authority}/b"))
+        .args(["-j", "1", "-v"])
+        .any_stderr()
+        .expect_file("a", "x")
+        .expect_file("b", "x")
+        .run();
+    let sent: Vec<_> = server
+        .requests()
+        .iter()
+        .map(|request| request.header("authorization").map(str::to_owned))
+        .collect();
+    let basic = |text: &str| {
+        use base64::prelude::{BASE64_STANDARD, Engine};
+        Some(format!("Basic {}", BASE64_STANDARD.encode(text)))
+    };
+    assert_eq!(sent, [basic("us@er:p:w"), basic("token:")]);
+}
+
+#[test]
+fn credentials_follow_within_their_origin() {
+    let server = Server::start();
+    server.serve("/a", Reply::redirect(302, "/b"));
+    server.serve("/b", Reply::ok("x"));
+    server
+        .test()
+        .arg(format!("http://user:secret@{}/a", server.authority()))
+        .expect_file("a", "x")
+        .run();
+    for request in server.requests() {
+        assert!(request.header("authorization").is_some());
+    }
+}
+
+#[test]
+fn credentials_stay_with_their_origin() {
+    // The other origin differs in nothing but the port, and sends back to where it came from.
+    let (first, second) = (Server::start(), Server::start());
+    first.serve("/a", Reply::redirect(302, second.url("/b")));
+    second.serve("/b", Reply::redirect(302, first.url("/c")));
+    first.serve("/c", Reply::ok("x"));
+    let output = first
+        .test()
+        .server(&second)
+        .arg(format!("http://user:secret@{}/a", first.authority()))
+        .arg("-v")
+        .any_stderr()
+        .expect_file("a", "x")
+        .run();
+    assert!(first.requests()[0].header("authorization").is_some());
+    assert!(second.requests()[0].header("authorization").is_none());
+    // Nor are they picked up again: whoever was in between chose this URL.
+    assert!(first.requests()[1].header("authorization").is_none());
+    for shown in ["secret", "user"] {
+        assert!(!output.stderr.contains(shown), "{}", output.stderr);
+    }
+}
+
+#[test]
+fn credentials_in_a_location_are_not_taken() {
+    let server = Server::start();
+    let location = format!("http://user:secret@{}/b", server.authority());
+    server.serve("/a", Reply::redirect(302, location));
+    server.serve("/b", Reply::ok("x"));
+    server.get(["/a"]).expect_file("a", "x").run();
+    assert!(server.requests()[1].header("authorization").is_none());
+}
+
+#[test]
+fn credentials_of_one_url_are_not_sent_for_another() {
+    let server = Server::start();
+    server.serve("/a", Reply::ok("x"));
+    server.serve("/b", Reply::ok("x"));
+    server
+        .test()
+        .arg(format!("http://user:secret@{}/a", server.authority()))
+        .arg(server.url("/b"))
+        .args(["-j", "1"])
+        .expect_file("a", "x")
+        .expect_file("b", "x")
+        .run();
+    assert!(server.requests()[1].header("authorization").is_none());
+}

@@ -10,6 +10,8 @@ mod harness;
 
 /// Help, version, wrong usage.
 mod cli;
+/// README, help and manual page say the same.
+mod documents;
 /// Files arrive whole, however they are framed, or not at all.
 mod download;
 /// Failures: told, hinted at, and no harm to others.

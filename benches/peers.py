@@ -35,6 +35,8 @@ KIB, MIB, GIB = 1024, 1024**2, 1024**3
 # Start-up takes about a millisecond: one run of it is mostly noise.
 STARTUP_REPEATS = 20
 RUN_TIMEOUT = 300
+# Load average over a minute above which others take time that is measured here.
+BUSY = 0.5
 
 # Forked from a shell because a forked Python would lend its own size to the child: the kernel keeps
 # the largest memory of a process over exec. The shell dies before the run, which makes the run this
@@ -499,6 +501,9 @@ def main():
         room = f"{free // MIB} MiB are free and {needed // MIB} MiB needed"
         raise Failed(f"{place}: {room} (see `--place` and `--only`)")
 
+    load = os.getloadavg()[0]
+    if load > BUSY:
+        note(f"the machine is busy (load {load:.1f}): expect times that are too long")
     adopt_orphans()
     # An ordinary end for SIGTERM too, so that the folder goes and the server stops.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))

@@ -69,7 +69,7 @@ fn main() -> Result<ExitCode> {
     println!("The list, as the demo's server has it:\n\n{list}");
 
     let mut arguments: Vec<OsString> =
-        ["--jobs", "4", "--dir", "files", "--input", "list.txt"].map(OsString::from).into();
+        ["--dir", "files", "--input", "list.txt"].map(OsString::from).into();
     arguments.extend(env::args_os().skip(1));
     let shown: Vec<_> = arguments.iter().map(|a| a.to_string_lossy()).collect();
     println!("$ haul {}", shown.join(" "));

@@ -10,6 +10,7 @@ use clap::Parser;
 
 use crate::cli::args::{self, Args};
 use crate::cli::config::Config;
+use crate::cli::descriptors;
 use crate::cli::environment::Environment;
 use crate::cli::exit_code;
 use crate::cli::signals::Catcher;
@@ -18,6 +19,7 @@ use crate::engine::{self, Output, pool};
 use crate::http::client::Common;
 use crate::input;
 use crate::model::error::Plain;
+use crate::model::event::{Event, Observer};
 use crate::model::stop::Stop;
 use crate::policy::existing::Presence;
 use crate::report::{self, Reporter};
@@ -32,7 +34,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, environment: Environment) -
         report::print(&args::generate(kind)?)?;
         return Ok(exit_code::SUCCESS);
     }
-    let config = Config::resolve(args, environment)?;
+    let mut config = Config::resolve(args, environment)?;
     prepare_folders(&config.engine)?;
     let stop = Arc::new(Stop::default());
     let _catcher = Catcher::start(Arc::clone(&stop)).context("cannot catch signals")?;
@@ -43,6 +45,15 @@ pub fn run(args: impl IntoIterator<Item = OsString>, environment: Environment) -
     let began = Instant::now();
     let common = Arc::new(Common::new(config.http, Arc::clone(&stop)));
     let reporter = Reporter::new(config.report, &stop);
+    let workers = descriptors::workers_that_fit(config.engine.workers);
+    if workers < config.engine.workers {
+        let text = format!(
+            "{} of {} workers: the limit on open files (`ulimit -n`) is low",
+            workers, config.engine.workers
+        );
+        reporter.event(&Event::Warned { text: &text });
+        config.engine.workers = workers;
+    }
     let summary = pool::run(&config.engine, &common, &reporter, &stop, &entries)
         .context("cannot start a worker")?;
     reporter.finish(&summary.totals, began.elapsed(), stop.reason());
@@ -67,4 +78,20 @@ fn prepare_folders(options: &engine::Options) -> Result<()> {
         let hint = cause.hint().map(|hint| format!("\n  hint: {hint}")).unwrap_or_default();
         anyhow!("{cause}{hint}")
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn run_can_be_called_more_than_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let list = folder.path().join("list");
+        std::fs::write(&list, "").unwrap();
+        let args = ["haul", "-q", "-i", list.to_str().unwrap()].map(OsString::from);
+        for _ in 0..2 {
+            assert_eq!(run(args.clone(), Environment::default()).unwrap(), exit_code::SUCCESS);
+        }
+    }
 }

@@ -240,6 +240,7 @@ fn a_full_disk_is_told_with_a_next_step() {
         .args(["-o", "/dev/full"])
         .fails(server.url("/a"), "cannot write to /dev/full: no space left on device")
         .hint("make room and run the same command again")
+        .line("warning: the disk is full: no more transfers are begun")
         .run();
 }
 
@@ -257,7 +258,7 @@ fn a_partial_file_that_another_process_writes_is_left_alone() {
     let part = folder.join("a.part");
     second
         .fails(server.url("/other/a"), &format!("another haul is writing {}", part.display()))
-        .hint("wait for it to end, or give another folder with `--dir`")
+        .hint("`--wait-lock` waits for it to end")
         .run();
     gate.open();
     first.finish();

@@ -10,6 +10,8 @@ mod harness;
 
 /// Help, version, wrong usage.
 mod cli;
+/// A full disk, and one that is told to keep what it was given.
+mod disk;
 /// README, help and manual page say the same.
 mod documents;
 /// Files arrive whole, however they are framed, or not at all.
@@ -22,16 +24,30 @@ mod harness_itself;
 mod input;
 /// Signals, and readers that go away.
 mod interrupt;
+/// SIGKILL at any moment.
+mod kill;
+/// The user's limits, and those of the machine.
+mod limits;
 /// The names of files: the URL's, the server's, the next free one.
 mod naming;
 /// What is told, where, and never a secret.
 mod output;
 /// Where files are put, and what happens to what is there.
 mod placing;
+/// What servers answer to a request for the rest of a file.
+mod ranges;
 /// Against a real nginx, over http and https.
 mod real_nginx;
+/// What one run leaves for the next.
+mod records;
 /// Redirects: resolved, bounded, and without secrets.
 mod redirects;
+/// Transfers that break go on inside one run.
+mod resume;
+/// Another attempt, and when.
+mod retries;
+/// Many files from a server that misbehaves at random.
+mod soak;
 /// In a real terminal.
 mod terminal;
 /// The end of a connection over TLS.

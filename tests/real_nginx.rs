@@ -203,7 +203,8 @@ fn a_redirect_from_https_to_http_is_refused() {
     };
     let url = nginx.https("/down");
     let cause = format!("redirect from https to {} refused", nginx.http("/file"));
-    nginx.test().arg(&url).fails(&url, &cause).run();
+    let hint = "`--allow-downgrade` follows it, in the clear";
+    nginx.test().arg(&url).fails(&url, &cause).hint(hint).run();
 }
 
 #[test]

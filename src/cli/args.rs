@@ -2,10 +2,13 @@
 //! is settled in [`crate::cli::config`].
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 
+use crate::model::size::ByteSize;
 use crate::policy::existing::IfExists;
+use crate::policy::pace::MinSpeed;
 
 const AFTER_HELP: &str = "\
 Exit codes:
@@ -23,7 +26,7 @@ Environment:
 /// Download many files at once, and keep only those that came whole
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch that is typed")]
 #[derive(Clone, Debug, Parser)]
-#[command(name = "haul", version, after_help = AFTER_HELP, max_term_width = 100)]
+#[command(name = "haul", version, args_override_self = true, after_help = AFTER_HELP, max_term_width = 100)]
 pub struct Args {
     /// What to download; without a scheme `https://` is meant
     #[arg(value_name = "URL")]
@@ -87,6 +90,50 @@ pub struct Args {
           value_parser = clap::value_parser!(u16).range(0..=100))]
     pub max_redirects: u16,
 
+    /// Follow redirects from https to http
+    #[arg(long)]
+    pub allow_downgrade: bool,
+
+    /// How many times to try again without progress
+    ///
+    /// After a connection that broke or was refused, a body that ended early, a stall, a silent name
+    /// server, or a status 408, 425, 429, 500, 502, 503 or 504. An attempt that got further than any
+    /// before it begins a new count. Waits grow from 1 s to 30 s, at random below that.
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    pub retries: u32,
+
+    /// The longest wait that a server may ask for by Retry-After
+    #[arg(long, value_name = "SECONDS", default_value = "300", value_parser = seconds)]
+    pub retry_max_wait: f64,
+
+    /// Fail an attempt that is slower than RATE over SECONDS, such as `50K:10`
+    #[arg(long, value_name = "RATE:SECONDS", value_parser = min_speed)]
+    pub min_speed: Option<MinSpeed>,
+
+    /// The longest time for one file, with all its attempts
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub max_time: Option<f64>,
+
+    /// The largest file, such as `500M`
+    #[arg(long, value_name = "SIZE")]
+    pub max_size: Option<ByteSize>,
+
+    /// Begin with the first byte, whatever an earlier run left
+    #[arg(long)]
+    pub restart: bool,
+
+    /// Neither go on with partial files nor keep any
+    #[arg(long, conflicts_with = "restart")]
+    pub no_resume: bool,
+
+    /// Sync each file and its folder to the disk before it counts as saved
+    #[arg(long)]
+    pub fsync: bool,
+
+    /// Wait for another haul that is writing the same file, rather than fail
+    #[arg(long)]
+    pub wait_lock: bool,
+
     /// How long looking up, connecting and the TLS handshake may take together
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
     pub connect_timeout: f64,
@@ -148,6 +195,15 @@ fn seconds(text: &str) -> Result<f64, String> {
         Ok(seconds) if (0.001..=YEAR).contains(&seconds) => Ok(seconds),
         _ => Err("not a number of seconds from 0.001 to a year".to_owned()),
     }
+}
+
+/// Reads `RATE:SECONDS`.
+fn min_speed(text: &str) -> Result<MinSpeed, String> {
+    let wrong = || "not a rate and a time such as 50K:10".to_owned();
+    let (rate, over) = text.split_once(':').ok_or_else(wrong)?;
+    let rate: ByteSize = rate.parse().map_err(|_| wrong())?;
+    let over = Duration::from_secs_f64(seconds(over).map_err(|_| wrong())?);
+    Ok(MinSpeed { rate: rate.0 as f64, over })
 }
 
 /// Returns the manual page or the completions.

@@ -10,9 +10,9 @@ use anyhow::{Result, bail};
 
 use crate::cli::args::Args;
 use crate::cli::environment::Environment;
-use crate::engine::{self, Output};
+use crate::engine::{self, IfLocked, Output, Resume};
 use crate::input::Source;
-use crate::policy::redirect;
+use crate::policy::{pace, redirect, retry};
 use crate::report::{self, PathEnd, Verbosity, View};
 use crate::{http, policy};
 
@@ -73,7 +73,27 @@ impl Config {
                 server_name: args.server_name,
                 if_exists: policy::existing::IfExists::from(args.if_exists),
                 set_modified: !args.no_mtime,
-                redirects: redirect::Options { max_hops: usize::from(args.max_redirects) },
+                redirects: redirect::Options {
+                    max_hops: usize::from(args.max_redirects),
+                    allow_downgrade: args.allow_downgrade,
+                },
+                sync: args.fsync,
+                if_locked: if args.wait_lock { IfLocked::Wait } else { IfLocked::Fail },
+                resume: match (args.no_resume, args.restart) {
+                    (true, _) => Resume::Never,
+                    (false, true) => Resume::WithinRun,
+                    (false, false) => Resume::Always,
+                },
+                max_size: args.max_size.map(|size| size.0),
+                pace: pace::Options {
+                    max_time: args.max_time.map(Duration::from_secs_f64),
+                    min_speed: args.min_speed,
+                },
+                retries: retry::Options {
+                    retries: args.retries,
+                    max_wait: Duration::from_secs_f64(args.retry_max_wait),
+                },
+                fixed_backoff: environment.fixed_backoff,
             },
             http: http::Options {
                 connect_timeout: Duration::from_secs_f64(args.connect_timeout),
@@ -123,8 +143,12 @@ mod tests {
         Config::resolve(args, environment)
     }
 
-    const TERMINAL: Environment =
-        Environment { stdin_is_terminal: true, stdout_is_terminal: true, stderr_can_draw: true };
+    const TERMINAL: Environment = Environment {
+        stdin_is_terminal: true,
+        stdout_is_terminal: true,
+        stderr_can_draw: true,
+        fixed_backoff: None,
+    };
 
     #[test]
     fn standard_input_is_read_when_nothing_else_is_given() {

@@ -2,6 +2,7 @@
 
 pub mod args;
 pub mod config;
+pub mod descriptors;
 pub mod environment;
 pub mod exit_code;
 pub mod signals;

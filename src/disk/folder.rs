@@ -21,6 +21,30 @@ pub fn prepare(folder: &Path) -> Result<(), Cause> {
         .map_err(|error| failed("write in", error.into()))
 }
 
+/// Below this a file is not worth the question.
+const SMALL: u64 = 1024 * 1024;
+
+/// Checks that `needed` more bytes fit beside `path`, as far as the file system tells.
+///
+/// # Errors
+/// [`Cause::NoRoom`].
+pub fn check_room(path: &Path, needed: u64) -> Result<(), Cause> {
+    if needed < SMALL {
+        return Ok(());
+    }
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let Ok(found) = rustix::fs::statvfs(folder) else { return Ok(()) };
+    let free = found.f_bavail.saturating_mul(found.f_frsize);
+    // File systems that tell no size tell zero blocks.
+    if found.f_blocks > 0 && needed > free {
+        return Err(Cause::NoRoom { needed, free, folder: folder.to_owned() });
+    }
+    Ok(())
+}
+
 /// Types of file systems that take `A` and `a` for one name (linux/magic.h): FAT, exFAT, NTFS, SMB,
 /// HFS+.
 const FOLDING: [u64; 7] =

@@ -3,6 +3,7 @@
 pub mod device;
 pub mod folder;
 pub mod partial;
+pub mod record;
 
 use std::io;
 use std::os::unix::fs::FileTypeExt;
@@ -37,6 +38,18 @@ pub fn presence(path: &Path) -> Result<Presence, Cause> {
         0 => Presence::Empty,
         _ => Presence::File,
     })
+}
+
+/// A named place where a test may kill the process (`__HAUL_KILL_AT=NAME`, not an interface). Only
+/// builds with debug assertions have it.
+fn checkpoint(name: &str) {
+    #[cfg(debug_assertions)]
+    if std::env::var_os("__HAUL_KILL_AT").is_some_and(|wanted| wanted == name) {
+        let _ =
+            rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
+    }
+    #[cfg(not(debug_assertions))]
+    let _ = name;
 }
 
 /// Returns what a file type is called in an error.

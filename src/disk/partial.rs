@@ -1,14 +1,16 @@
 //! The partial file: where bytes wait until they are all there.
 //!
 //! ```text
-//! create ── write_at ... ── commit   the file has its final name
-//!    │          │             │
-//!    └──────────┴─────────────┴──── dropped before that: the partial file is removed
+//! open ── write_at, record ... ── commit   the file has its final name
+//!   │              │               │
+//!   │              └── keep ───────┼────── the file and its record wait for the next run
+//!   └──────────────┴───────────────┴────── dropped otherwise: both are removed
 //! ```
 //!
 //! It lies beside its destination, so that the rename is atomic, and it is locked from before the
 //! first byte until after the rename: two transfers, of one haul or of two, never write one partial
-//! file together. The lock goes away with the process, however that ends.
+//! file together. The lock goes away with the process, however that ends. What it holds is told by
+//! its record alone (see [`record`](super::record)), written after the data.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
@@ -19,14 +21,20 @@ use std::time::SystemTime;
 use rustix::fs::{CWD, OFlags, RenameFlags};
 use rustix::io::Errno;
 
-use crate::disk::kind_of;
+use crate::disk::record::{self, Disbelief, Record};
+use crate::disk::{checkpoint, kind_of};
 use crate::model::error::Cause;
+use crate::model::failure::Kept;
+use crate::policy::resume::Held;
 
 /// What is put behind the destination's name.
 pub const SUFFIX: &str = ".part";
 
 /// How often the partial file is opened anew when another process moves it away meanwhile.
 const MAX_OPENS: usize = 16;
+
+/// How much of a partial file is given up to make room for its record on a full disk.
+const ROOM_FOR_RECORD: u64 = 1024 * 1024;
 
 /// Whether a commit may replace what has the final name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +45,30 @@ pub enum Replace {
     Never,
 }
 
+/// What a partial file is for.
+#[derive(Clone, Copy, Debug)]
+pub struct Purpose<'a> {
+    /// The final name.
+    pub destination: &'a Path,
+    /// What may be there at the end.
+    pub replace: Replace,
+    /// The URL that the user gave, redacted, as the record has it.
+    pub url: &'a str,
+    /// Whether data is synced before anything says that it is there.
+    pub sync: bool,
+}
+
+/// What a partial file holds when it is opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// Bytes that no record vouches for.
+    Disbelieved(Disbelief),
+    /// Bytes that are there for certain.
+    Held(Held),
+    /// Nothing.
+    Nothing,
+}
+
 /// A partial file that this transfer alone may write.
 #[derive(Debug)]
 pub struct Partial {
@@ -44,20 +76,67 @@ pub struct Partial {
     path: PathBuf,
     destination: PathBuf,
     replace: Replace,
-    committed: bool,
+    url: String,
+    sync: bool,
+    /// Whether a record, or an unfinished one, may lie beside it.
+    has_record: bool,
+    /// Whether it is to stay when this is dropped.
+    stays: bool,
 }
 
 impl Partial {
-    /// Makes an empty partial file for `destination`. What an earlier run left there is not trusted.
+    /// Opens the partial file, which is made if need be, and tells what it holds for certain.
     ///
     /// # Errors
     /// [`Cause::InUse`] when another transfer holds it, [`Cause::NotAFile`], [`Cause::Disk`].
-    pub fn create(destination: &Path, replace: Replace) -> Result<Self, Cause> {
-        let mut path = destination.as_os_str().to_owned();
-        path.push(SUFFIX);
-        let path = PathBuf::from(path);
-        let file = open_locked(&path)?;
-        Ok(Self { file, path, destination: destination.to_owned(), replace, committed: false })
+    pub fn open(purpose: &Purpose<'_>) -> Result<(Self, Content), Cause> {
+        let path = part_of(purpose.destination);
+        let (file, bytes) = open_locked(&path)?;
+        if bytes == 0 {
+            // A record without data was left by a process that died between the final rename and the
+            // record's removal. It must not speak for what is written now.
+            record::remove_orphan(&path);
+            return Ok((Self::new(purpose, path, file, false), Content::Nothing));
+        }
+        let content = match Record::read(&path, purpose.url, bytes) {
+            Ok(held) => {
+                // What is behind may be anything, and the new end may come before its end.
+                file.set_len(held.bytes).map_err(|source| Cause::Disk {
+                    action: "shorten",
+                    path: path.clone(),
+                    source,
+                })?;
+                Content::Held(held)
+            }
+            Err(reason) => Content::Disbelieved(reason),
+        };
+        // Without a record there may still be an unfinished one.
+        Ok((Self::new(purpose, path, file, true), content))
+    }
+
+    fn new(purpose: &Purpose<'_>, path: PathBuf, file: File, has_record: bool) -> Self {
+        Self {
+            file,
+            path,
+            destination: purpose.destination.to_owned(),
+            replace: purpose.replace,
+            url: purpose.url.to_owned(),
+            sync: purpose.sync,
+            has_record,
+            stays: false,
+        }
+    }
+
+    /// Forgets everything that is there. The record goes first: it must never speak of less than
+    /// nothing.
+    ///
+    /// # Errors
+    /// [`Cause::Disk`].
+    pub fn start_over(&mut self) -> Result<(), Cause> {
+        if std::mem::take(&mut self.has_record) {
+            record::remove(&self.path);
+        }
+        self.file.set_len(0).map_err(|source| self.failed("empty", source))
     }
 
     /// Writes bytes at an offset.
@@ -68,15 +147,53 @@ impl Partial {
         self.file.write_all_at(bytes, offset).map_err(|source| self.failed("write", source))
     }
 
+    /// Says what the file holds from now on; written after the data, so that it is true whenever the
+    /// process ends.
+    ///
+    /// # Errors
+    /// [`Cause::Disk`]; the record that was there stays, and is still true.
+    pub fn record(&mut self, held: &Held) -> Result<(), Cause> {
+        checkpoint("data-written");
+        if self.sync {
+            self.file.sync_data().map_err(|source| self.failed("sync", source))?;
+        }
+        Record::new(&self.url, held, self.sync).write(&self.path, self.sync).map_err(|source| {
+            Cause::Disk { action: "write", path: record::path_of(&self.path), source }
+        })?;
+        self.has_record = true;
+        checkpoint("record-replaced");
+        Ok(())
+    }
+
+    /// Leaves the file for the next attempt or run, if a record can say what it holds.
+    pub fn keep(mut self, mut held: Held) -> Option<Kept> {
+        if self.record(&held).is_err() {
+            // On a full disk the file's own end makes room for its record.
+            held.bytes = held.bytes.saturating_sub(ROOM_FOR_RECORD);
+            if held.bytes == 0
+                || self.file.set_len(held.bytes).is_err()
+                || self.record(&held).is_err()
+            {
+                return None;
+            }
+        }
+        self.stays = true;
+        Some(Kept { path: self.path.clone(), bytes: held.bytes, length: held.length })
+    }
+
     /// Gives the file its modification time and its final name.
     ///
     /// # Errors
     /// [`Cause::Exists`] when something else took the name meanwhile, [`Cause::Disk`].
-    pub fn commit(mut self, modified: Option<SystemTime>) -> Result<PathBuf, Cause> {
+    pub fn commit(&mut self, modified: Option<SystemTime>) -> Result<PathBuf, Cause> {
         if let Some(modified) = modified {
             // A time that the file system cannot keep is no reason to lose the file.
             let _ = self.file.set_modified(modified);
         }
+        if self.sync {
+            self.file.sync_all().map_err(|source| self.failed("sync", source))?;
+        }
+        checkpoint("before-rename");
         match self.replace {
             Replace::Allowed => rustix::fs::rename(&self.path, &self.destination),
             Replace::Never => rename_to_free(&self.path, &self.destination),
@@ -92,8 +209,28 @@ impl Partial {
                 source: error.into(),
             },
         })?;
-        self.committed = true;
-        Ok(std::mem::take(&mut self.destination))
+        self.stays = true;
+        checkpoint("after-rename");
+        if self.has_record {
+            record::remove(&self.path);
+        }
+        if self.sync {
+            self.sync_folder()?;
+        }
+        Ok(self.destination.clone())
+    }
+
+    /// Makes the rename itself last.
+    fn sync_folder(&self) -> Result<(), Cause> {
+        let folder = match self.destination.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder,
+            _ => Path::new("."),
+        };
+        File::open(folder).and_then(|folder| folder.sync_all()).map_err(|source| Cause::Disk {
+            action: "sync",
+            path: folder.to_owned(),
+            source,
+        })
     }
 
     fn failed(&self, action: &'static str, source: io::Error) -> Cause {
@@ -103,15 +240,36 @@ impl Partial {
 
 impl Drop for Partial {
     fn drop(&mut self) {
-        if !self.committed {
+        if !self.stays {
+            if self.has_record {
+                record::remove(&self.path);
+            }
             // Nothing can be told from here; the next run does not trust what is left.
             let _ = std::fs::remove_file(&self.path);
         }
     }
 }
 
-/// Opens, locks and empties the file at `path`, following no symbolic link.
-fn open_locked(path: &Path) -> Result<File, Cause> {
+/// Removes a record whose partial file has become the file at `destination`: what is left of a
+/// process that died right after the final rename.
+pub fn tidy(destination: &Path) {
+    let part = part_of(destination);
+    let is_missing = |path: &Path| {
+        path.symlink_metadata().is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+    };
+    if !is_missing(&record::path_of(&part)) && is_missing(&part) {
+        record::remove(&part);
+    }
+}
+
+fn part_of(destination: &Path) -> PathBuf {
+    let mut path = destination.as_os_str().to_owned();
+    path.push(SUFFIX);
+    PathBuf::from(path)
+}
+
+/// Opens and locks the file at `path`, following no symbolic link; returns it with its size.
+fn open_locked(path: &Path) -> Result<(File, u64), Cause> {
     let failed = |action, source| Cause::Disk { action, path: path.to_owned(), source };
     for _ in 0..MAX_OPENS {
         let file = OpenOptions::new()
@@ -123,27 +281,20 @@ fn open_locked(path: &Path) -> Result<File, Cause> {
             .open(path)
             .map_err(|error| not_a_file(path).unwrap_or_else(|| failed("create", error)))?;
         match file.try_lock() {
-            Err(TryLockError::WouldBlock) => {
-                return Err(Cause::InUse { path: path.to_owned() });
-            }
+            Err(TryLockError::WouldBlock) => return Err(Cause::InUse { path: path.to_owned() }),
             // Some network file systems have no locks; then nobody can hold one.
             Ok(()) | Err(TryLockError::Error(_)) => {}
         }
         let opened = file.metadata().map_err(|error| failed("look at", error))?;
         if !opened.is_file() {
-            return Err(Cause::NotAFile {
-                path: path.to_owned(),
-                what: kind_of(opened.file_type()),
-            });
+            let what = kind_of(opened.file_type());
+            return Err(Cause::NotAFile { path: path.to_owned(), what });
         }
         // Whoever held the lock before may have renamed the file that we waited for: then it is
-        // complete, has another name, and is not ours to empty.
+        // complete, has another name, and is not ours to write.
         let named = path.symlink_metadata().ok();
         if named.is_some_and(|named| (named.dev(), named.ino()) == (opened.dev(), opened.ino())) {
-            if opened.len() > 0 {
-                file.set_len(0).map_err(|error| failed("empty", error))?;
-            }
-            return Ok(file);
+            return Ok((file, opened.len()));
         }
     }
     Err(Cause::InUse { path: path.to_owned() })
@@ -174,6 +325,19 @@ mod tests {
     use std::fs;
 
     use super::*;
+    use crate::model::validator::Validators;
+
+    fn purpose(destination: &Path, replace: Replace) -> Purpose<'_> {
+        Purpose { destination, replace, url: "http://h/a", sync: false }
+    }
+
+    fn create(destination: &Path, replace: Replace) -> Result<Partial, Cause> {
+        let (mut partial, content) = Partial::open(&purpose(destination, replace))?;
+        if content != Content::Nothing {
+            partial.start_over()?;
+        }
+        Ok(partial)
+    }
 
     fn entries(folder: &Path) -> Vec<String> {
         let mut names: Vec<String> = fs::read_dir(folder)
@@ -189,7 +353,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let destination = folder.path().join("a");
         fs::write(folder.path().join("a.part"), "left by an earlier run, and longer").unwrap();
-        let partial = Partial::create(&destination, Replace::Never).unwrap();
+        let mut partial = create(&destination, Replace::Never).unwrap();
         partial.write_at(b"world", 6).unwrap();
         partial.write_at(b"hello ", 0).unwrap();
         let modified = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(86_400);
@@ -204,7 +368,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let destination = folder.path().join("a");
         fs::write(&destination, "old").unwrap();
-        drop(Partial::create(&destination, Replace::Allowed).unwrap());
+        drop(create(&destination, Replace::Allowed).unwrap());
         assert_eq!(entries(folder.path()), ["a"]);
         assert_eq!(fs::read(&destination).unwrap(), b"old");
     }
@@ -213,9 +377,10 @@ mod tests {
     fn a_name_taken_meanwhile_is_never_replaced() {
         let folder = tempfile::tempdir().unwrap();
         let destination = folder.path().join("a");
-        let partial = Partial::create(&destination, Replace::Never).unwrap();
+        let mut partial = create(&destination, Replace::Never).unwrap();
         fs::write(&destination, "somebody else's").unwrap();
         assert!(matches!(partial.commit(None), Err(Cause::Exists { .. })));
+        drop(partial);
         assert_eq!(fs::read(&destination).unwrap(), b"somebody else's");
         assert_eq!(entries(folder.path()), ["a"]);
     }
@@ -224,8 +389,8 @@ mod tests {
     fn two_transfers_never_share_a_partial_file() {
         let folder = tempfile::tempdir().unwrap();
         let destination = folder.path().join("a");
-        let first = Partial::create(&destination, Replace::Never).unwrap();
-        let second = Partial::create(&destination, Replace::Never).unwrap_err();
+        let mut first = create(&destination, Replace::Never).unwrap();
+        let second = create(&destination, Replace::Never).unwrap_err();
         assert!(matches!(second, Cause::InUse { .. }));
         first.write_at(b"x", 0).unwrap();
         first.commit(None).unwrap();
@@ -240,9 +405,61 @@ mod tests {
         std::os::unix::fs::symlink(&victim, folder.path().join("a.part")).unwrap();
         fs::create_dir(folder.path().join("b.part")).unwrap();
         for name in ["a", "b"] {
-            let cause = Partial::create(&folder.path().join(name), Replace::Never).unwrap_err();
+            let cause = create(&folder.path().join(name), Replace::Never).unwrap_err();
             assert!(matches!(cause, Cause::NotAFile { .. }), "{cause}");
         }
         assert_eq!(fs::read(&victim).unwrap(), b"precious");
+    }
+
+    #[test]
+    fn what_is_kept_is_found_again_and_its_record_goes_with_the_commit() {
+        let folder = tempfile::tempdir().unwrap();
+        let destination = folder.path().join("a");
+        let partial = create(&destination, Replace::Never).unwrap();
+        partial.write_at(b"hello ", 0).unwrap();
+        let validators = Validators { etag: Some("\"v1\"".to_owned()), ..Validators::default() };
+        let held = Held { bytes: 6, length: Some(11), validators };
+        let kept = partial.keep(held.clone()).unwrap();
+        assert_eq!((kept.bytes, kept.length), (6, Some(11)));
+        assert_eq!(entries(folder.path()), ["a.part", "a.part.haul"]);
+
+        let (mut partial, content) = Partial::open(&purpose(&destination, Replace::Never)).unwrap();
+        assert_eq!(content, Content::Held(held));
+        partial.write_at(b"world", 6).unwrap();
+        partial.commit(None).unwrap();
+        assert_eq!(fs::read(&destination).unwrap(), b"hello world");
+        assert_eq!(entries(folder.path()), ["a"]);
+    }
+
+    #[test]
+    fn starting_over_and_dropping_leave_no_record() {
+        let folder = tempfile::tempdir().unwrap();
+        let destination = folder.path().join("a");
+        let held = Held { bytes: 1, length: None, validators: Validators::default() };
+        let mut partial = create(&destination, Replace::Never).unwrap();
+        partial.write_at(b"x", 0).unwrap();
+        partial.record(&held).unwrap();
+        partial.start_over().unwrap();
+        assert_eq!(entries(folder.path()), ["a.part"]);
+        partial.record(&held).unwrap();
+        drop(partial);
+        assert!(entries(folder.path()).is_empty());
+    }
+
+    #[test]
+    fn a_record_that_outlived_its_file_speaks_for_no_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let destination = folder.path().join("a");
+        let held = Held { bytes: 1, length: None, validators: Validators::default() };
+        let orphan =
+            || Record::new("http://h/a", &held, false).write(&part_of(&destination), false);
+        orphan().unwrap();
+        let partial = create(&destination, Replace::Never).unwrap();
+        assert_eq!(entries(folder.path()), ["a.part"]);
+        tidy(&destination);
+        drop(partial);
+        orphan().unwrap();
+        tidy(&destination);
+        assert!(entries(folder.path()).is_empty());
     }
 }

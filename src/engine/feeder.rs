@@ -1,73 +1,99 @@
-//! The feeder: turns entries of the input into jobs, in the main thread.
+//! The feeder: turns entries of the input into jobs, in the main thread, and brings back those that
+//! wait for another attempt.
 //!
 //! It claims each job's name in the order of the list, so that names do not depend on timing, and
 //! fails what makes no job at once.
+//!
+//! # Channels
+//! It waits for whichever comes first: room in the queue, a batch of the input, a work that a worker
+//! gave back, the time of one that waits, the end of the run. Because it empties `returns` also while
+//! the queue is full, no worker that gives something back waits for long. It closes the queue by
+//! returning, which it does when the input has ended and nothing waits or is in flight. Nothing is
+//! dropped but by a stop.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::collections::VecDeque;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender, TrySendError};
+use crossbeam_channel::{Receiver, Select, Sender, TryRecvError, TrySendError};
 
 use crate::engine::claims::Claim;
+use crate::engine::work::{Returned, Work};
 use crate::engine::{Output, Shared};
 use crate::input::Entry;
-use crate::model::error::{Cause, Failure};
+use crate::model::error::Cause;
 use crate::model::event::{Event, Skip};
-use crate::model::job::{Destination, Job, JobId};
+use crate::model::failure::Failure;
+use crate::model::job::{Destination, Job, JobId, Origin};
 use crate::model::redact::{Redacted, redact_text};
-use crate::model::stop::Stop;
 use crate::model::totals::Totals;
 use crate::policy::filename;
 
-/// Feeds `jobs` from `batches` until the input or the run ends; returns what needed no worker, and
-/// whether the input was read to its end.
-///
-/// Both channels block: an empty input makes this thread wait, a full queue does too, and nothing is
-/// dropped. It closes the queue by returning. A stop ends every wait.
+/// How many jobs may wait for another attempt before no new ones are read.
+const WINDOW: usize = 1024;
+
+/// How long the feeder leaves a full queue to the workers. At 40,000 files a second they empty less
+/// than half of it in that time; without the rest each job that a worker takes would wake this thread
+/// to put in one more, two system calls a job.
+const REST: Duration = Duration::from_millis(1);
+
+/// Feeds `queue` from `batches` until nothing is left to do or the run must end; returns what needed
+/// no worker, and whether everything was fed.
 pub(super) fn feed(
     shared: &Shared<'_>,
     batches: &Receiver<Vec<Entry>>,
-    jobs: &Sender<Job>,
+    returns: &Receiver<Returned>,
+    queue: &Sender<Box<Work>>,
 ) -> (Totals, bool) {
-    let mut feeder = Feeder { shared, next_id: 1, output_taken: false, totals: Totals::default() };
-    loop {
-        let batch = crossbeam_channel::select_biased! {
-            recv(shared.stop.receiver()) -> _ => return (feeder.totals, false),
-            recv(batches) -> batch => batch,
-        };
-        let Ok(batch) = batch else {
-            shared.observer.event(&Event::ListEnded);
-            return (feeder.totals, true);
-        };
-        for entry in batch {
-            let Some(job) = feeder.job(entry) else { continue };
-            if offer(jobs, job, shared.stop).is_err() {
-                return (feeder.totals, false);
-            }
-        }
+    let mut feeder = Feeder {
+        shared,
+        next_id: 1,
+        output_taken: false,
+        totals: Totals::default(),
+        input: Some(batches),
+        batch: VecDeque::new(),
+        waiting: BinaryHeap::new(),
+    };
+    let all_fed = feeder.run(returns, queue);
+    if shared.stop.is_stopped() {
+        feeder.cancel_waiting(returns);
+    }
+    (feeder.totals, all_fed)
+}
+
+/// A work that waits, ordered by its time and then by its number.
+struct Waiting {
+    at: Instant,
+    work: Box<Work>,
+}
+
+impl Waiting {
+    fn key(&self) -> (Instant, JobId) {
+        (self.at, self.work.job.id)
     }
 }
 
-/// How long the feeder leaves a full queue to the workers. At 40,000 files a second they empty less
-/// than half of it in that time.
-const REST: Duration = Duration::from_millis(1);
-
-/// The run must end, or nobody takes jobs any more.
-struct Refused;
-
-/// Puts a job into the queue. After it had to wait for room it rests: otherwise each job that a
-/// worker takes would wake this thread to put in one more, two system calls a job.
-fn offer(jobs: &Sender<Job>, job: Job, stop: &Stop) -> Result<(), Refused> {
-    let job = match jobs.try_send(job) {
-        Ok(()) => return Ok(()),
-        Err(TrySendError::Disconnected(_)) => return Err(Refused),
-        Err(TrySendError::Full(job)) => job,
-    };
-    crossbeam_channel::select! {
-        send(jobs, job) -> sent => sent.map_err(|_| Refused)?,
-        recv(stop.receiver()) -> _ => return Err(Refused),
+impl PartialEq for Waiting {
+    fn eq(&self, other: &Self) -> bool {
+        self.key() == other.key()
     }
-    if stop.wait(REST) { Err(Refused) } else { Ok(()) }
+}
+
+impl Eq for Waiting {}
+
+impl PartialOrd for Waiting {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Waiting {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.key().cmp(&other.key())
+    }
 }
 
 struct Feeder<'a> {
@@ -76,9 +102,131 @@ struct Feeder<'a> {
     /// Whether the one file of [`Output::File`] has its URL.
     output_taken: bool,
     totals: Totals,
+    /// `None` when it has ended.
+    input: Option<&'a Receiver<Vec<Entry>>>,
+    batch: VecDeque<Entry>,
+    waiting: BinaryHeap<Reverse<Waiting>>,
 }
 
 impl Feeder<'_> {
+    /// Feeds until nothing is left to do or the run must end; returns whether everything was fed.
+    fn run(&mut self, returns: &Receiver<Returned>, queue: &Sender<Box<Work>>) -> bool {
+        let shared = self.shared;
+        let mut next: Option<Box<Work>> = None;
+        loop {
+            if shared.stop.is_stopped() {
+                return false;
+            }
+            self.take_returns(returns);
+            self.take_batch();
+            // As much as fits, without waiting.
+            let is_blocked = loop {
+                let Some(work) = next.take().or_else(|| self.next()) else { break false };
+                shared.in_flight.begin();
+                match queue.try_send(work) {
+                    Ok(()) => {}
+                    Err(TrySendError::Full(work)) => {
+                        shared.in_flight.take_back();
+                        next = Some(work);
+                        break true;
+                    }
+                    Err(TrySendError::Disconnected(_)) => return false,
+                }
+            };
+            if self.is_done() {
+                return !shared.disk_full.load(Ordering::Relaxed);
+            }
+            if self.wait(returns, is_blocked.then_some(queue)) {
+                return false;
+            }
+        }
+    }
+
+    /// Tells of the jobs that were begun and will not be tried again.
+    fn cancel_waiting(&mut self, returns: &Receiver<Returned>) {
+        self.take_returns(returns);
+        for Reverse(Waiting { work, .. }) in self.waiting.drain() {
+            self.totals.cancelled += 1;
+            self.shared.observer.event(&Event::Cancelled { job: &work.job });
+        }
+    }
+
+    /// Returns whether nothing is left that could become work.
+    fn is_done(&self) -> bool {
+        if self.shared.disk_full.load(Ordering::Relaxed) {
+            return self.shared.in_flight.is_zero();
+        }
+        self.input.is_none()
+            && self.batch.is_empty()
+            && self.waiting.is_empty()
+            && self.shared.in_flight.is_zero()
+    }
+
+    /// Waits for something to do; returns whether the run must end.
+    fn wait(&self, returns: &Receiver<Returned>, full: Option<&Sender<Box<Work>>>) -> bool {
+        let stopped = self.shared.stop.receiver();
+        let mut select = Select::new();
+        select.recv(stopped);
+        select.recv(returns);
+        let room = full.map(|queue| select.send(queue));
+        let may_begin = full.is_none() && !self.shared.disk_full.load(Ordering::Relaxed);
+        if let Some(input) = self.input.filter(|_| may_begin && self.may_read()) {
+            select.recv(input);
+        }
+        let due = self.waiting.peek().map(|Reverse(first)| first.at).filter(|_| may_begin);
+        let ready = match due {
+            Some(due) => select.ready_deadline(due).ok(),
+            None => Some(select.ready()),
+        };
+        if ready.is_some() && ready == room {
+            return self.shared.stop.wait(REST);
+        }
+        self.shared.stop.is_stopped()
+    }
+
+    fn may_read(&self) -> bool {
+        self.batch.is_empty() && self.waiting.len() < WINDOW
+    }
+
+    fn take_returns(&mut self, returns: &Receiver<Returned>) {
+        for returned in returns.try_iter() {
+            if let Returned::Later(work, at) = returned {
+                // From here on it waits and is no longer in flight.
+                self.shared.in_flight.take_back();
+                self.waiting.push(Reverse(Waiting { at, work }));
+            }
+        }
+    }
+
+    fn take_batch(&mut self) {
+        let Some(input) = self.input.filter(|_| self.may_read()) else { return };
+        match input.try_recv() {
+            Ok(batch) => self.batch.extend(batch),
+            Err(TryRecvError::Empty) => {}
+            Err(TryRecvError::Disconnected) => {
+                self.input = None;
+                self.shared.in_flight.say_all_fed();
+                self.shared.observer.event(&Event::ListEnded);
+            }
+        }
+    }
+
+    /// Returns the next work to offer: first what has waited long enough.
+    fn next(&mut self) -> Option<Box<Work>> {
+        if self.shared.disk_full.load(Ordering::Relaxed) {
+            return None;
+        }
+        if self.waiting.peek().is_some_and(|Reverse(first)| first.at <= Instant::now()) {
+            return self.waiting.pop().map(|Reverse(first)| first.work);
+        }
+        while let Some(entry) = self.batch.pop_front() {
+            if let Some(job) = self.job(entry) {
+                return Some(Box::new(Work::new(job)));
+            }
+        }
+        None
+    }
+
     /// Makes a job of an entry, or tells what became of it.
     fn job(&mut self, entry: Entry) -> Option<Job> {
         let observer = self.shared.observer;
@@ -86,8 +234,7 @@ impl Feeder<'_> {
         let target = match entry.target {
             Ok(target) => target,
             Err(cause) => {
-                let failure =
-                    Failure { subject: redact_text(&entry.text), origin: entry.origin, cause };
+                let failure = failure(redact_text(&entry.text), entry.origin, cause);
                 self.totals.failed += 1;
                 observer.event(&Event::Failed { job: None, failure: &failure });
                 return None;
@@ -114,7 +261,7 @@ impl Feeder<'_> {
             }
             Err(cause) => {
                 let subject = Redacted(&job.url).to_string();
-                let failure = Failure { subject, origin: job.origin.clone(), cause };
+                let failure = failure(subject, job.origin.clone(), cause);
                 self.totals.failed += 1;
                 observer.event(&Event::Failed { job: Some(&job), failure: &failure });
                 None
@@ -149,4 +296,9 @@ impl Feeder<'_> {
             }
         }
     }
+}
+
+/// A job that failed before any attempt.
+fn failure(subject: String, origin: Origin, cause: Cause) -> Failure {
+    Failure { subject, origin, cause, attempts: 0, kept: None }
 }

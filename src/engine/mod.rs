@@ -2,20 +2,26 @@
 
 mod claims;
 mod feeder;
+mod hosts;
 pub mod pool;
+mod sink;
 mod transfer;
+mod work;
 mod worker;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use crate::engine::claims::Claims;
+use crate::engine::hosts::Hosts;
+use crate::engine::work::InFlight;
 use crate::http::client::Common;
 use crate::model::event::Observer;
 use crate::model::stop::Stop;
 use crate::policy::existing::IfExists;
-use crate::policy::redirect;
+use crate::policy::{pace, redirect, retry};
 
 /// Where the files of a run go.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +32,26 @@ pub enum Output {
     File(PathBuf),
     /// All, one after the other, to standard output.
     Stdout,
+}
+
+/// What a job does while another process writes its file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IfLocked {
+    /// It fails.
+    Fail,
+    /// It waits, without holding a worker.
+    Wait,
+}
+
+/// What becomes of partial files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resume {
+    /// They are gone on with, and kept.
+    Always,
+    /// They are neither gone on with nor kept: every attempt begins with the first byte.
+    Never,
+    /// What earlier runs left is not gone on with, what this one leaves is.
+    WithinRun,
 }
 
 /// What the user can set about a run.
@@ -43,8 +69,22 @@ pub struct Options {
     pub if_exists: IfExists,
     /// Whether a file gets the time at which its representation was last modified.
     pub set_modified: bool,
+    /// Whether a file is synced before it gets its name.
+    pub sync: bool,
+    /// What a job does while another process writes its file.
+    pub if_locked: IfLocked,
+    /// What becomes of partial files.
+    pub resume: Resume,
+    /// The largest file in bytes.
+    pub max_size: Option<u64>,
+    /// How long transfers may take.
+    pub pace: pace::Options,
     /// What redirects are followed.
     pub redirects: redirect::Options,
+    /// How often an attempt is followed by another.
+    pub retries: retry::Options,
+    /// The wait before each retry, for tests that cannot wait.
+    pub fixed_backoff: Option<Duration>,
 }
 
 /// What the feeder and all workers share, by reference.
@@ -54,6 +94,10 @@ struct Shared<'a> {
     observer: &'a dyn Observer,
     stop: &'a Stop,
     claims: Claims,
+    hosts: Hosts,
+    in_flight: InFlight,
     /// Raised when a body broke off after some of it went to standard output; nothing may follow.
     stream_broken: AtomicBool,
+    /// Raised when the disk is full: no new transfer is begun.
+    disk_full: AtomicBool,
 }

@@ -13,6 +13,8 @@ use crossbeam_channel::Receiver;
 
 use crate::disk::folder;
 use crate::engine::claims::Claims;
+use crate::engine::hosts::Hosts;
+use crate::engine::work::InFlight;
 use crate::engine::{Options, Shared, feeder, worker};
 use crate::http::client::Common;
 use crate::input::Entry;
@@ -51,24 +53,31 @@ pub fn run(
         observer,
         stop,
         claims: Claims::new(folder::folds_case(here)),
+        hosts: Hosts::default(),
+        in_flight: InFlight::default(),
         stream_broken: AtomicBool::new(false),
+        disk_full: AtomicBool::new(false),
     };
-    let (sender, jobs) = crossbeam_channel::bounded(MIN_QUEUE.max(2 * options.workers));
+    let (sender, queue) = crossbeam_channel::bounded(MIN_QUEUE.max(2 * options.workers));
+    let (give_back, returns) = crossbeam_channel::bounded(2 * options.workers);
     thread::scope(|scope| {
         let mut workers = Vec::with_capacity(options.workers);
         for number in 1..=options.workers {
-            let (shared, jobs) = (&shared, &jobs);
+            let (shared, queue, give_back) = (&shared, &queue, give_back.clone());
             let spawned = thread::Builder::new()
                 .name(format!("worker {number}"))
-                .spawn_scoped(scope, move || worker::work(shared, jobs));
+                .spawn_scoped(scope, move || worker::work(shared, queue, &give_back));
             match spawned {
                 Ok(worker) => workers.push(worker),
                 Err(error) if workers.is_empty() => return Err(error),
                 Err(_) => break,
             }
         }
-        let (mut totals, all_read) = feeder::feed(&shared, entries, &sender);
+        drop(give_back);
+        let (mut totals, all_fed) = feeder::feed(&shared, entries, &returns, &sender);
         drop(sender);
+        // What a worker gives back now has nobody to wait for.
+        drop(returns);
         let mut lost = false;
         for worker in workers {
             match worker.join() {
@@ -77,7 +86,85 @@ pub fn run(
                 Err(_) => lost = true,
             }
         }
-        let finished = all_read && jobs.is_empty() && totals.cancelled == 0 && !lost;
+        let finished = all_fed && queue.is_empty() && totals.cancelled == 0 && !lost;
         Ok(Summary { totals, finished })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::sync::Mutex;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::engine::{IfLocked, Output, Resume};
+    use crate::http;
+    use crate::model::event::Event;
+    use crate::model::job::Origin;
+    use crate::policy::existing::IfExists;
+    use crate::policy::{pace, redirect, retry, target};
+
+    /// Panics whenever a transfer starts whose URL says so, and writes down how jobs end.
+    #[derive(Default)]
+    struct Witness(Mutex<Vec<String>>);
+
+    impl Observer for Witness {
+        fn event(&self, event: &Event<'_>) {
+            match event {
+                Event::Started { job, .. } if job.url.path() == "/panic" => panic!("as asked"),
+                Event::Failed { failure, .. } => {
+                    self.0.lock().unwrap().push(failure.cause.to_string());
+                }
+                _ => {}
+            }
+        }
+
+        fn body(&self, _: &[u8]) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_worker_that_panics_fails_its_job_and_goes_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = Options {
+            workers: 1,
+            output: Output::Folder,
+            folder: folder.path().to_owned(),
+            server_name: false,
+            if_exists: IfExists::Skip,
+            set_modified: true,
+            sync: false,
+            if_locked: IfLocked::Fail,
+            resume: Resume::Always,
+            max_size: None,
+            pace: pace::Options::default(),
+            redirects: redirect::Options { max_hops: 10, allow_downgrade: false },
+            retries: retry::Options { retries: 0, max_wait: Duration::ZERO },
+            fixed_backoff: None,
+        };
+        let stop = Arc::new(Stop::default());
+        let timeout = Duration::from_secs(10);
+        let http = http::Options { connect_timeout: timeout, stall_timeout: timeout };
+        let common = Arc::new(Common::new(http, Arc::clone(&stop)));
+        let (sender, entries) = crossbeam_channel::unbounded();
+        let entry = |url: &str| Entry {
+            origin: Origin::Argument,
+            target: target::parse(url),
+            text: String::new(),
+        };
+        // Nothing listens on port 1.
+        let urls = ["http://127.0.0.1:1/panic", "http://127.0.0.1:1/next"];
+        sender.send(urls.map(entry).into()).unwrap();
+        drop(sender);
+        let witness = Witness::default();
+        let summary = run(&options, &common, &witness, &stop, &entries).unwrap();
+        assert_eq!(summary.totals, Totals { failed: 2, ..Totals::default() });
+        assert!(summary.finished);
+        let causes = witness.0.into_inner().unwrap();
+        assert_eq!(causes[0], "internal error: as asked");
+        assert!(causes[1].contains("connection refused"), "{causes:?}");
+        assert_eq!(folder.path().read_dir().unwrap().count(), 0);
+    }
 }

@@ -1,33 +1,44 @@
-//! One transfer, from top to bottom.
+//! One attempt at a transfer, from top to bottom.
 //!
 //! ```text
 //! place     what is under the name decides: write, replace, number, skip, fail
+//! find      what an earlier attempt or run left, and whether its record can be believed
+//! plan      all of it, or the rest under a strong validator
 //! request   hop by hop, each judged
-//! judge     only a whole 200 is a file
-//! copy      body → partial file, in pieces of one buffer
-//! commit    length checked by the body; one rename
+//! judge     only a whole 200, or a 206 that fits, is a file or its rest
+//! copy      body → partial file, in pieces of one buffer; the record follows the data
+//! commit    length checked; one rename
 //! ```
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant, SystemTime};
 
 use url::Url;
 
 use crate::disk::device::Device;
-use crate::disk::partial::{Partial, Replace};
-use crate::disk::presence;
-use crate::engine::claims::Claim;
-use crate::engine::{Output, Shared};
-use crate::http::body::Body;
-use crate::http::client::{Client, Request, Response};
+use crate::disk::partial::{Content, Partial, Purpose, Replace};
+use crate::disk::{folder, presence};
+use crate::engine::sink::Sink;
+use crate::engine::work::Work;
+use crate::engine::{IfLocked, Resume, Shared};
+use crate::http::client::{Client, Request, Response, Rest};
 use crate::http::head::{self, Head};
-use crate::model::error::{Cause, RedirectProblem};
+use crate::model::error::Cause;
 use crate::model::event::Event;
-use crate::model::job::{Destination, Job};
+use crate::model::failure::Kept;
+use crate::model::job::Job;
+use crate::model::problem::RedirectProblem;
 use crate::model::progress::Progress;
-use crate::policy::existing::{Admission, IfExists, NamedBy, admit};
-use crate::policy::redirect;
-use crate::policy::{disposition, filename};
+use crate::model::redact::Redacted;
+use crate::policy::existing::Presence;
+use crate::policy::resume::{self, Answer, Held, Plan, Restart, Verdict};
+use crate::policy::{redirect, retry};
+
+mod copy;
+mod place;
+
+use copy::Copied;
+use place::Place;
 
 /// How a transfer ended well.
 pub(super) enum Done {
@@ -45,18 +56,20 @@ pub(super) enum Done {
     },
 }
 
-/// Where a body goes.
-enum Sink<'a> {
-    Device(Device),
-    Partial(Partial),
-    Stdout(&'a Shared<'a>),
+/// How an attempt failed.
+pub(super) struct Setback {
+    /// Why.
+    pub(super) cause: Cause,
+    /// What is kept for the next attempt or run.
+    pub(super) kept: Option<Kept>,
+    /// Whether bytes went to a stream that nothing can go on with.
+    pub(super) is_stream_lost: bool,
 }
 
-/// What to do with a destination, once it is known.
-enum Place {
-    Skip(PathBuf),
-    Device(PathBuf),
-    Write(PathBuf, Replace),
+impl From<Cause> for Setback {
+    fn from(cause: Cause) -> Self {
+        Self { cause, kept: None, is_stream_lost: false }
+    }
 }
 
 /// The parts of a worker that a transfer uses.
@@ -64,58 +77,157 @@ pub(super) struct Transfer<'a> {
     pub(super) shared: &'a Shared<'a>,
     pub(super) client: &'a Client,
     pub(super) buffer: &'a mut [u8],
-    pub(super) job: &'a Job,
+    pub(super) work: &'a mut Work,
     pub(super) progress: &'a Progress,
+    /// When the job's first attempt began.
+    pub(super) began: Instant,
 }
 
-impl Transfer<'_> {
+impl<'a> Transfer<'a> {
     /// Brings the job's bytes to its destination.
     ///
     /// # Errors
-    /// Why it could not. After a stop any cause may be given.
-    pub(super) fn run(mut self) -> Result<Done, Cause> {
-        let known = match &self.job.destination {
-            Destination::File(path) => Some(self.place(path, self.named_by_user())?),
-            Destination::Stdout | Destination::Unnamed(_) => None,
-        };
-        if let Some(Place::Skip(path)) = known {
-            return Ok(Done::Skipped { path });
-        }
-        let (response, url) = self.request()?;
-        let Response { head, body } = response;
-        if let Err(cause) = judge(&head) {
-            body.drain();
-            return Err(cause);
-        }
-        let place = match &self.job.destination {
-            Destination::Unnamed(folder) => Some(self.name(folder, &head, &url)?),
-            Destination::File(_) | Destination::Stdout => known,
-        };
-        let mut sink = match place {
-            None => Sink::Stdout(self.shared),
+    /// Why it could not, and what is kept. After a stop any cause may be given.
+    pub(super) fn run(mut self) -> Result<Done, Setback> {
+        let (mut sink, mut held) = match self.place_before_request()? {
+            None => (None, None),
             Some(Place::Skip(path)) => return Ok(Done::Skipped { path }),
-            Some(Place::Device(path)) => Sink::Device(Device::open(&path)?),
-            Some(Place::Write(path, replace)) => Sink::Partial(Partial::create(&path, replace)?),
+            Some(Place::Stdout) => (Some(Sink::Stdout(self.shared)), self.work.streamed.take()),
+            Some(Place::Device(path)) => (Some(Sink::Device(Device::open(&path)?)), None),
+            Some(Place::Write(path, replace)) => {
+                let (sink, held) = self.open(&path, replace)?;
+                (Some(sink), held)
+            }
         };
-        self.progress.set_length(head.length());
-        let size = self.copy(body, &mut sink)?;
-        // An end that comes after a stop may be the stop's own doing.
-        if self.shared.stop.is_stopped() {
-            return Err(Cause::Truncated { received: size, expected: head.length() });
+        match self.attempt(&mut sink, &mut held) {
+            Ok(done) => Ok(done),
+            Err(cause) => {
+                let has_bytes = held.as_ref().is_some_and(|held| held.bytes > 0);
+                let held = held.filter(|held| self.is_worth_keeping(held));
+                let (kept, is_stream_lost) = match (sink, held) {
+                    (Some(sink @ Sink::Partial(_)), Some(held)) => (sink.keep(held), false),
+                    (Some(Sink::Stdout(_)), Some(held)) => {
+                        self.work.streamed = Some(held);
+                        (None, false)
+                    }
+                    (sink, _) => {
+                        let is_stream = sink.is_some_and(|sink| sink.is_stream());
+                        (None, is_stream && has_bytes)
+                    }
+                };
+                Err(Setback { cause, kept, is_stream_lost })
+            }
         }
-        let modified = head.last_modified.filter(|_| self.shared.options.set_modified);
-        let path = match sink {
-            Sink::Stdout(_) => None,
-            Sink::Device(device) => Some(device.path().to_owned()),
-            Sink::Partial(partial) => Some(partial.commit(modified)?),
-        };
-        Ok(Done::Completed { path, size })
+    }
+
+    /// Requests until the representation is complete.
+    fn attempt(
+        &mut self,
+        sink: &mut Option<Sink<'a>>,
+        held: &mut Option<Held>,
+    ) -> Result<Done, Cause> {
+        let mut wants_all = self.shared.options.resume == Resume::Never;
+        loop {
+            let plan = match held.as_ref().filter(|_| !wants_all) {
+                Some(held) => resume::plan(Some(held)),
+                None => resume::plan(None),
+            };
+            let (response, url) = self.request(&plan)?;
+            let Response { head, body } = response;
+            let mut verdict = match &*held {
+                Some(held) => verdict(&plan, held, &head),
+                None => None,
+            };
+            if let Some(Verdict::AskForAll(reason)) = verdict {
+                self.note(&format!("starting over: {reason}"));
+                body.drain();
+                wants_all = true;
+                continue;
+            }
+            if verdict.is_none() {
+                if let Err(cause) = judge(&head) {
+                    body.drain();
+                    return Err(cause);
+                }
+                if let (Plan::Whole(reason), Some(_)) = (&plan, &held) {
+                    verdict = Some(Verdict::StartOver(*reason));
+                }
+            }
+            let sink = match sink {
+                Some(sink) => sink,
+                None => match self.place_after_response(&head, &url)? {
+                    Place::Skip(path) => return Ok(Done::Skipped { path }),
+                    Place::Stdout => sink.insert(Sink::Stdout(self.shared)),
+                    Place::Device(path) => sink.insert(Sink::Device(Device::open(&path)?)),
+                    Place::Write(path, replace) => {
+                        let (opened, found) = self.open(&path, replace)?;
+                        let sink = sink.insert(opened);
+                        if let Plan::Rest { .. } = resume::plan(found.as_ref()) {
+                            // Only now it is known that an earlier run left something for this name.
+                            *held = found;
+                            continue;
+                        }
+                        sink
+                    }
+                },
+            };
+            let end = if let Some(Verdict::GoOn { range, total }) = verdict {
+                let held = held.get_or_insert_with(|| fresh(&head));
+                held.bytes = range.start;
+                held.length = Some(total);
+                Some(range.end)
+            } else {
+                if let (Some(Verdict::StartOver(reason)), Some(Held { bytes: 1.., .. })) =
+                    (verdict, &held)
+                {
+                    self.note(&format!("starting over: {reason}"));
+                    sink.start_over(&reason)?;
+                }
+                *held = Some(fresh(&head));
+                head.length()
+            };
+            let held = held.get_or_insert_with(|| fresh(&head));
+            self.check_room(sink, held, end)?;
+            self.progress.set_length(held.length);
+            self.progress.set_position(held.bytes);
+            let before = held.bytes;
+            let copied = self.copy(body, sink, held, end).map_err(|cause| match cause {
+                // The body's own numbers are those of a range.
+                Cause::Truncated { .. } => {
+                    Cause::Truncated { received: held.bytes, expected: held.length }
+                }
+                cause => cause,
+            })?;
+            if copied == Copied::TooLong {
+                let reason = Restart::TooLong;
+                self.note(&format!("starting over: {reason}"));
+                sink.start_over(&reason)?;
+                held.bytes = 0;
+                wants_all = true;
+                continue;
+            }
+            // An end that comes after a stop may be the stop's own doing.
+            let is_short = held.length.is_some_and(|length| held.bytes < length);
+            if self.shared.stop.is_stopped() || (is_short && held.bytes == before) {
+                return Err(Cause::Truncated { received: held.bytes, expected: held.length });
+            }
+            if is_short {
+                // The server gave less than it was asked for: ask for what is left.
+                continue;
+            }
+            let modified = self.modified(held.validators.modified());
+            return Ok(Done::Completed { path: sink.commit(modified)?, size: held.bytes });
+        }
     }
 
     /// Sends the request and follows redirects; returns the last response and its URL.
-    fn request(&self) -> Result<(Response, Url), Cause> {
+    fn request(&self, plan: &Plan) -> Result<(Response, Url), Cause> {
         let Shared { options, observer, .. } = self.shared;
-        let job = self.job;
+        let job = &self.work.job;
+        let rest = match plan {
+            Plan::Rest { from, validator } => Some(Rest { from: *from, validator }),
+            Plan::Whole(_) => None,
+        };
         let mut visited = vec![job.url.clone()];
         let mut may_carry = true;
         loop {
@@ -124,7 +236,11 @@ impl Transfer<'_> {
             // What was dropped at a foreign origin is not picked up again behind it.
             may_carry &= redirect::may_carry(&job.url, url);
             let credentials = job.credentials.as_ref().filter(|_| may_carry);
-            let response = self.client.get(&Request { url, credentials })?;
+            self.client.set_patience(self.time_left()?);
+            let response = self
+                .client
+                .get(&Request { url, credentials, rest })
+                .map_err(|cause| self.time_left().err().unwrap_or(cause))?;
             let Head { status, location, .. } = &response.head;
             if !redirect::is_redirect(*status) {
                 let length = response.head.length();
@@ -140,96 +256,102 @@ impl Transfer<'_> {
         }
     }
 
-    fn named_by_user(&self) -> NamedBy {
-        match self.shared.options.output {
-            Output::File(_) => NamedBy::User,
-            Output::Folder | Output::Stdout => NamedBy::Url,
+    /// Returns how long a read may wait at most because of `--max-time`.
+    ///
+    /// # Errors
+    /// [`Cause::TimeOver`] when no time is left.
+    fn time_left(&self) -> Result<Option<Duration>, Cause> {
+        let Some(limit) = self.shared.options.pace.max_time else { return Ok(None) };
+        match limit.checked_sub(self.began.elapsed()) {
+            Some(left) if !left.is_zero() => Ok(Some(left.min(self.shared.http.stall_timeout()))),
+            _ => Err(Cause::TimeOver { limit }),
         }
     }
 
-    /// Names a file that only its response tells the name of.
-    fn name(&self, folder: &Path, head: &Head, url: &Url) -> Result<Place, Cause> {
-        let suggested = head
-            .disposition
-            .as_deref()
-            .and_then(disposition::filename)
-            .and_then(|name| filename::filter(&name))
-            .or_else(|| filename::from_url(url).filter(|_| *url != self.job.url));
-        let (name, named_by) = match suggested {
-            Some(name) => (name, NamedBy::Server),
-            None => (
-                filename::from_url(&self.job.url).unwrap_or_else(|| filename::FALLBACK.to_owned()),
-                NamedBy::Url,
-            ),
+    /// Opens the partial file for a path; what it holds counts if it may be gone on with.
+    fn open(&mut self, path: &Path, replace: Replace) -> Result<(Sink<'a>, Option<Held>), Cause> {
+        self.work.place = Some((path.to_owned(), replace));
+        let url = Redacted(&self.work.job.url).to_string();
+        let (mut partial, content) = Partial::open(&self.purpose(path, replace, &url))?;
+        // Between the look at the name and the lock another process may have finished the file. One
+        // that waits for such a process looks again, and finds it.
+        let waits = self.shared.options.if_locked == IfLocked::Wait;
+        if waits && replace == Replace::Never && presence(path)? != Presence::Nothing {
+            return Err(Cause::InUse { path: path.to_owned() });
+        }
+        let is_first = self.work.attempts == 0;
+        let held = match (content, self.shared.options.resume) {
+            (Content::Nothing, _) => return Ok((Sink::Partial(partial), None)),
+            (_, Resume::Never) => None,
+            (_, Resume::WithinRun) if is_first => None,
+            (Content::Held(held), _) => Some(held),
+            (Content::Disbelieved(reason), _) => {
+                self.note(&format!("the partial file is not gone on with: {reason}"));
+                None
+            }
         };
-        match self.shared.claims.claim(folder, &name, &self.job.url) {
-            Claim::Granted(path) => self.place(&path, named_by),
-            // The URL itself was claimed as new, so this is a name that it had before a redirect.
-            Claim::Duplicate => {
-                let path = self.shared.claims.claim_number(folder, &name, &self.job.url);
-                self.place(&path, named_by)
+        if held.is_none() {
+            partial.start_over()?;
+        }
+        Ok((Sink::Partial(partial), held))
+    }
+
+    fn purpose<'p>(&self, destination: &'p Path, replace: Replace, url: &'p str) -> Purpose<'p> {
+        Purpose { destination, replace, url, sync: self.shared.options.sync }
+    }
+
+    /// Refuses what can be seen not to fit, before its bytes come.
+    fn check_room(&self, sink: &Sink<'_>, held: &Held, end: Option<u64>) -> Result<(), Cause> {
+        let Some(length) = held.length.or(end) else { return Ok(()) };
+        if let Some(limit) = self.shared.options.max_size.filter(|limit| length > *limit) {
+            return Err(Cause::TooLarge { limit });
+        }
+        match (sink, &self.work.place) {
+            (Sink::Partial(_), Some((path, _))) => {
+                folder::check_room(path, length.saturating_sub(held.bytes))
             }
+            _ => Ok(()),
         }
     }
 
-    /// Decides what happens with a path, by what is there; numbers it until a name is free.
-    fn place(&self, path: &Path, named_by: NamedBy) -> Result<Place, Cause> {
-        let wish = self.shared.options.if_exists;
-        let wanted = path;
-        let mut path = wanted.to_owned();
-        loop {
-            return match admit(presence(&path)?, wish, named_by) {
-                Admission::Create => Ok(Place::Write(path, Replace::Never)),
-                Admission::Replace => Ok(Place::Write(path, Replace::Allowed)),
-                Admission::Skip => Ok(Place::Skip(path)),
-                Admission::WriteInto => Ok(Place::Device(path)),
-                Admission::Exists => Err(Cause::Exists { path }),
-                Admission::NotAFile(what) => Err(Cause::NotAFile { path, what }),
-                Admission::Renumber => {
-                    let folder = wanted.parent().unwrap_or(Path::new(""));
-                    let name = wanted.file_name().unwrap_or_default().to_string_lossy();
-                    path = self.shared.claims.claim_number(folder, &name, &self.job.url);
-                    debug_assert!(wish != IfExists::Skip || named_by == NamedBy::Server);
-                    continue;
-                }
-            };
-        }
+    /// Bytes without a strong validator can never be gone on with.
+    fn is_worth_keeping(&self, held: &Held) -> bool {
+        self.shared.options.resume != Resume::Never
+            && held.bytes > 0
+            && held.validators.strong().is_some()
     }
 
-    /// Copies the body; returns its size. A read that brings little is followed by another before
-    /// anything is written, but for standard output, where somebody waits for every byte.
-    fn copy(&mut self, mut body: Body, sink: &mut Sink<'_>) -> Result<u64, Cause> {
-        let mut written = 0;
-        let mut filled = 0;
-        loop {
-            let count = body.read(&mut self.buffer[filled..])?;
-            filled += count;
-            self.progress.advance(count as u64);
-            let full = filled == self.buffer.len() || matches!(sink, Sink::Stdout(_));
-            if filled > 0 && (full || count == 0) {
-                sink.write(&self.buffer[..filled], written)?;
-                written += filled as u64;
-                filled = 0;
-            }
-            if count == 0 {
-                return Ok(written);
-            }
-        }
+    fn modified(&self, modified: Option<SystemTime>) -> Option<SystemTime> {
+        modified.filter(|_| self.shared.options.set_modified)
+    }
+
+    fn note(&self, text: &str) {
+        self.shared.observer.event(&Event::Noted { job: &self.work.job, text });
     }
 }
 
-impl Sink<'_> {
-    fn write(&mut self, bytes: &[u8], offset: u64) -> Result<(), Cause> {
-        match self {
-            Self::Device(device) => device.write(bytes),
-            Self::Partial(partial) => partial.write_at(bytes, offset),
-            Self::Stdout(shared) => {
-                // Raised before the first byte and lowered by whoever completes the body.
-                shared.stream_broken.store(true, Ordering::Relaxed);
-                shared.observer.body(bytes).map_err(|source| Cause::Stdout { source })
-            }
-        }
-    }
+/// Judges the answer to a plan to go on; `None` when there was no such plan, or when the status is
+/// none that a range can have.
+fn verdict(plan: &Plan, old: &Held, head: &Head) -> Option<Verdict> {
+    let Plan::Rest { from, .. } = plan else { return None };
+    matches!(head.status, 200 | 206 | 416).then(|| {
+        resume::judge(
+            old,
+            *from,
+            &Answer {
+                status: head.status,
+                content_range: head.content_range.as_deref(),
+                is_multipart: head.is_multipart,
+                body_length: head.length(),
+                validators: &head.validators,
+            },
+        )
+    })
+}
+
+/// What is held at the beginning of a whole response.
+fn fresh(head: &Head) -> Held {
+    Held { bytes: 0, length: head.length(), validators: head.validators.clone() }
 }
 
 /// Only a 200 is a file (a 206 that nobody asked for is a piece of one).
@@ -248,6 +370,19 @@ fn judge(head: &Head) -> Result<(), Cause> {
             detail: "status 304 Not Modified for an unconditional request".to_owned(),
         }),
         300..=399 => Err(Cause::Redirect { problem: RedirectProblem::NoLocation { code: status } }),
-        _ => Err(Cause::Status { code: status, reason: reason.to_owned() }),
+        _ => Err(Cause::Status {
+            code: status,
+            reason: reason.to_owned(),
+            retry_after: head
+                .retry_after
+                .as_deref()
+                .and_then(|field| retry::parse_retry_after(field, SystemTime::now())),
+        }),
     }
+}
+
+/// Returns the name of a job's host, with its port.
+pub(super) fn host_of(job: &Job) -> String {
+    let port = job.url.port_or_known_default().unwrap_or_default();
+    format!("{}:{port}", job.url.host_str().unwrap_or_default())
 }

@@ -1,92 +1,263 @@
-//! A worker: takes jobs until there are no more, and returns its totals.
+//! A worker: takes work until there is no more, and returns its totals.
+//!
+//! A failed attempt that another may follow does not hold the worker while it waits: the work goes
+//! back to the feeder. Only bodies on standard output are tried again in place, because what comes
+//! after them must wait anyway.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use crossbeam_channel::Receiver;
+use crossbeam_channel::{Receiver, Sender};
 
-use crate::engine::Shared;
-use crate::engine::transfer::{Done, Transfer};
+use crate::engine::hosts::Answered;
+use crate::engine::transfer::{Done, Setback, Transfer, host_of};
+use crate::engine::work::{Returned, Work};
+use crate::engine::{IfLocked, Shared};
 use crate::http::client::Client;
-use crate::model::error::{Cause, Failure};
+use crate::model::error::Cause;
 use crate::model::event::{Event, Skip};
+use crate::model::failure::Failure;
 use crate::model::job::{Destination, Job};
 use crate::model::progress::Progress;
 use crate::model::redact::Redacted;
 use crate::model::totals::Totals;
-use crate::policy::filename;
+use crate::policy::retry::{self, Decision};
+use crate::policy::{disk_failure, filename};
 
 /// How many bytes are gathered before each write. ureq hands out at most one TLS record (16 KiB) a
 /// read, and 256 KiB a write cost a quarter less CPU than that; 1 MiB cost more again (cache).
 const BUFFER_BYTES: usize = 256 * 1024;
 
-/// Runs jobs until the queue is closed or the run must end. Takes from the queue, never sends into
-/// it.
-pub(super) fn work(shared: &Shared<'_>, jobs: &Receiver<Job>) -> Totals {
+/// How often a job that waits for another process looks again.
+const LOCK_TURN: Duration = Duration::from_millis(200);
+
+/// Runs work until the queue is closed or the run must end. Takes from the queue, never sends into
+/// it; what is to be tried again goes back through `returns`, which the feeder empties while it waits
+/// for room in the queue, so that neither can wait for the other for ever.
+pub(super) fn work(
+    shared: &Shared<'_>,
+    queue: &Receiver<Box<Work>>,
+    returns: &Sender<Returned>,
+) -> Totals {
     let client = Client::new(shared.http);
-    let mut buffer = vec![0; BUFFER_BYTES];
-    let mut totals = Totals::default();
+    let mut worker =
+        Worker { shared, client, buffer: vec![0; BUFFER_BYTES], totals: Totals::default() };
     while !shared.stop.is_stopped() {
-        let Ok(job) = jobs.recv() else { break };
-        if shared.stop.is_stopped() {
-            totals.cancelled += 1;
-            break;
+        let Ok(work) = queue.recv() else { break };
+        let later = worker.take(work);
+        match later {
+            None => shared.in_flight.end(returns),
+            Some((work, at)) => {
+                if let Err(lost) = returns.send(Returned::Later(work, at)) {
+                    // The feeder has ended, because the run must.
+                    if let Returned::Later(work, _) = lost.into_inner() {
+                        worker.cancel(&work.job);
+                    }
+                }
+            }
         }
-        run(shared, &client, &mut buffer, &job, &mut totals);
     }
-    totals
+    worker.totals
 }
 
-/// Runs one job and tells what became of it.
-fn run(shared: &Shared<'_>, client: &Client, buffer: &mut [u8], job: &Job, totals: &mut Totals) {
-    let began = Instant::now();
-    let progress = Arc::new(Progress::default());
-    let result = catch_unwind(AssertUnwindSafe(|| {
-        if shared.stream_broken.load(Ordering::Relaxed) {
-            return Err(Cause::StreamBroken);
+struct Worker<'a> {
+    shared: &'a Shared<'a>,
+    client: Client,
+    buffer: Vec<u8>,
+    totals: Totals,
+}
+
+impl Worker<'_> {
+    /// Runs attempts at a work; returns it when another is to follow later.
+    fn take(&mut self, mut work: Box<Work>) -> Option<(Box<Work>, Instant)> {
+        let shared = self.shared;
+        if shared.stop.is_stopped() || shared.disk_full.load(Ordering::Relaxed) {
+            self.cancel(&work.job);
+            return None;
         }
-        shared.observer.event(&Event::Started { job, name: &name_of(job), progress: &progress });
-        Transfer { shared, client, buffer, job, progress: &progress }.run()
-    }))
-    .unwrap_or_else(|panic| Err(Cause::Panicked { message: message_of(&*panic) }));
-    totals.bytes += progress.position();
-    match result {
-        Ok(Done::Completed { path, size }) => {
-            totals.completed += 1;
-            if path.is_none() {
-                shared.stream_broken.store(false, Ordering::Relaxed);
+        let host = host_of(&work.job);
+        loop {
+            let now = Instant::now();
+            // What comes after a body on standard output must wait for it anyway.
+            let waits_here = work.job.destination == Destination::Stdout;
+            if let Err(wait) = shared.hosts.enter(&host, now) {
+                if waits_here && !shared.stop.wait(wait) {
+                    continue;
+                }
+                return Some((work, now + wait));
             }
-            let elapsed = began.elapsed();
-            shared.observer.event(&Event::Completed { job, path: path.as_deref(), size, elapsed });
+            let (result, received) = self.attempt(&mut work);
+            self.totals.bytes += received;
+            let Err(setback) = result else {
+                shared.hosts.leave(&host, Answered::Well, Instant::now());
+                self.tell_done(&work, result);
+                return None;
+            };
+            let is_locked = matches!(setback.cause, Cause::InUse { .. });
+            if is_locked && shared.options.if_locked == IfLocked::Wait {
+                shared.hosts.leave(&host, Answered::Otherwise, Instant::now());
+                return Some((
+                    self.wait_for_lock(work, &setback.cause),
+                    Instant::now() + LOCK_TURN,
+                ));
+            }
+            let decision = self.decide(&mut work, &setback);
+            let answered = match decision {
+                Decision::Retry { after, .. } if retry::is_overload(&setback.cause) => {
+                    Answered::Overloaded(after)
+                }
+                _ => Answered::Otherwise,
+            };
+            shared.hosts.leave(&host, answered, Instant::now());
+            let after = match decision {
+                _ if shared.stop.is_stopped() => {
+                    self.cancel(&work.job);
+                    return None;
+                }
+                Decision::GiveUp => {
+                    self.fail(&work, setback);
+                    return None;
+                }
+                Decision::Retry { after, is_capped } => {
+                    self.tell_retry(&work, &setback.cause, after, is_capped);
+                    after
+                }
+            };
+            if !waits_here {
+                return Some((work, Instant::now() + after));
+            }
+            shared.stop.wait(after);
         }
-        Ok(Done::Skipped { path }) => {
-            totals.skipped += 1;
-            shared.observer.event(&Event::Skipped { job, reason: Skip::Exists(&path) });
+    }
+
+    /// Makes one attempt; a panic is its failure. Returns the bytes received too.
+    fn attempt(&mut self, work: &mut Work) -> (Result<Done, Setback>, u64) {
+        let shared = self.shared;
+        let progress = Arc::new(Progress::default());
+        let began = *work.began.get_or_insert_with(Instant::now);
+        let result = catch_unwind(AssertUnwindSafe(|| {
+            if shared.stream_broken.load(Ordering::Relaxed) && work.streamed.is_none() {
+                return Err(Cause::StreamBroken.into());
+            }
+            let job = &work.job;
+            let name = name_of(work);
+            shared.observer.event(&Event::Started { job, name: &name, progress: &progress });
+            let (client, buffer) = (&self.client, &mut self.buffer[..]);
+            Transfer { shared, client, buffer, work, progress: &progress, began }.run()
+        }))
+        .unwrap_or_else(|panic| Err(Cause::Panicked { message: message_of(&*panic) }.into()));
+        work.received += progress.received();
+        work.attempts += 1;
+        if progress.position() > work.reached {
+            work.reached = progress.position();
+            work.failures = 0;
+        } else {
+            work.failures += 1;
         }
-        Err(_) if shared.stop.is_stopped() => {
-            totals.cancelled += 1;
-            shared.observer.event(&Event::Cancelled { job });
+        (result, progress.received())
+    }
+
+    /// Makes the last attempt, which found its file in use, as if it had not been.
+    fn wait_for_lock(&self, mut work: Box<Work>, cause: &Cause) -> Box<Work> {
+        if !std::mem::replace(&mut work.waits_for_lock, true) {
+            let text = format!("{}: {cause}; waiting", Redacted(&work.job.url));
+            self.shared.observer.event(&Event::Warned { text: &text });
         }
-        Err(cause) => {
-            totals.failed += 1;
-            let subject = Redacted(&job.url).to_string();
-            let failure = Failure { subject, origin: job.origin.clone(), cause };
-            shared.observer.event(&Event::Failed { job: Some(job), failure: &failure });
+        work.attempts -= 1;
+        work.failures = 0;
+        // The other may finish the file meanwhile: what is under the name is looked at anew.
+        work.place = None;
+        work
+    }
+
+    fn decide(&self, work: &mut Work, setback: &Setback) -> Decision {
+        let shared = self.shared;
+        if disk_failure::is_full(&setback.cause) && !shared.disk_full.swap(true, Ordering::Relaxed)
+        {
+            // What is in flight is all there will be.
+            shared.in_flight.say_all_fed();
+            let text = "the disk is full: no more transfers are begun";
+            shared.observer.event(&Event::Warned { text });
         }
+        if setback.is_stream_lost {
+            return Decision::GiveUp;
+        }
+        let decision =
+            retry::decide(shared.options.retries, &setback.cause, work.failures, fastrand::f64());
+        let Decision::Retry { mut after, is_capped } = decision else { return decision };
+        if let Some(fixed) = shared.options.fixed_backoff {
+            let asked = retry::asked_wait(&setback.cause).unwrap_or_default();
+            after = fixed.max(asked.min(shared.options.retries.max_wait));
+        }
+        // A wait that ends after all time is over is not worth waiting for.
+        let spent = work.began.map_or(Duration::ZERO, |began| began.elapsed());
+        match shared.options.pace.max_time {
+            Some(limit) if spent + after >= limit => Decision::GiveUp,
+            _ => Decision::Retry { after, is_capped },
+        }
+    }
+
+    fn tell_done(&mut self, work: &Work, done: Result<Done, Setback>) {
+        let job = &work.job;
+        match done {
+            Ok(Done::Completed { path, size }) => {
+                self.totals.completed += 1;
+                if path.is_none() {
+                    self.shared.stream_broken.store(false, Ordering::Relaxed);
+                }
+                let elapsed = work.began.map_or(Duration::ZERO, |began| began.elapsed());
+                let path = path.as_deref();
+                self.shared.observer.event(&Event::Completed { job, path, size, elapsed });
+            }
+            Ok(Done::Skipped { path }) => {
+                self.totals.skipped += 1;
+                self.shared.observer.event(&Event::Skipped { job, reason: Skip::Exists(&path) });
+            }
+            Err(setback) => self.fail(work, setback),
+        }
+    }
+
+    fn tell_retry(&self, work: &Work, cause: &Cause, after: Duration, is_capped: bool) {
+        let job = &work.job;
+        if is_capped {
+            let text = "the server asks to wait longer than --retry-max-wait allows";
+            self.shared.observer.event(&Event::Noted { job, text });
+        }
+        let retries = self.shared.options.retries.retries;
+        let retry = work.failures;
+        self.shared.observer.event(&Event::Retrying { job, cause, after, retry, retries });
+    }
+
+    fn fail(&mut self, work: &Work, setback: Setback) {
+        self.totals.failed += 1;
+        let Setback { cause, kept, .. } = setback;
+        let failure = Failure {
+            subject: Redacted(&work.job.url).to_string(),
+            origin: work.job.origin.clone(),
+            cause,
+            attempts: work.attempts,
+            kept,
+        };
+        self.shared.observer.event(&Event::Failed { job: Some(&work.job), failure: &failure });
+    }
+
+    fn cancel(&mut self, job: &Job) {
+        self.totals.cancelled += 1;
+        self.shared.observer.event(&Event::Cancelled { job });
     }
 }
 
 /// The name to show while a transfer runs.
-fn name_of(job: &Job) -> String {
+fn name_of(work: &Work) -> String {
     let path_name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
-    match &job.destination {
-        Destination::File(path) => path_name(path),
-        Destination::Stdout | Destination::Unnamed(_) => filename::from_url(&job.url),
+    match (&work.place, &work.job.destination) {
+        (Some((path, _)), _) | (None, Destination::File(path)) => path_name(path),
+        (None, Destination::Stdout | Destination::Unnamed(_)) => filename::from_url(&work.job.url),
     }
-    .unwrap_or_else(|| job.url.host_str().unwrap_or_default().to_owned())
+    .unwrap_or_else(|| work.job.url.host_str().unwrap_or_default().to_owned())
 }
 
 fn message_of(panic: &(dyn std::any::Any + Send)) -> String {

@@ -9,7 +9,8 @@ use ureq::BodyReader;
 use crate::http::Options;
 use crate::http::head::Framing;
 use crate::http::link::{Ending, Link};
-use crate::model::error::{Cause, Phase};
+use crate::model::error::Cause;
+use crate::model::problem::Phase;
 
 /// How much of a body that nobody wants is read to keep its connection.
 const DRAINED_BYTES: u64 = 64 * 1024;
@@ -49,6 +50,7 @@ impl Body {
             return match self.reader.read(buffer) {
                 Ok(0) => self.end().map(|()| 0),
                 Ok(count) => {
+                    self.link.progress();
                     self.received += count as u64;
                     Ok(count)
                 }
@@ -65,19 +67,21 @@ impl Body {
         {
             return;
         }
-        self.link.set_patience(DRAIN_PATIENCE);
+        self.link.set_patience(Some(DRAIN_PATIENCE));
         let mut buffer = [0; 8 * 1024];
         let began = Instant::now();
         while self.received <= DRAINED_BYTES && began.elapsed() < DRAIN_TIME {
-            match self.read(&mut buffer) {
-                Ok(0) => {
-                    self.link.set_patience(self.options.stall_timeout);
-                    return;
-                }
-                Ok(_) => {}
-                Err(_) => return,
+            if !matches!(self.read(&mut buffer), Ok(count) if count > 0) {
+                break;
             }
         }
+        self.link.set_patience(None);
+    }
+
+    /// Bounds how long each further read may wait; `None` is the stall timeout. A read that took
+    /// longer fails as stalled, and may be tried again.
+    pub fn set_patience(&self, patience: Option<Duration>) {
+        self.link.set_patience(patience);
     }
 
     /// Judges an end: ureq takes a reset for one when the body has no length.
@@ -101,6 +105,9 @@ impl Body {
             Framing::Length(length) => Some(length),
             Framing::Chunked | Framing::Close => None,
         };
+        if let Some(cause) = self.link.take_cause() {
+            return cause;
+        }
         match ureq::Error::from(error) {
             ureq::Error::Timeout(_) => {
                 Cause::Stalled { after: self.options.stall_timeout, phase: Phase::Body }

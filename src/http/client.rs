@@ -2,19 +2,21 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use ureq::Agent;
-use ureq::http::header::AUTHORIZATION;
+use ureq::http::header::{AUTHORIZATION, IF_RANGE, RANGE};
 use url::Url;
 
 use crate::http::body::Body;
 use crate::http::connector::{NoLookUp, Opener};
 use crate::http::head::Head;
 use crate::http::link::{Ending, Link};
-use crate::model::error::{Cause, Phase};
+use crate::model::error::Cause;
 use crate::model::job::Credentials;
+use crate::model::problem::Phase;
 
 pub use crate::http::connector::Common;
 
@@ -32,6 +34,17 @@ pub struct Request<'a> {
     pub url: &'a Url,
     /// Credentials for its origin.
     pub credentials: Option<&'a Credentials>,
+    /// Only the bytes from here on, if the representation is still that of the validator.
+    pub rest: Option<Rest<'a>>,
+}
+
+/// A range that is open at its end (RFC 9110 §14.1.2), on a condition (§13.1.5).
+#[derive(Clone, Copy, Debug)]
+pub struct Rest<'a> {
+    /// The first byte.
+    pub from: u64,
+    /// A strong ETag, or a Last-Modified that is strong.
+    pub validator: &'a str,
 }
 
 /// A response whose body has not been read.
@@ -91,11 +104,17 @@ impl Client {
                 Err(error) => return Err(self.failure(error)),
             }
         };
+        self.link.progress();
         let (parts, body) = response.into_parts();
         let head = Head::read(&parts)?;
         let options = self.common.options;
         let body = Body::new(body, head.framing, Arc::clone(&self.link), options);
         Ok(Response { head, body })
+    }
+
+    /// Bounds how long each read may wait, until the next call; `None` is the stall timeout.
+    pub fn set_patience(&self, patience: Option<Duration>) {
+        self.link.set_patience(patience);
     }
 
     /// Returns whether a kept connection was closed before it brought a byte of the response.
@@ -139,6 +158,9 @@ fn build(request: &Request<'_>) -> Result<ureq::http::Request<()>, Cause> {
     let mut builder = ureq::http::Request::get(request.url.as_str());
     if let Some(credentials) = request.credentials {
         builder = builder.header(AUTHORIZATION, basic(credentials));
+    }
+    if let Some(Rest { from, validator }) = request.rest {
+        builder = builder.header(RANGE, format!("bytes={from}-")).header(IF_RANGE, validator);
     }
     builder.body(()).map_err(|error| Cause::BadUrl { reason: error.to_string(), hint: None })
 }

@@ -17,7 +17,8 @@ use crate::http::link::Link;
 use crate::http::resolver::Resolver;
 use crate::http::tls::{self, Session, Trust};
 use crate::http::wire::{Uninterrupted, Wire};
-use crate::model::error::{Cause, Phase};
+use crate::model::error::Cause;
+use crate::model::problem::Phase;
 use crate::model::stop::Stop;
 
 /// What the connections of all workers have in common.
@@ -33,6 +34,13 @@ impl Common {
     /// Prepares for a run. Nothing is looked up, opened or loaded yet.
     pub fn new(options: Options, stop: Arc<Stop>) -> Self {
         Self { options, resolver: Resolver::default(), trust: Trust::default(), stop }
+    }
+}
+
+impl Common {
+    /// Returns how long a server may send nothing.
+    pub fn stall_timeout(&self) -> Duration {
+        self.options.stall_timeout
     }
 }
 
@@ -65,11 +73,11 @@ impl Connector for Opener {
         } else {
             None
         };
-        let patience = Some(self.common.options.stall_timeout);
-        socket.set_read_timeout(patience)?;
-        socket.set_write_timeout(patience)?;
+        let patience = self.common.options.stall_timeout;
+        socket.set_read_timeout(Some(patience))?;
+        socket.set_write_timeout(Some(patience))?;
         let (link, stop) = (Arc::clone(&self.link), Arc::clone(&self.common.stop));
-        Ok(Some(Wire::new(socket, session, link, stop)))
+        Ok(Some(Wire::new(socket, session, link, stop, patience)))
     }
 }
 

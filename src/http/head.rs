@@ -1,13 +1,13 @@
 //! The head of a response, reduced to what haul uses.
 
-use std::time::SystemTime;
-
 use ureq::http::header::{
-    CONTENT_DISPOSITION, CONTENT_LENGTH, HeaderMap, LAST_MODIFIED, LOCATION, TRANSFER_ENCODING,
+    CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, DATE, ETAG, HeaderMap,
+    LAST_MODIFIED, LOCATION, RETRY_AFTER, TRANSFER_ENCODING,
 };
 use ureq::http::{StatusCode, Version, response};
 
 use crate::model::error::Cause;
+use crate::model::validator::Validators;
 
 /// How the end of a body is told (RFC 9112 §6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,8 +27,14 @@ pub struct Head {
     pub status: u16,
     /// How the end of the body is told.
     pub framing: Framing,
-    /// When the representation was last changed.
-    pub last_modified: Option<SystemTime>,
+    /// What tells this version of the representation from others.
+    pub validators: Validators,
+    /// Content-Range, as it came.
+    pub content_range: Option<Vec<u8>>,
+    /// Whether the body has several parts, each with its own range.
+    pub is_multipart: bool,
+    /// Retry-After, as it came.
+    pub retry_after: Option<Vec<u8>>,
     /// Content-Disposition, as it came.
     pub disposition: Option<Vec<u8>>,
     /// Location, as it came.
@@ -45,9 +51,17 @@ impl Head {
         Ok(Self {
             status: parts.status.as_u16(),
             framing: framing(headers, parts.version)?,
-            last_modified: field(headers, &LAST_MODIFIED)
-                .and_then(|value| std::str::from_utf8(value).ok())
-                .and_then(|text| httpdate::parse_http_date(text.trim()).ok()),
+            validators: Validators {
+                etag: text(headers, &ETAG),
+                last_modified: text(headers, &LAST_MODIFIED),
+                date: text(headers, &DATE),
+            },
+            content_range: field(headers, &CONTENT_RANGE).map(<[u8]>::to_vec),
+            is_multipart: field(headers, &CONTENT_TYPE).is_some_and(|media_type| {
+                const MULTIPART: &[u8] = b"multipart/byteranges";
+                media_type.get(..MULTIPART.len()).is_some_and(|t| t.eq_ignore_ascii_case(MULTIPART))
+            }),
+            retry_after: field(headers, &RETRY_AFTER).map(<[u8]>::to_vec),
             disposition: field(headers, &CONTENT_DISPOSITION).map(<[u8]>::to_vec),
             location: field(headers, &LOCATION).map(<[u8]>::to_vec),
         })
@@ -69,6 +83,12 @@ pub fn reason(status: u16) -> &'static str {
 
 fn field<'a>(headers: &'a HeaderMap, name: &ureq::http::header::HeaderName) -> Option<&'a [u8]> {
     headers.get(name).map(ureq::http::HeaderValue::as_bytes)
+}
+
+/// A field that is no UTF-8 says nothing that could be compared or sent back.
+fn text(headers: &HeaderMap, name: &ureq::http::header::HeaderName) -> Option<String> {
+    let value = std::str::from_utf8(field(headers, name)?).ok()?.trim();
+    (!value.is_empty()).then(|| value.to_owned())
 }
 
 /// Transfer-Encoding wins over Content-Length (RFC 9112 §6.3). ureq has refused lengths that are no

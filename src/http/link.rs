@@ -5,11 +5,11 @@
 //! brings bytes.
 
 use std::io;
-use std::net::TcpStream;
-use std::sync::{Mutex, MutexGuard, PoisonError, Weak};
-use std::time::Duration;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use crate::model::error::Cause;
+use crate::model::size::Span;
 
 /// How the server's side of a connection ended.
 #[derive(Debug, Default)]
@@ -23,12 +23,18 @@ pub(super) enum Ending {
     Broken(io::Error),
 }
 
+/// How many bytes may come without being of use: more than a buffer (128 KiB) holds.
+const MAX_IDLE_BYTES: usize = 1024 * 1024;
+
 #[derive(Debug, Default)]
 struct Notes {
     opened: bool,
     cause: Option<Cause>,
     ending: Ending,
-    socket: Weak<TcpStream>,
+    patience: Option<Duration>,
+    /// Bytes that came since the last ones that were of use, and when the first of them was waited for.
+    idle_bytes: usize,
+    idle_since: Option<Instant>,
 }
 
 /// The notes that a worker's connections take for its client.
@@ -46,6 +52,33 @@ impl Link {
         notes.opened = false;
         notes.cause = None;
         notes.ending = Ending::Open;
+        notes.idle_bytes = 0;
+        notes.idle_since = Some(Instant::now());
+    }
+
+    /// Says that what came was of use: a head is complete, or bytes of a body were read.
+    pub(super) fn progress(&self) {
+        let mut notes = self.notes();
+        notes.idle_bytes = 0;
+        notes.idle_since = None;
+    }
+
+    /// Takes note that so many bytes came, and bounds how many and how long they may be of no use:
+    /// interim responses, header fields, chunk extensions and trailers without end.
+    pub(super) fn receive(&self, bytes: usize, stall_timeout: Duration) -> Result<(), Cause> {
+        let mut notes = self.notes();
+        notes.idle_bytes += bytes;
+        if notes.idle_bytes > MAX_IDLE_BYTES {
+            let detail = "the server sends and sends, and nothing of it is a file".to_owned();
+            return Err(Cause::Protocol { detail });
+        }
+        let after = notes.idle_since.get_or_insert_with(Instant::now).elapsed();
+        if after > 2 * stall_timeout {
+            return Err(Cause::Protocol {
+                detail: format!("the server sent nothing of use for {}", Span(after)),
+            });
+        }
+        Ok(())
     }
 
     /// Says that this request needed a new connection.
@@ -79,16 +112,14 @@ impl Link {
         std::mem::take(&mut self.notes().ending)
     }
 
-    /// Says which socket the request goes out on.
-    pub(super) fn note_socket(&self, socket: Weak<TcpStream>) {
-        self.notes().socket = socket;
+    /// Returns how long reads may wait, if that is not the stall timeout.
+    pub(super) fn patience(&self) -> Option<Duration> {
+        self.notes().patience
     }
 
-    /// Bounds how long the next reads may wait.
-    pub(super) fn set_patience(&self, patience: Duration) {
-        if let Some(socket) = self.notes().socket.upgrade() {
-            // A socket that takes no timeout keeps the one it had.
-            let _ = socket.set_read_timeout(Some(patience));
-        }
+    /// Bounds how long the next reads may wait, on this connection and on one that is still to be
+    /// opened; `None` is the stall timeout.
+    pub(super) fn set_patience(&self, patience: Option<Duration>) {
+        self.notes().patience = patience;
     }
 }

@@ -11,7 +11,8 @@ use rustls::pki_types::ServerName;
 use rustls::{CertificateError, ClientConfig, ClientConnection, RootCertStore};
 
 use crate::http::link::Ending;
-use crate::model::error::{Cause, TlsProblem};
+use crate::model::error::Cause;
+use crate::model::problem::TlsProblem;
 
 /// Raw bytes taken from the socket at once. rustls itself reads 4 KiB a call.
 const RAW_BYTES: usize = 64 * 1024;

@@ -7,6 +7,7 @@ use std::fmt;
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustix::net::RecvFlags;
 use ureq::Timeout;
@@ -31,6 +32,9 @@ pub(super) struct Wire {
     stop: Arc<Stop>,
     /// Whether the last response was read to its end and no request was sent since.
     is_idle: bool,
+    /// How long the kernel lets a read wait.
+    patience: Duration,
+    stall_timeout: Duration,
 }
 
 impl Wire {
@@ -39,12 +43,33 @@ impl Wire {
         session: Option<Box<Session>>,
         link: Arc<Link>,
         stop: Arc<Stop>,
+        stall_timeout: Duration,
     ) -> Self {
         let buffers = LazyBuffers::new(INPUT_BYTES, OUTPUT_BYTES);
-        Self { socket, session, buffers, link, stop, is_idle: false }
+        Self {
+            socket,
+            session,
+            buffers,
+            link,
+            stop,
+            is_idle: false,
+            patience: stall_timeout,
+            stall_timeout,
+        }
+    }
+
+    /// Bounds the next read as the link says; a system call only when that has changed.
+    fn be_patient(&mut self) -> io::Result<()> {
+        let patience = self.link.patience().unwrap_or(self.stall_timeout);
+        if patience != self.patience {
+            self.socket.set_read_timeout(Some(patience))?;
+            self.patience = patience;
+        }
+        Ok(())
     }
 
     fn receive(&mut self) -> io::Result<Received> {
+        self.be_patient()?;
         let buffer = self.buffers.input_append_buf();
         let mut socket = Uninterrupted { socket: &self.socket, stop: &self.stop };
         match &mut self.session {
@@ -64,7 +89,6 @@ impl Transport for Wire {
 
     fn transmit_output(&mut self, amount: usize, _: NextTimeout) -> Result<(), ureq::Error> {
         self.is_idle = false;
-        self.link.note_socket(Arc::downgrade(&self.socket));
         let output = &self.buffers.output()[..amount];
         let mut socket = Uninterrupted { socket: &self.socket, stop: &self.stop };
         let result = match &mut self.session {
@@ -77,6 +101,8 @@ impl Transport for Wire {
     fn await_input(&mut self, _: NextTimeout) -> Result<bool, ureq::Error> {
         match self.receive() {
             Ok(Received::Bytes(count)) => {
+                let useful = self.link.receive(count, self.stall_timeout);
+                useful.map_err(|cause| self.link.fail(cause))?;
                 self.buffers.input_appended(count);
                 Ok(count > 0)
             }

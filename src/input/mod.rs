@@ -134,7 +134,9 @@ impl Output {
 fn read_source(source: Opened, output: &mut Output) -> Result<(), Unwanted> {
     match source {
         Opened::Argument(text) => {
-            let target = target::parse(&text).map_err(|cause| with_hint(cause, &text));
+            let target = target::parse(&text)
+                .map_err(|cause| with_hint(cause, &text))
+                .and_then(|target| refuse_file_name(target, &text));
             output.push(Entry { origin: Origin::Argument, target, text })
         }
         Opened::List { name, list } => {
@@ -185,6 +187,15 @@ fn read_list(
             Err(error) => return Ok(Err((lines.number() + 1, error))),
         }
     }
+}
+
+/// A text without a scheme that is the name of a file here was meant as a list, not as a host.
+fn refuse_file_name(target: Target, text: &str) -> Result<Target, Cause> {
+    if text.contains("://") || !Path::new(text).is_file() {
+        return Ok(target);
+    }
+    let reason = format!("`{text}` is a file here");
+    Err(with_hint(Cause::BadUrl { reason, hint: None }, text))
 }
 
 /// A word that is the name of a file here was probably meant as a list.

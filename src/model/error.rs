@@ -9,8 +9,8 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::model::job::Origin;
-use crate::model::size::{ByteSize, Span};
+use crate::model::problem::{Phase, RedirectProblem, TlsProblem};
+use crate::model::size::{ByteSize, Rate, Span};
 use crate::model::text::Printable;
 
 /// Why a job failed.
@@ -51,6 +51,11 @@ pub enum Cause {
         /// What the system said.
         source: io::Error,
     },
+    /// A body that went to a stream in part cannot be gone on with.
+    CannotGoOn {
+        /// Why not.
+        reason: String,
+    },
     /// The name server says that the host does not exist.
     HostNotFound {
         /// The host's name.
@@ -72,6 +77,15 @@ pub enum Cause {
     Protocol {
         /// What it was.
         detail: String,
+    },
+    /// The file is longer than the file system has room for.
+    NoRoom {
+        /// Bytes that are still to come.
+        needed: u64,
+        /// Bytes that are free.
+        free: u64,
+        /// The folder.
+        folder: PathBuf,
     },
     /// Another transfer, of this or another process, writes the same partial file.
     InUse {
@@ -111,8 +125,10 @@ pub enum Cause {
     Status {
         /// The status code.
         code: u16,
-        /// The reason phrase of the response, or the registered one.
+        /// The registered reason phrase.
         reason: String,
+        /// How long the server asks to wait before another request.
+        retry_after: Option<Duration>,
     },
     /// An earlier body broke off in the middle of the stream on standard output.
     StreamBroken,
@@ -140,81 +156,28 @@ pub enum Cause {
         /// What the system said.
         source: io::Error,
     },
+    /// The transfer took longer than the user allows.
+    TimeOver {
+        /// The limit.
+        limit: Duration,
+    },
+    /// The file is larger than the user allows.
+    TooLarge {
+        /// The limit in bytes.
+        limit: u64,
+    },
+    /// The transfer is slower than the user allows.
+    TooSlow {
+        /// Bytes a second over the time.
+        rate: f64,
+        /// The time.
+        over: Duration,
+    },
     /// The URL's scheme is not one that haul speaks.
     UnsupportedScheme {
         /// The scheme.
         scheme: String,
     },
-}
-
-/// What was waited for when nothing came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Phase {
-    /// The TLS handshake.
-    Handshake,
-    /// The status line and the header fields.
-    Header,
-    /// The body.
-    Body,
-}
-
-/// Why a redirect cannot be followed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum RedirectProblem {
-    /// `Location` is missing.
-    NoLocation {
-        /// The status code.
-        code: u16,
-    },
-    /// `Location` is not a URL reference.
-    BadLocation {
-        /// What it says.
-        location: String,
-    },
-    /// From https to http.
-    Downgrade {
-        /// The target, redacted.
-        to: String,
-    },
-    /// To a URL that was visited already in this chain.
-    Loop {
-        /// The target, redacted.
-        to: String,
-    },
-    /// To a scheme other than http and https.
-    Scheme {
-        /// The scheme.
-        scheme: String,
-    },
-    /// More hops than allowed.
-    TooMany {
-        /// The limit.
-        limit: usize,
-    },
-}
-
-/// Why a TLS handshake failed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum TlsProblem {
-    /// The certificate's time is over.
-    Expired,
-    /// The certificate's time has not begun.
-    NotYetValid,
-    /// The peer does not speak TLS.
-    NotTls,
-    /// The certificate was revoked.
-    Revoked,
-    /// The certificate is its own issuer and nobody vouches for it.
-    SelfSigned,
-    /// The issuer is not among the trusted roots.
-    UnknownIssuer,
-    /// The certificate is for other names.
-    WrongHost {
-        /// The names it is for.
-        names: Vec<String>,
-    },
-    /// Anything else, in the TLS library's words.
-    Other(String),
 }
 
 impl fmt::Display for Cause {
@@ -241,6 +204,21 @@ impl fmt::Display for Cause {
                     Printable(&path.to_string_lossy()),
                     Plain(source)
                 )
+            }
+            Self::CannotGoOn { reason } => {
+                write!(f, "cannot go on after a part was written: {}", Printable(reason))
+            }
+            Self::NoRoom { needed, free, folder } => write!(
+                f,
+                "needs {} and {} has {} free",
+                ByteSize(*needed),
+                Printable(&folder.to_string_lossy()),
+                ByteSize(*free)
+            ),
+            Self::TimeOver { limit } => write!(f, "not done within {}", Span(*limit)),
+            Self::TooLarge { limit } => write!(f, "larger than {}", ByteSize(*limit)),
+            Self::TooSlow { rate, over } => {
+                write!(f, "too slow: {} over {}", Rate(*rate), Span(*over))
             }
             Self::HostNotFound { host } => write!(f, "host `{}` not found", Printable(host)),
             Self::Exists { path } => {
@@ -273,7 +251,7 @@ impl fmt::Display for Cause {
                 };
                 write!(f, "{what}: nothing came for {}", Span(*after))
             }
-            Self::Status { code, reason } => {
+            Self::Status { code, reason, .. } => {
                 write!(f, "{}", Printable(format!("{code} {reason}").trim_end()))
             }
             Self::StreamBroken => {
@@ -320,23 +298,6 @@ fn write_tls(f: &mut fmt::Formatter<'_>, host: &str, problem: &TlsProblem) -> fm
     }
 }
 
-impl fmt::Display for RedirectProblem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoLocation { code } => write!(f, "status {code} without a Location"),
-            Self::BadLocation { location } => {
-                write!(f, "redirect to `{}`, which is not a URL", Printable(location))
-            }
-            Self::Downgrade { to } => write!(f, "redirect from https to {to} refused"),
-            Self::Loop { to } => write!(f, "redirect loop: {to} was visited before"),
-            Self::Scheme { scheme } => {
-                write!(f, "redirect to scheme `{}` refused", Printable(scheme))
-            }
-            Self::TooMany { limit } => write!(f, "more than {limit} redirects"),
-        }
-    }
-}
-
 impl Cause {
     /// Returns the next step that the user can take, if there is one.
     pub fn hint(&self) -> Option<String> {
@@ -345,9 +306,14 @@ impl Cause {
             Self::Disk { source, path, .. } => return disk_hint(source, path),
             Self::Exists { .. } => "`--if-exists skip`, `overwrite` or `rename` accept it",
             Self::HostNotFound { .. } => "check the spelling of the host",
-            Self::InUse { .. } => "wait for it to end, or give another folder with `--dir`",
+            Self::InUse { .. } => "`--wait-lock` waits for it to end",
             Self::NotAFile { .. } => "remove it, or give another name with `--output`",
+            Self::NoRoom { .. } => "make room, or give another folder with `--dir`",
+            Self::TooLarge { .. } => "`--max-size` allows more",
             Self::Panicked { .. } => "this is a bug in haul; please report it",
+            Self::Redirect { problem: RedirectProblem::Downgrade { .. } } => {
+                "`--allow-downgrade` follows it, in the clear"
+            }
             Self::Redirect { problem: RedirectProblem::TooMany { .. } } => {
                 "`--max-redirects` allows more"
             }
@@ -405,29 +371,6 @@ impl fmt::Display for Plain<'_> {
                 write!(f, "{}{}", first.to_lowercase(), Printable(chars.as_str()))
             }
             _ => write!(f, "{}", Printable(text)),
-        }
-    }
-}
-
-/// A job that failed, with everything that is told about it.
-#[derive(Debug)]
-pub struct Failure {
-    /// The URL, redacted, or the text that is no URL.
-    pub subject: String,
-    /// Where the job was written down.
-    pub origin: Origin,
-    /// Why it failed.
-    pub cause: Cause,
-}
-
-impl Failure {
-    /// Returns what became of the job and why, in one line without `error: `.
-    pub fn headline(&self) -> String {
-        match (&self.origin, &self.cause) {
-            (Origin::Line { .. }, Cause::BadUrl { .. }) => {
-                format!("{}: {}", Printable(&self.origin.to_string()), self.cause)
-            }
-            _ => format!("{}: {}", Printable(&self.subject), self.cause),
         }
     }
 }

@@ -3,9 +3,10 @@
 //! Events are facts in the past tense. A worker calls [`Observer::event`] in its own thread, and may
 //! be held there while a slow reader of standard output takes its time: that is the back-pressure,
 //! and it is right. Facts of a job's life are never dropped. For one job the order is
-//! `Listed`, `Started` at most once, then any of `Requested`, `Responded`, `Redirected`, `Noted`,
-//! then exactly one of `Completed`, `Skipped`, `Failed` or `Cancelled`. A job that needs no transfer
-//! has no `Started`. `ListEnded` comes after the last `Listed`.
+//! `Listed`, then for each attempt `Started` and any of `Requested`, `Responded`, `Redirected`,
+//! `Noted`, and between two attempts `Retrying`; at last exactly one of `Completed`, `Skipped`,
+//! `Failed` or `Cancelled`. A job that needs no transfer has no `Started`. `ListEnded` comes after the
+//! last `Listed`.
 //!
 //! How far a transfer is does not come as events: `Started` carries an [`Progress`] that the worker
 //! goes on writing and the observer may read whenever it draws.
@@ -17,7 +18,8 @@ use std::time::Duration;
 
 use url::Url;
 
-use crate::model::error::Failure;
+use crate::model::error::Cause;
+use crate::model::failure::Failure;
 use crate::model::job::Job;
 use crate::model::progress::Progress;
 
@@ -79,6 +81,19 @@ pub enum Event<'a> {
         size: u64,
         /// The time from the first request to the commit.
         elapsed: Duration,
+    },
+    /// An attempt failed and another will follow.
+    Retrying {
+        /// The job.
+        job: &'a Job,
+        /// Why it failed.
+        cause: &'a Cause,
+        /// How long the next attempt waits.
+        after: Duration,
+        /// Its number, from 1 for the first retry; an attempt that made progress begins anew.
+        retry: u32,
+        /// How many retries without progress there may be.
+        retries: u32,
     },
     /// Nothing had to be done.
     Skipped {

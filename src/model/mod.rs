@@ -4,10 +4,14 @@
 
 pub mod error;
 pub mod event;
+pub mod failure;
 pub mod job;
+pub mod problem;
 pub mod progress;
+pub mod range;
 pub mod redact;
 pub mod size;
 pub mod stop;
 pub mod text;
 pub mod totals;
+pub mod validator;

@@ -12,11 +12,16 @@ const UNKNOWN: u64 = u64::MAX;
 pub struct Progress {
     position: AtomicU64,
     length: AtomicU64,
+    received: AtomicU64,
 }
 
 impl Default for Progress {
     fn default() -> Self {
-        Self { position: AtomicU64::new(0), length: AtomicU64::new(UNKNOWN) }
+        Self {
+            position: AtomicU64::new(0),
+            length: AtomicU64::new(UNKNOWN),
+            received: AtomicU64::new(0),
+        }
     }
 }
 
@@ -31,14 +36,20 @@ impl Progress {
         Some(self.length.load(Ordering::Relaxed)).filter(|&length| length != UNKNOWN)
     }
 
-    /// Counts `bytes` more.
+    /// Counts `bytes` more that were received.
     pub fn advance(&self, bytes: u64) {
+        self.received.fetch_add(bytes, Ordering::Relaxed);
         self.position.fetch_add(bytes, Ordering::Relaxed);
     }
 
     /// Sets the position, for a transfer that resumes or starts over.
     pub fn set_position(&self, bytes: u64) {
         self.position.store(bytes, Ordering::Relaxed);
+    }
+
+    /// Returns the bytes that were received, also those that had to be thrown away.
+    pub fn received(&self) -> u64 {
+        self.received.load(Ordering::Relaxed)
     }
 
     /// Returns the bytes that are there so far.

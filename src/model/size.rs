@@ -1,11 +1,56 @@
 //! Sizes, rates and times as people read them.
 
 use std::fmt;
+use std::str::FromStr;
 use std::time::Duration;
 
 /// A number of bytes, shown in binary units with three digits: `0 B`, `1.2 KiB`, `512 MiB`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ByteSize(pub u64);
+
+/// The text is no size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BadSize;
+
+impl fmt::Display for BadSize {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("not a size such as 500, 64K, 1.5M, 2GiB or 10MB")
+    }
+}
+
+impl std::error::Error for BadSize {}
+
+impl FromStr for ByteSize {
+    type Err = BadSize;
+
+    /// Reads `500`, `64K`, `1.5MiB` (powers of 1024, as curl, wget and aria2 have it) and `10MB`
+    /// (powers of 1000).
+    fn from_str(text: &str) -> Result<Self, BadSize> {
+        let text = text.trim();
+        let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+        let (number, unit) = text.split_at(end);
+        let unit = unit.trim().to_ascii_lowercase();
+        let (prefix, base) = match unit.strip_suffix("ib") {
+            Some(prefix) => (prefix, 1024.0_f64),
+            None => match unit.strip_suffix('b') {
+                Some("") => ("", 1024.0),
+                Some(prefix) => (prefix, 1000.0),
+                None => (unit.as_str(), 1024.0),
+            },
+        };
+        let power = match prefix {
+            "" => 0,
+            "k" => 1,
+            "m" => 2,
+            "g" => 3,
+            "t" => 4,
+            _ => return Err(BadSize),
+        };
+        let number: f64 = number.parse().map_err(|_| BadSize)?;
+        let bytes = number * base.powi(power);
+        if bytes < u64::MAX as f64 { Ok(Self(bytes as u64)) } else { Err(BadSize) }
+    }
+}
 
 const UNITS: [&str; 7] = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
 
@@ -93,6 +138,27 @@ mod tests {
         case(1_024_000, "1.0 MiB");
         case(5 * 1024 * 1024 * 1024, "5.0 GiB");
         case(u64::MAX, "16 EiB");
+    }
+
+    #[test]
+    fn sizes_are_read_as_people_write_them() {
+        #[track_caller]
+        fn case(text: &str, bytes: Option<u64>) {
+            assert_eq!(text.parse::<ByteSize>().ok().map(|size| size.0), bytes, "{text}");
+        }
+        case("500", Some(500));
+        case("500B", Some(500));
+        case("64K", Some(65_536));
+        case("64k", Some(65_536));
+        case("1.5MiB", Some(1_572_864));
+        case("10MB", Some(10_000_000));
+        case("2 GiB", Some(2_147_483_648));
+        case("", None);
+        case("K", None);
+        case("-5", None);
+        case("5X", None);
+        case("1.2.3", None);
+        case("99999999T", None);
     }
 
     #[test]

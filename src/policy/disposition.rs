@@ -1,6 +1,7 @@
 //! The file name in a Content-Disposition field (RFC 6266, RFC 8187).
 //!
-//! `filename*` wins over `filename`, the first of each counts, and what cannot be read is passed
+//! `filename*` wins over `filename`, and both over the continuations of RFC 2231 §3 (`filename*0`,
+//! `filename*1*` ...), which mail software leaves behind; the first of each counts, and what cannot be read is passed
 //! over rather than failing the download. The result is not filtered yet.
 
 use percent_encoding::percent_decode;
@@ -16,7 +17,42 @@ pub fn filename(field: &[u8]) -> Option<Vec<u8>> {
             plain = plain.or(Some(to_utf8(value)));
         }
     }
-    extended.or(plain).filter(|name| !name.is_empty())
+    extended.or(plain).or_else(|| continued(field)).filter(|name| !name.is_empty())
+}
+
+/// Joins `filename*0`, `filename*1` and so on; a part whose number ends in `*` is percent-encoded, and
+/// the first such part names the charset.
+fn continued(field: &[u8]) -> Option<Vec<u8>> {
+    const PREFIX: &[u8] = b"filename*";
+    let mut name = Vec::new();
+    let mut charset: Option<Vec<u8>> = None;
+    for number in 0_usize.. {
+        let wanted = number.to_string();
+        let part = Parameters(field).find_map(|(parameter, value)| {
+            let prefix = parameter.get(..PREFIX.len())?;
+            let suffix = &parameter[PREFIX.len()..];
+            let is_encoded = suffix.ends_with(b"*");
+            let digits = suffix.strip_suffix(b"*").unwrap_or(suffix);
+            let is_it = prefix.eq_ignore_ascii_case(PREFIX) && digits == wanted.as_bytes();
+            is_it.then_some((value, is_encoded))
+        });
+        match part {
+            None => break,
+            Some((value, false)) => name.extend(value),
+            Some((value, true)) if number == 0 => {
+                let mut parts = value.splitn(3, |&b| b == b'\'');
+                let (set, _language, text) = (parts.next()?, parts.next()?, parts.next()?);
+                charset = Some(set.to_ascii_lowercase());
+                name.extend(percent_decode(text));
+            }
+            Some((value, true)) => name.extend(percent_decode(&value)),
+        }
+    }
+    match charset.as_deref() {
+        Some(b"iso-8859-1") => Some(latin1(&name)),
+        Some(b"utf-8") | None => Some(to_utf8(name)),
+        Some(_) => None,
+    }
 }
 
 /// Returns the octets of `charset'language'percent-encoded` as UTF-8 (RFC 8187 §3.2.1).
@@ -133,6 +169,10 @@ mod tests {
         case("attachment; filename*=klingon''x; filename=a.txt", Some("a.txt"));
         case("attachment; filename*=broken; filename=a.txt", Some("a.txt"));
         case("attachment; filename=\"foo-%41.html\"", Some("foo-%41.html"));
+        case("attachment; filename*0=\"a \"; filename*1=\"b.txt\"", Some("a b.txt"));
+        case("attachment; filename*1=b.txt; filename*0*=UTF-8''%e2%82%ac", Some("€b.txt"));
+        case("attachment; filename*1=b.txt", None);
+        case("attachment; filename*0=a; filename=c.txt", Some("c.txt"));
         case("attachment; xfilename=foo.html", None);
         case("attachment; filename=", None);
         case("attachment; filename=\"\"", None);

@@ -1,7 +1,11 @@
 //! Floor 1: decisions. Each is a pure function of what was seen and returns a value that says why.
 
+pub mod disk_failure;
 pub mod disposition;
 pub mod existing;
 pub mod filename;
+pub mod pace;
 pub mod redirect;
+pub mod resume;
+pub mod retry;
 pub mod target;

@@ -5,7 +5,7 @@
 
 use url::{Origin, Url};
 
-use crate::model::error::RedirectProblem;
+use crate::model::problem::RedirectProblem;
 use crate::model::redact::{Redacted, redact_text};
 use crate::policy::target::is_web;
 
@@ -14,6 +14,8 @@ use crate::policy::target::is_web;
 pub struct Options {
     /// How many hops a transfer may take.
     pub max_hops: usize,
+    /// Whether a hop may lead from https to http.
+    pub allow_downgrade: bool,
 }
 
 /// Returns whether a status with a Location leads elsewhere. 304 to 306 do not.
@@ -48,7 +50,7 @@ pub fn next_hop(
     // Credentials that a server puts into a Location are not the user's.
     let _ = to.set_username("");
     let _ = to.set_password(None);
-    if current.scheme() == "https" && to.scheme() == "http" {
+    if current.scheme() == "https" && to.scheme() == "http" && !options.allow_downgrade {
         return Err(RedirectProblem::Downgrade { to: Redacted(&to).to_string() });
     }
     if visited.contains(&to) {
@@ -89,7 +91,7 @@ mod tests {
 
     use super::*;
 
-    const OPTIONS: Options = Options { max_hops: 10 };
+    const OPTIONS: Options = Options { max_hops: 10, allow_downgrade: false };
 
     fn hop(from: &str, location: &[u8]) -> Result<String, RedirectProblem> {
         let from = Url::parse(from).unwrap();

@@ -186,7 +186,7 @@ impl Painter {
                 bar: None,
                 template: String::new(),
             });
-            row.speed.update(now, transfer.position);
+            row.speed.update(now, transfer.received);
         }
     }
 

@@ -79,6 +79,8 @@ pub(super) struct Running {
     pub(super) name: Arc<str>,
     /// Bytes that are there.
     pub(super) position: u64,
+    /// Bytes that were received, which a resumed or restarted transfer tells apart.
+    pub(super) received: u64,
     /// Bytes that there will be.
     pub(super) length: Option<u64>,
 }
@@ -99,7 +101,7 @@ pub(super) struct Snapshot {
 impl Snapshot {
     /// Returns the bytes received so far.
     pub(super) fn bytes(&self) -> u64 {
-        let running: u64 = self.running.iter().map(|transfer| transfer.position).sum();
+        let running: u64 = self.running.iter().map(|transfer| transfer.received).sum();
         self.counts.ended_bytes + running
     }
 
@@ -168,6 +170,7 @@ impl Board {
             id: *id,
             name: Arc::clone(name),
             position: progress.position(),
+            received: progress.received(),
             length: progress.length(),
         });
         Snapshot {
@@ -221,6 +224,7 @@ impl State {
                 self.end_job(*job);
             }
             Event::Cancelled { job } | Event::Skipped { job, .. } => self.end_job(Some(job)),
+            Event::Retrying { job, .. } => self.leave(job),
             Event::Noted { .. }
             | Event::Redirected { .. }
             | Event::Requested { .. }
@@ -231,8 +235,15 @@ impl State {
 
     fn end_job(&mut self, job: Option<&Job>) {
         self.counts.ended += 1;
-        if let Some((_, progress)) = job.and_then(|job| self.running.remove(&job.id)) {
-            self.counts.ended_bytes += progress.position();
+        if let Some(job) = job {
+            self.leave(job);
+        }
+    }
+
+    /// Takes a transfer off the board; its job may come back.
+    fn leave(&mut self, job: &Job) {
+        if let Some((_, progress)) = self.running.remove(&job.id) {
+            self.counts.ended_bytes += progress.received();
         }
     }
 }

@@ -169,7 +169,7 @@ mod tests {
     use crate::report::board::Counts;
 
     fn running(name: &str, position: u64, length: Option<u64>) -> Running {
-        Running { id: JobId(1), name: Arc::from(name), position, length }
+        Running { id: JobId(1), name: Arc::from(name), position, received: position, length }
     }
 
     fn width(line: &Line) -> usize {

@@ -9,7 +9,7 @@ use crate::http::head;
 use crate::model::event::{Event, Skip};
 use crate::model::job::Job;
 use crate::model::redact::Redacted;
-use crate::model::size::ByteSize;
+use crate::model::size::{ByteSize, Span};
 use crate::model::text::Printable;
 use crate::report::Verbosity;
 use crate::report::totals;
@@ -30,7 +30,7 @@ fn error(event: &Event<'_>) -> Option<String> {
         return None;
     };
     let mut text = format!("error: {}\n", failure.headline());
-    if let Some(hint) = failure.cause.hint() {
+    for hint in failure.hints() {
         let _ = writeln!(text, "  hint: {}", Printable(&hint));
     }
     Some(text)
@@ -53,6 +53,15 @@ fn normal(event: &Event<'_>) -> Option<String> {
         Event::Skipped { job, reason: Skip::Duplicate } => {
             Some(format!("skipped {}: listed twice\n", Redacted(&job.url)))
         }
+        Event::Retrying { job, cause, after, retry, retries } => Some(format!(
+            "warning: {}: {cause}; retrying in {} ({})\n",
+            Redacted(&job.url),
+            Span(*after),
+            match retry {
+                0 => "after progress".to_owned(),
+                retry => format!("retry {retry} of {retries}"),
+            },
+        )),
         Event::Warned { text } => Some(format!("warning: {}\n", Printable(text))),
         _ => error(event),
     }
@@ -85,7 +94,8 @@ pub(super) mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::model::error::{Cause, Failure};
+    use crate::model::error::Cause;
+    use crate::model::failure::Failure;
     use crate::model::job::{Destination, JobId, Origin};
 
     /// A job whose URL has a secret in it.
@@ -104,7 +114,9 @@ pub(super) mod tests {
         Failure {
             subject: "http://h.example/a".to_owned(),
             origin: Origin::Argument,
-            cause: Cause::Status { code, reason: reason.to_owned() },
+            cause: Cause::Status { code, reason: reason.to_owned(), retry_after: None },
+            attempts: 1,
+            kept: None,
         }
     }
 

@@ -7,8 +7,8 @@ use std::thread;
 use std::time::Instant;
 
 use super::*;
-use crate::model::error::Failure;
 use crate::model::event::Skip;
+use crate::model::failure::Failure;
 use crate::model::job::Job;
 use crate::model::progress::Progress;
 use crate::report::lines::tests::{failure, job};

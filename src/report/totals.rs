@@ -6,7 +6,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use crate::model::error::Failure;
+use crate::model::failure::Failure;
 use crate::model::size::{ByteSize, Rate, Span, count};
 use crate::model::stop::StopReason;
 use crate::model::totals::Totals;
@@ -115,7 +115,9 @@ mod tests {
         let failure = Failure {
             subject: "http://h/a\x1b".to_owned(),
             origin: Origin::Argument,
-            cause: Cause::Status { code: 404, reason: "Not Found".to_owned() },
+            cause: Cause::Status { code: 404, reason: "Not Found".to_owned(), retry_after: None },
+            attempts: 1,
+            kept: None,
         };
         failures.add(&failure);
         assert_eq!(failures.list(), "failed:\n  http://h/a\\u{1b}: 404 Not Found\n");

@@ -11,6 +11,8 @@ use super::content::difference;
 pub(crate) enum Entry {
     /// A file with these bytes.
     File(Vec<u8>),
+    /// A file, whatever it holds: only expected, never found.
+    AnyFile,
     /// A file with the bytes of that file: only expected, never found.
     CopyOf(PathBuf),
     /// A folder.
@@ -70,6 +72,7 @@ pub(super) fn differences(
     for (name, entry) in expected {
         match (entry, found.get(name)) {
             (_, None) => problems.push(format!("{name:?} is missing")),
+            (Entry::AnyFile, Some(Entry::File(_))) => {}
             (Entry::File(expected), Some(Entry::File(bytes))) => {
                 problems.extend(difference(expected, bytes).map(|d| format!("{name:?}: {d}")));
             }

@@ -12,6 +12,7 @@ pub(crate) mod gate;
 pub(crate) mod lines;
 pub(crate) mod nginx;
 pub(crate) mod reply;
+pub(crate) mod request;
 pub(crate) mod resource;
 pub(crate) mod running;
 pub(crate) mod screen;
@@ -32,6 +33,7 @@ use tempfile::TempDir;
 pub(crate) use content::content;
 pub(crate) use gate::Gate;
 pub(crate) use reply::Reply;
+pub(crate) use request::Request;
 pub(crate) use running::{Output, Running};
 pub(crate) use server::Server;
 
@@ -50,18 +52,22 @@ pub(crate) fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
     }
 }
 
-/// Prints that a test is not run because `tool` is missing. With `CI` set that is a failure: there
-/// every tool is installed.
+/// Returns whether `tool` is missing, and says then that the test is skipped.
 #[track_caller]
 pub(crate) fn is_missing(tool: &str) -> bool {
-    if is_installed(tool) {
-        return false;
+    let is_missing = !is_installed(tool);
+    if is_missing {
+        assert!(std::env::var_os("CI").is_none(), "{tool} is not installed");
+        skip(&format!("{tool} not installed"));
     }
-    assert!(std::env::var_os("CI").is_none(), "{tool} is not installed");
+    is_missing
+}
+
+/// Says that a test is not run.
+pub(crate) fn skip(reason: &str) {
     let name = std::thread::current().name().unwrap_or("?").to_owned();
     // Not by a macro: what those print is shown for failed tests only.
-    let _ = writeln!(std::io::stderr(), "{name} skipped: {tool} not installed");
-    true
+    let _ = writeln!(std::io::stderr(), "{name} skipped: {reason}");
 }
 
 /// Returns whether `tool` is in the search path or where servers are.
@@ -105,6 +111,7 @@ pub(crate) struct Test {
     shell: Option<String>,
     args: Vec<OsString>,
     env: Vec<(OsString, OsString)>,
+    retries: Option<u32>,
     stdin: Stdin,
     read_lines: Option<usize>,
     unread_stdout: bool,
@@ -126,6 +133,7 @@ impl Test {
             shell: None,
             args: Vec::new(),
             env: Vec::new(),
+            retries: Some(0),
             stdin: Stdin::Null,
             read_lines: None,
             unread_stdout: false,
@@ -142,6 +150,12 @@ impl Test {
     /// Shows the requests to `server`, too, when the test fails.
     pub(crate) fn server(mut self, server: &Server) -> Self {
         self.servers.push(server.shared());
+        self
+    }
+
+    /// Runs haul in the folder of an earlier run, with what that left.
+    pub(crate) fn in_folder(mut self, folder: TempDir) -> Self {
+        self.folder = folder;
         self
     }
 
@@ -163,6 +177,18 @@ impl Test {
     pub(crate) fn env(mut self, name: &str, value: impl Into<OsString>) -> Self {
         self.env.push((name.into(), value.into()));
         self
+    }
+
+    /// Gives `--retries` and waits only 10 ms before each. Without this a job gets one attempt.
+    pub(crate) fn retries(mut self, count: u32) -> Self {
+        self.retries = Some(count);
+        self.env("__HAUL_FIXED_BACKOFF_MS", "10")
+    }
+
+    /// Gives no `--retries`: what haul does by itself is what the test is about.
+    pub(crate) fn default_retries(mut self) -> Self {
+        self.retries = None;
+        self.env("__HAUL_FIXED_BACKOFF_MS", "10")
     }
 
     /// Gives `--quiet`: then only error lines are expected, and no paths.
@@ -236,6 +262,24 @@ impl Test {
     pub(crate) fn expect_copy(mut self, path: &str, of: &Path) -> Self {
         self.saved.push(path.to_owned());
         self.expect_entry(path, Entry::CopyOf(of.to_path_buf()))
+    }
+
+    /// Expects that the partial file of `path` is kept with these bytes, and a record beside it.
+    pub(crate) fn keeps(self, path: &str, bytes: impl AsRef<[u8]>) -> Self {
+        self.expect_entry(&format!("{path}.part"), Entry::File(bytes.as_ref().to_vec()))
+            .expect_entry(&format!("{path}.part.haul"), Entry::AnyFile)
+    }
+
+    /// Expects the hint that a failed job's bytes are kept.
+    pub(crate) fn kept_hint(self, path: &str) -> Self {
+        self.hint(&format!("… are kept in {path}.part; run the same command again to go on"))
+    }
+
+    /// Expects the warning that a failed attempt is followed by another; `count` is what stands in
+    /// parentheses.
+    pub(crate) fn retried(self, subject: impl AsRef<str>, cause: &str, count: &str) -> Self {
+        let subject = subject.as_ref();
+        self.line(format!("warning: {subject}: {cause}; retrying in … ({count})"))
     }
 
     /// Expects that a file from `existing` is gone. No other unexpected file may be there anyway.

@@ -4,6 +4,9 @@
 //! `cut_after`, `reset_after`, `hold_after` and so on count bytes on the wire after the header; in
 //! a raw reply they count from its start.
 
+use std::any::Any;
+use std::ops::Range;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::gate::Gate;
@@ -54,6 +57,7 @@ pub(crate) struct Reply {
     pace: Option<(usize, Duration)>,
     endless: Option<Vec<u8>>,
     end: End,
+    carried: Option<Arc<dyn Any + Send + Sync>>,
 }
 
 impl Reply {
@@ -76,7 +80,16 @@ impl Reply {
             pace: None,
             endless: None,
             end: End::KeepAlive,
+            carried: None,
         }
+    }
+
+    /// 206 with these bytes of a body, and what Content-Range has to say about them.
+    pub(crate) fn part(body: &[u8], range: Range<usize>) -> Self {
+        let content_range = format!("bytes {}-{}/{}", range.start, range.end - 1, body.len());
+        Self::status(206, "Partial Content")
+            .body(&body[range])
+            .header("Content-Range", content_range)
     }
 
     /// A redirect with this `Location`, sent as it is.
@@ -176,6 +189,17 @@ impl Reply {
     pub(crate) fn endless(mut self, bytes: impl AsRef<[u8]>) -> Self {
         self.endless = Some(bytes.as_ref().to_vec());
         self
+    }
+
+    /// Drops `thing` when the reply has been sent.
+    pub(crate) fn carry(mut self, thing: impl Any + Send + Sync) -> Self {
+        self.carried = Some(Arc::new(thing));
+        self
+    }
+
+    /// Returns how many bytes its body has.
+    pub(crate) fn body_len(&self) -> usize {
+        self.body.len()
     }
 
     pub(super) fn end(&self) -> End {

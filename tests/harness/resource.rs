@@ -1,10 +1,9 @@
-//! A file as a well-behaved server offers it: with validators, ranges and conditions (RFC 9110 §13
-//! and §14), and able to change between two requests.
+//! A file as a server offers it: with validators, ranges and conditions (RFC 9110 §13 and §14), and
+//! able to change between two requests. Some servers know less of that than others.
 
 use std::sync::{Arc, Mutex};
 
-use super::reply::Reply;
-use super::server::Request;
+use super::{Reply, Request};
 
 /// A file on the server. Clones are the same file.
 #[derive(Clone, Debug)]
@@ -13,40 +12,87 @@ pub(crate) struct Resource(Arc<Mutex<State>>);
 #[derive(Debug)]
 struct State {
     body: Vec<u8>,
-    etag: String,
+    /// Validators and other fields that each whole or partial response has.
+    fields: Vec<(String, String)>,
+    has_ranges: bool,
+    heeds_if_range: bool,
 }
 
 impl Resource {
+    /// A file with an ETag.
     pub(crate) fn new(body: &[u8], etag: &str) -> Self {
-        Self(Arc::new(Mutex::new(State { body: body.to_vec(), etag: etag.to_owned() })))
+        Self::with_fields(body, &[("ETag", etag)])
+    }
+
+    /// A file with any fields.
+    pub(crate) fn with_fields(body: &[u8], fields: &[(&str, &str)]) -> Self {
+        Self(Arc::new(Mutex::new(State {
+            body: body.to_vec(),
+            fields: owned(fields),
+            has_ranges: true,
+            heeds_if_range: true,
+        })))
+    }
+
+    /// Answers every range with the whole.
+    pub(crate) fn without_ranges(self) -> Self {
+        self.0.lock().unwrap().has_ranges = false;
+        self
+    }
+
+    /// Answers ranges of another version, too.
+    pub(crate) fn ignoring_if_range(self) -> Self {
+        self.0.lock().unwrap().heeds_if_range = false;
+        self
     }
 
     /// Puts another version in its place.
     pub(crate) fn change(&self, body: &[u8], etag: &str) {
-        *self.0.lock().unwrap() = State { body: body.to_vec(), etag: etag.to_owned() };
+        self.change_fields(body, &[("ETag", etag)]);
+    }
+
+    /// Puts another version in its place, with any fields.
+    pub(crate) fn change_fields(&self, body: &[u8], fields: &[(&str, &str)]) {
+        let mut state = self.0.lock().unwrap();
+        state.body = body.to_vec();
+        state.fields = owned(fields);
     }
 
     /// Answers one request, with the range it asks for if its `If-Range` holds.
     pub(crate) fn answer(&self, request: &Request) -> Reply {
         let state = self.0.lock().unwrap();
-        let whole =
-            Reply::ok(&state.body).header("ETag", &state.etag).header("Accept-Ranges", "bytes");
-        let Some(range) = request.header("range") else {
-            return whole;
+        let with_fields = |reply: Reply| {
+            state.fields.iter().fold(reply, |reply, (name, value)| reply.header(name, value))
         };
-        if request.header("if-range").is_some_and(|tag| tag != state.etag) {
-            return whole;
+        let whole = || with_fields(Reply::ok(&state.body).header("Accept-Ranges", "bytes"));
+        let Some(range) = request.header("range").filter(|_| state.has_ranges) else {
+            return whole();
+        };
+        let condition = request.header("if-range").filter(|_| state.heeds_if_range);
+        if condition.is_some_and(|validator| !state.is_strong(validator)) {
+            return whole();
         }
         let total = state.body.len();
         match single_range(range, total) {
-            Some((first, last)) => Reply::status(206, "Partial Content")
-                .body(&state.body[first..=last])
-                .header("ETag", &state.etag)
-                .header("Content-Range", format!("bytes {first}-{last}/{total}")),
+            Some((first, last)) => with_fields(Reply::part(&state.body, first..last + 1)),
             None => Reply::status(416, "Range Not Satisfiable")
                 .header("Content-Range", format!("bytes */{total}")),
         }
     }
+}
+
+impl State {
+    /// Strong comparison: a weak ETag equals nothing.
+    fn is_strong(&self, validator: &str) -> bool {
+        !validator.starts_with("W/")
+            && self.fields.iter().any(|(name, value)| {
+                (name == "ETag" || name == "Last-Modified") && value == validator
+            })
+    }
+}
+
+fn owned(fields: &[(&str, &str)]) -> Vec<(String, String)> {
+    fields.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
 fn single_range(range: &str, total: usize) -> Option<(usize, usize)> {

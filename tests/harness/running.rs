@@ -201,6 +201,7 @@ fn command(test: &Test) -> Command {
         .env_clear()
         .env("PATH", std::env::var_os("PATH").unwrap_or_default())
         .envs(test.env.iter().map(|(name, value)| (name, value)))
+        .args(test.retries.iter().flat_map(|count| ["--retries".to_owned(), count.to_string()]))
         .args(&test.args)
         .current_dir(test.path());
     command

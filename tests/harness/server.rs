@@ -7,7 +7,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt::Write as _;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufReader, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -16,30 +16,7 @@ use std::time::{Duration, Instant};
 use socket2::SockRef;
 
 use super::reply::{End, Reply, Step};
-use super::{DEADLINE, Test};
-
-/// A request as it came.
-#[derive(Clone, Debug)]
-pub(crate) struct Request {
-    /// Which connection it came on, from 1.
-    pub(crate) connection: usize,
-    /// The method, as it was sent.
-    pub(crate) method: String,
-    /// Path and query, as they were sent.
-    pub(crate) target: String,
-    /// The header fields in order.
-    pub(crate) headers: Vec<(String, String)>,
-}
-
-impl Request {
-    /// Returns the value of the first field with this name.
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        self.headers
-            .iter()
-            .find(|(field, _)| field.eq_ignore_ascii_case(name))
-            .map(|(_, value)| value.as_str())
-    }
-}
+use super::{DEADLINE, Request, Test};
 
 type Answer = Arc<dyn Fn(&Request) -> Reply + Send + Sync>;
 
@@ -55,6 +32,8 @@ struct Route {
 #[derive(Default)]
 struct State {
     routes: HashMap<String, Route>,
+    /// Answers what has no route.
+    fallback: Option<Answer>,
     requests: Vec<Request>,
     problems: Vec<String>,
     connections: usize,
@@ -78,7 +57,11 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start() -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        Self::on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap())
+    }
+
+    /// Starts it on a listener of the test's own.
+    pub(crate) fn on(listener: TcpListener) -> Self {
         let shared = Arc::new(Shared {
             address: listener.local_addr().unwrap(),
             state: Mutex::default(),
@@ -126,6 +109,18 @@ impl Server {
         route.script.push_back(Arc::new(answer));
     }
 
+    /// Answers any number of requests for `target` that come after its script, also none.
+    pub(crate) fn maybe_with(
+        &self,
+        target: &str,
+        answer: impl Fn(&Request) -> Reply + Send + Sync + 'static,
+    ) {
+        let mut state = self.shared.lock();
+        let route = state.routes.entry(target.to_owned()).or_default();
+        route.always = Some(Arc::new(answer));
+        route.satisfied = true;
+    }
+
     /// Sends `reply` for each request of `target` that comes after its script, at least for one.
     pub(crate) fn always(&self, target: &str, reply: Reply) {
         self.always_with(target, false, reply);
@@ -141,6 +136,16 @@ impl Server {
         let route = state.routes.entry(target.to_owned()).or_default();
         route.always = Some(Arc::new(move |_| reply.clone()));
         route.satisfied = satisfied;
+    }
+
+    /// Answers every request that has no script.
+    pub(crate) fn handle(&self, answer: impl Fn(&Request) -> Reply + Send + Sync + 'static) {
+        self.shared.lock().fallback = Some(Arc::new(answer));
+    }
+
+    /// Returns what each request so far asked for; see [`Request::asks`].
+    pub(crate) fn asked(&self) -> Vec<String> {
+        self.shared.lock().requests.iter().map(Request::asks).collect()
     }
 
     /// Returns all requests so far, in the order in which they came.
@@ -246,12 +251,17 @@ impl Shared {
     fn reply(&self, request: &Request) -> Option<Reply> {
         let answer = {
             let mut state = self.lock();
-            let route = state.routes.get_mut(&request.target)?;
-            if let Some(answer) = route.script.pop_front() {
-                answer
-            } else {
-                route.satisfied = true;
-                Arc::clone(route.always.as_ref()?)
+            let fallback = state.fallback.clone();
+            match state.routes.get_mut(&request.target) {
+                Some(route) => match route.script.pop_front() {
+                    Some(answer) => answer,
+                    None if route.always.is_some() => {
+                        route.satisfied = true;
+                        Arc::clone(route.always.as_ref()?)
+                    }
+                    None => fallback?,
+                },
+                None => fallback?,
             }
         };
         Some(answer(request))
@@ -298,7 +308,14 @@ impl Drop for Leave<'_> {
 fn serve(shared: &Shared, connection: usize, stream: &TcpStream) -> End {
     let _ = stream.set_nodelay(true);
     let mut reader = BufReader::new(stream);
-    while let Some(request) = read_request(shared, connection, &mut reader) {
+    while let Some(read) = Request::read(connection, &mut reader) {
+        let request = match read {
+            Ok(request) => request,
+            Err(problem) => {
+                shared.problem(problem);
+                break;
+            }
+        };
         shared.lock().requests.push(request.clone());
         shared.changed.notify_all();
         let Some(reply) = shared.reply(&request) else {
@@ -343,49 +360,4 @@ fn perform(shared: &Shared, mut stream: &TcpStream, step: &Step) -> std::io::Res
             stream.write_all(bytes)?;
         },
     }
-}
-
-/// Reads the header of a request. The beginning of a TLS handshake counts as one, with the target
-/// `hello`, so that a script can answer it.
-fn read_request(
-    shared: &Shared,
-    connection: usize,
-    reader: &mut BufReader<&TcpStream>,
-) -> Option<Request> {
-    if reader.fill_buf().ok()?.first() == Some(&0x16) {
-        return Some(Request {
-            connection,
-            method: "TLS".to_owned(),
-            target: "hello".to_owned(),
-            headers: Vec::new(),
-        });
-    }
-    let mut line = || {
-        let mut line = Vec::new();
-        // A reset by the client ends the connection like a FIN does.
-        reader.read_until(b'\n', &mut line).ok()?;
-        let line = line.strip_suffix(b"\r\n")?;
-        Some(String::from_utf8_lossy(line).into_owned())
-    };
-    let first = line()?;
-    let mut words = first.split(' ');
-    let (Some(method), Some(target), Some("HTTP/1.1"), None) =
-        (words.next(), words.next(), words.next(), words.next())
-    else {
-        shared.problem(format!("not a request line: {first:?}"));
-        return None;
-    };
-    let mut headers = Vec::new();
-    loop {
-        let field = line()?;
-        if field.is_empty() {
-            break;
-        }
-        let Some((name, value)) = field.split_once(':') else {
-            shared.problem(format!("not a header field: {field:?}"));
-            return None;
-        };
-        headers.push((name.to_owned(), value.trim().to_owned()));
-    }
-    Some(Request { connection, method: method.to_owned(), target: target.to_owned(), headers })
 }

@@ -33,6 +33,7 @@ impl Window {
             id: JobId(self.snapshot.running.len() as u32 + 1),
             name: Arc::from(name),
             position: 0,
+            received: 0,
             length,
         });
         self
@@ -44,6 +45,7 @@ impl Window {
             self.now += TICK;
             for transfer in &mut self.snapshot.running {
                 transfer.position += bytes;
+                transfer.received += bytes;
             }
             let frame = self.painter.tick(self.now, self.columns, self.rows, &self.snapshot);
             self.snapshot.lines.clear();

@@ -1,0 +1,40 @@
+//! How many workers the limit on open files allows.
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+/// Descriptors that a run needs apart from its workers: streams, a list, signals, certificates, and
+/// name look-ups, which open several for a moment.
+const BASE: u64 = 16;
+
+/// Descriptors that a worker may hold: its connection and one that is being opened, a partial file,
+/// its record.
+const PER_WORKER: u64 = 4;
+
+/// Raises the limit as far as it may be raised without privileges, and returns how many of `wanted`
+/// workers it carries, at least one.
+pub fn workers_that_fit(wanted: usize) -> usize {
+    let limit = getrlimit(Resource::Nofile);
+    let needed = BASE + PER_WORKER * wanted as u64;
+    let Some(current) = limit.current.filter(|&current| current < needed) else { return wanted };
+    let raised = limit.maximum.map_or(needed, |maximum| maximum.min(needed));
+    let limit = Rlimit { current: Some(raised), maximum: limit.maximum };
+    let current = if setrlimit(Resource::Nofile, limit).is_ok() { raised } else { current };
+    fitting(wanted, current)
+}
+
+fn fitting(wanted: usize, descriptors: u64) -> usize {
+    let fit = descriptors.saturating_sub(BASE) / PER_WORKER;
+    usize::try_from(fit).unwrap_or(usize::MAX).clamp(1, wanted.max(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn workers_share_what_the_limit_leaves() {
+        assert_eq!(fitting(8, 1024), 8);
+        assert_eq!(fitting(64, 32), 4);
+        assert_eq!(fitting(64, 10), 1);
+    }
+}

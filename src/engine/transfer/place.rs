@@ -1,0 +1,106 @@
+//! Where a file goes: its name, and what happens with what is there.
+
+use std::path::{Path, PathBuf};
+
+use url::Url;
+
+use crate::disk::partial::{self, Replace};
+use crate::disk::presence;
+use crate::engine::Output;
+use crate::engine::claims::Claim;
+use crate::engine::transfer::Transfer;
+use crate::http::head::Head;
+use crate::model::error::Cause;
+use crate::model::job::Destination;
+use crate::policy::existing::{Admission, NamedBy, admit};
+use crate::policy::{disposition, filename};
+
+/// What to do with a destination, once it is known.
+pub(super) enum Place {
+    Device(PathBuf),
+    Skip(PathBuf),
+    Stdout,
+    Write(PathBuf, Replace),
+}
+
+impl Transfer<'_> {
+    /// Decides where the bytes go, as far as that can be told before the response.
+    pub(super) fn place_before_request(&self) -> Result<Option<Place>, Cause> {
+        if let Some((path, replace)) = &self.work.place {
+            return Ok(Some(Place::Write(path.clone(), *replace)));
+        }
+        let named_by = match self.shared.options.output {
+            Output::File(_) => NamedBy::User,
+            Output::Folder | Output::Stdout => NamedBy::Url,
+        };
+        match &self.work.job.destination {
+            Destination::Stdout => Ok(Some(Place::Stdout)),
+            Destination::File(path) => self.place(path, named_by).map(Some),
+            Destination::Unnamed(_) => Ok(None),
+        }
+    }
+
+    /// Decides it by the response, which may give the name.
+    pub(super) fn place_after_response(&mut self, head: &Head, url: &Url) -> Result<Place, Cause> {
+        let place = match (&self.work.place, &self.work.job.destination) {
+            (Some((path, replace)), _) => Place::Write(path.clone(), *replace),
+            (None, Destination::Stdout) => Place::Stdout,
+            (None, Destination::File(path)) => self.place(path, NamedBy::Url)?,
+            (None, Destination::Unnamed(folder)) => self.name(folder, head, url)?,
+        };
+        if let Place::Write(path, replace) = &place {
+            self.work.place = Some((path.clone(), *replace));
+        }
+        Ok(place)
+    }
+
+    /// Names a file that only its response tells the name of.
+    fn name(&self, folder: &Path, head: &Head, url: &Url) -> Result<Place, Cause> {
+        let job = &self.work.job;
+        let suggested = head
+            .disposition
+            .as_deref()
+            .and_then(disposition::filename)
+            .and_then(|name| filename::filter(&name))
+            .or_else(|| filename::from_url(url).filter(|_| *url != job.url));
+        let (name, named_by) = match suggested {
+            Some(name) => (name, NamedBy::Server),
+            None => (
+                filename::from_url(&job.url).unwrap_or_else(|| filename::FALLBACK.to_owned()),
+                NamedBy::Url,
+            ),
+        };
+        let claims = &self.shared.claims;
+        match claims.claim(folder, &name, &job.url) {
+            Claim::Granted(path) => self.place(&path, named_by),
+            // The URL itself was claimed as new, so this is a name that it had before a redirect.
+            Claim::Duplicate => self.place(&claims.claim_number(folder, &name, &job.url), named_by),
+        }
+    }
+
+    /// Decides what happens with a path, by what is there; numbers it until a name is free.
+    fn place(&self, path: &Path, named_by: NamedBy) -> Result<Place, Cause> {
+        let wish = self.shared.options.if_exists;
+        let wanted = path;
+        let mut path = wanted.to_owned();
+        loop {
+            return match admit(presence(&path)?, wish, named_by) {
+                Admission::Create => Ok(Place::Write(path, Replace::Never)),
+                Admission::Replace => Ok(Place::Write(path, Replace::Allowed)),
+                Admission::Skip => {
+                    partial::tidy(&path);
+                    Ok(Place::Skip(path))
+                }
+                Admission::WriteInto => Ok(Place::Device(path)),
+                Admission::Exists => Err(Cause::Exists { path }),
+                Admission::NotAFile(what) => Err(Cause::NotAFile { path, what }),
+                Admission::Renumber => {
+                    let folder = wanted.parent().unwrap_or(Path::new(""));
+                    let name = wanted.file_name().unwrap_or_default().to_string_lossy();
+                    path = self.shared.claims.claim_number(folder, &name, &self.work.job.url);
+                    continue;
+                }
+            };
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! A job on its way through the pool, with what its earlier attempts left.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Instant;
+
+use crossbeam_channel::Sender;
+
+use crate::disk::partial::Replace;
+use crate::model::job::Job;
+use crate::policy::resume::Held;
+
+/// A job and its history.
+#[derive(Debug)]
+pub(super) struct Work {
+    pub(super) job: Job,
+    /// When the first attempt began.
+    pub(super) began: Option<Instant>,
+    /// Attempts that failed.
+    pub(super) attempts: u32,
+    /// Attempts that failed since the last that made progress.
+    pub(super) failures: u32,
+    /// How far the best attempt came, in bytes.
+    pub(super) reached: u64,
+    /// Bytes received by all attempts.
+    pub(super) received: u64,
+    /// The file, once it was decided what happens with what is there.
+    pub(super) place: Option<(PathBuf, Replace)>,
+    /// What went to a stream already.
+    pub(super) streamed: Option<Held>,
+    /// Whether it was told that another process writes the file.
+    pub(super) waits_for_lock: bool,
+}
+
+impl Work {
+    pub(super) fn new(job: Job) -> Self {
+        Self {
+            job,
+            began: None,
+            attempts: 0,
+            failures: 0,
+            reached: 0,
+            received: 0,
+            place: None,
+            streamed: None,
+            waits_for_lock: false,
+        }
+    }
+}
+
+/// What workers tell the feeder.
+#[derive(Debug)]
+pub(super) enum Returned {
+    /// The last work in flight has ended, after the input.
+    AllEnded,
+    /// Another attempt, not before its time.
+    Later(Box<Work>, Instant),
+}
+
+/// Counts the work that was fed and has not ended, so that the feeder knows when nothing can come
+/// back any more. Without it each of a million small files would need a message.
+#[derive(Debug, Default)]
+pub(super) struct InFlight {
+    count: AtomicUsize,
+    all_fed: AtomicBool,
+}
+
+impl InFlight {
+    /// A worker is about to be offered a work.
+    pub(super) fn begin(&self) {
+        self.count.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// A work has ended for good, in this or that way.
+    ///
+    /// Either the feeder, which says that all is fed before it looks at the count, sees zero, or the
+    /// worker that makes it zero sees that all is fed and says so.
+    pub(super) fn end(&self, returns: &Sender<Returned>) {
+        if self.count.fetch_sub(1, Ordering::SeqCst) == 1 && self.all_fed.load(Ordering::SeqCst) {
+            // The feeder that is gone needs no telling.
+            let _ = returns.send(Returned::AllEnded);
+        }
+    }
+
+    /// A work that was begun is with the feeder again.
+    pub(super) fn take_back(&self) {
+        self.count.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    /// The input has ended.
+    pub(super) fn say_all_fed(&self) {
+        self.all_fed.store(true, Ordering::SeqCst);
+    }
+
+    /// Returns whether nothing is in flight.
+    pub(super) fn is_zero(&self) -> bool {
+        self.count.load(Ordering::SeqCst) == 0
+    }
+}

@@ -1,0 +1,77 @@
+//! A job that failed: its headline, its hints, and what is kept of it.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use crate::model::error::Cause;
+use crate::model::job::Origin;
+use crate::model::size::ByteSize;
+use crate::model::text::Printable;
+
+/// A job that failed, with everything that is told about it.
+#[derive(Debug)]
+pub struct Failure {
+    /// The URL, redacted, or the text that is no URL.
+    pub subject: String,
+    /// Where the job was written down.
+    pub origin: Origin,
+    /// Why it failed.
+    pub cause: Cause,
+    /// How many attempts were made, 0 when none could be.
+    pub attempts: u32,
+    /// What is kept for the next run.
+    pub kept: Option<Kept>,
+}
+
+/// A partial file that the next run goes on with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// The partial file.
+    pub path: PathBuf,
+    /// The bytes that are there for certain.
+    pub bytes: u64,
+    /// The bytes that there will be, if that is known.
+    pub length: Option<u64>,
+}
+
+impl Failure {
+    /// Returns what became of the job and why, in one line without `error: `.
+    pub fn headline(&self) -> String {
+        match (&self.origin, &self.cause) {
+            (Origin::Line { .. }, Cause::BadUrl { .. }) => {
+                format!("{}: {}", Printable(&self.origin.to_string()), self.cause)
+            }
+            _ => format!("{}: {}{}", Printable(&self.subject), self.cause, self.circumstances()),
+        }
+    }
+
+    /// Returns the hints to print below the headline.
+    pub fn hints(&self) -> Vec<String> {
+        let kept = self.kept.as_ref().map(|kept| {
+            format!(
+                "{} are kept in {}; run the same command again to go on",
+                ByteSize(kept.bytes),
+                Printable(&kept.path.to_string_lossy())
+            )
+        });
+        self.cause.hint().into_iter().chain(kept).collect()
+    }
+
+    /// Returns how far the transfer came and how often it was tried, where that says something.
+    fn circumstances(&self) -> String {
+        let told = matches!(self.cause, Cause::Truncated { .. });
+        let mut text = match &self.kept {
+            Some(Kept { bytes, length: Some(length), .. }) if !told => {
+                format!(" after {} of {}", ByteSize(*bytes), ByteSize(*length))
+            }
+            Some(Kept { bytes, length: None, .. }) if !told => {
+                format!(" after {}", ByteSize(*bytes))
+            }
+            _ => String::new(),
+        };
+        if self.attempts > 1 {
+            let _ = write!(text, " ({} attempts)", self.attempts);
+        }
+        text
+    }
+}

@@ -1,0 +1,92 @@
+//! The finer causes of some failures: phases that stall, redirects and TLS handshakes that fail.
+
+use std::fmt;
+
+use crate::model::text::Printable;
+
+/// What was waited for when nothing came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// The TLS handshake.
+    Handshake,
+    /// The status line and the header fields.
+    Header,
+    /// The body.
+    Body,
+}
+
+/// Why a redirect cannot be followed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RedirectProblem {
+    /// `Location` is missing.
+    NoLocation {
+        /// The status code.
+        code: u16,
+    },
+    /// `Location` is not a URL reference.
+    BadLocation {
+        /// What it says.
+        location: String,
+    },
+    /// From https to http.
+    Downgrade {
+        /// The target, redacted.
+        to: String,
+    },
+    /// To a URL that was visited already in this chain.
+    Loop {
+        /// The target, redacted.
+        to: String,
+    },
+    /// To a scheme other than http and https.
+    Scheme {
+        /// The scheme.
+        scheme: String,
+    },
+    /// More hops than allowed.
+    TooMany {
+        /// The limit.
+        limit: usize,
+    },
+}
+
+/// Why a TLS handshake failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TlsProblem {
+    /// The certificate's time is over.
+    Expired,
+    /// The certificate's time has not begun.
+    NotYetValid,
+    /// The peer does not speak TLS.
+    NotTls,
+    /// The certificate was revoked.
+    Revoked,
+    /// The certificate is its own issuer and nobody vouches for it.
+    SelfSigned,
+    /// The issuer is not among the trusted roots.
+    UnknownIssuer,
+    /// The certificate is for other names.
+    WrongHost {
+        /// The names it is for.
+        names: Vec<String>,
+    },
+    /// Anything else, in the TLS library's words.
+    Other(String),
+}
+
+impl fmt::Display for RedirectProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoLocation { code } => write!(f, "status {code} without a Location"),
+            Self::BadLocation { location } => {
+                write!(f, "redirect to `{}`, which is not a URL", Printable(location))
+            }
+            Self::Downgrade { to } => write!(f, "redirect from https to {to} refused"),
+            Self::Loop { to } => write!(f, "redirect loop: {to} was visited before"),
+            Self::Scheme { scheme } => {
+                write!(f, "redirect to scheme `{}` refused", Printable(scheme))
+            }
+            Self::TooMany { limit } => write!(f, "more than {limit} redirects"),
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! Validators: what tells one version of a representation from another (RFC 9110 §8.8).
+
+use std::time::{Duration, SystemTime};
+
+/// How much older than the response a modification must be for Last-Modified to be strong. RFC 9110
+/// §8.8.2.2 wants a second and trust in the clocks; RFC 7232 wanted a minute, which needs no trust.
+const STRONG_AGE: Duration = Duration::from_secs(60);
+
+/// The validators of one response.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Validators {
+    /// The ETag field as it came.
+    pub etag: Option<String>,
+    /// The Last-Modified field as it came.
+    pub last_modified: Option<String>,
+    /// The Date field as it came.
+    pub date: Option<String>,
+}
+
+impl Validators {
+    /// Returns what may be sent in If-Range (RFC 9110 §13.1.5): a strong ETag, else a Last-Modified
+    /// that is strong, else nothing. A server that sends a weak ETag says that its bytes may differ
+    /// under it, so then no date is trusted either.
+    pub fn strong(&self) -> Option<&str> {
+        match &self.etag {
+            Some(etag) => is_strong(etag).then_some(etag),
+            None => self.last_modified.as_deref().filter(|_| self.is_old_enough()),
+        }
+    }
+
+    /// Returns whether a response with the validators `other` is of the same version, as far as both
+    /// say something. Strong comparison: a weak ETag equals nothing.
+    pub fn agree_with(&self, other: &Self) -> bool {
+        let etags = match (&self.etag, &other.etag) {
+            (Some(ours), Some(theirs)) => is_strong(ours) && ours == theirs,
+            _ => true,
+        };
+        let dates = match (&self.last_modified, &other.last_modified) {
+            (Some(ours), Some(theirs)) => ours == theirs,
+            _ => true,
+        };
+        etags && dates
+    }
+
+    fn is_old_enough(&self) -> bool {
+        let time = |field: &Option<String>| {
+            field.as_ref().and_then(|text| httpdate::parse_http_date(text).ok())
+        };
+        let (Some(modified), Some(date)) = (time(&self.last_modified), time(&self.date)) else {
+            return false;
+        };
+        date.duration_since(modified).is_ok_and(|age| age >= STRONG_AGE)
+    }
+
+    /// Returns when the representation was last modified.
+    pub fn modified(&self) -> Option<SystemTime> {
+        self.last_modified.as_ref().and_then(|text| httpdate::parse_http_date(text).ok())
+    }
+}
+
+/// A strong ETag is quoted and has no `W/` before it (RFC 9110 §8.8.3).
+fn is_strong(etag: &str) -> bool {
+    let inner = etag.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+    inner.is_some_and(|opaque| {
+        opaque.bytes().all(|b| b == 0x21 || (0x23..=0x7e).contains(&b) || b >= 0x80)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn validators(etag: Option<&str>, modified: Option<&str>, date: Option<&str>) -> Validators {
+        let owned = |text: Option<&str>| text.map(str::to_owned);
+        Validators { etag: owned(etag), last_modified: owned(modified), date: owned(date) }
+    }
+
+    const OLD: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
+    const A_MINUTE_LATER: &str = "Sun, 06 Nov 1994 08:50:37 GMT";
+    const A_SECOND_LATER: &str = "Sun, 06 Nov 1994 08:49:38 GMT";
+
+    #[test]
+    fn only_strong_validators_are_offered() {
+        #[track_caller]
+        fn case(validators: &Validators, strong: Option<&str>) {
+            assert_eq!(validators.strong(), strong, "{validators:?}");
+        }
+        case(&validators(Some("\"v1\""), Some(OLD), None), Some("\"v1\""));
+        case(&validators(Some("W/\"v1\""), Some(OLD), Some(A_MINUTE_LATER)), None);
+        case(&validators(Some("v1"), None, None), None);
+        case(&validators(Some("\"v 1\""), None, None), None);
+        case(&validators(Some("\"\""), None, None), Some("\"\""));
+        case(&validators(None, Some(OLD), Some(A_MINUTE_LATER)), Some(OLD));
+        case(&validators(None, Some(OLD), Some(A_SECOND_LATER)), None);
+        case(&validators(None, Some(A_MINUTE_LATER), Some(OLD)), None);
+        case(&validators(None, Some(OLD), None), None);
+        case(&validators(None, Some("yesterday"), Some(OLD)), None);
+        case(&validators(None, None, None), None);
+    }
+
+    #[test]
+    fn versions_agree_when_nothing_contradicts() {
+        #[track_caller]
+        fn case(a: &Validators, b: &Validators, agree: bool) {
+            assert_eq!(a.agree_with(b), agree, "{a:?} {b:?}");
+        }
+        let v1 = validators(Some("\"v1\""), Some(OLD), None);
+        case(&v1, &v1, true);
+        case(&v1, &validators(None, None, None), true);
+        case(&v1, &validators(Some("\"v2\""), Some(OLD), None), false);
+        case(&v1, &validators(Some("W/\"v1\""), None, None), false);
+        case(&v1, &validators(None, Some(A_SECOND_LATER), None), false);
+    }
+}

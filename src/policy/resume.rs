@@ -1,0 +1,266 @@
+//! Whether bytes that are there may be gone on with, and what an answer to that means.
+//!
+//! ```text
+//! what is held ── plan ──► Whole(reason)            GET
+//!                     └──► Rest { from, validator } GET + Range + If-Range
+//!                               │
+//!            206 that fits ◄────┼────► 200: the representation is new, or ranges are not served
+//!            go on              │      start over in this response
+//!                               └────► 416, or a 206 that does not fit: ask anew for all of it
+//! ```
+//!
+//! Bytes of two versions are never joined: without a strong validator there is no range request, and
+//! an answer has to show that it is the range asked for, of a representation of the known length,
+//! under validators that contradict nothing.
+
+use std::fmt;
+
+use crate::model::range::{ByteRange, ContentRange};
+use crate::model::validator::Validators;
+
+/// What is known of bytes that an earlier attempt or run left.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// How many bytes from the start are there for certain.
+    pub bytes: u64,
+    /// The length of the whole representation, if it was told.
+    pub length: Option<u64>,
+    /// The validators that came with them.
+    pub validators: Validators,
+}
+
+/// What to ask for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Plan {
+    /// The bytes from `from` on, if the representation is still the same.
+    Rest {
+        /// The first byte to ask for.
+        from: u64,
+        /// What to send in If-Range.
+        validator: String,
+    },
+    /// All of it.
+    Whole(Restart),
+}
+
+/// Why a transfer begins with the first byte.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Restart {
+    /// The server answered the range with the whole representation: it changed, or it is not served
+    /// in ranges.
+    AnsweredWhole,
+    /// The answer's Content-Range is not what was asked for.
+    BadRange,
+    /// The answer's validators are of another version.
+    Changed,
+    /// The answer has several parts.
+    Multipart,
+    /// Nothing is held.
+    NothingHeld,
+    /// What is held has no strong validator.
+    NoStrongValidator,
+    /// The answer does not tell how long the file is, and neither did any before it.
+    NoLength,
+    /// The server says that the range is not there.
+    NotSatisfiable,
+    /// The answer is of a representation of another length.
+    OtherLength,
+    /// The body is longer than the range that it should be.
+    TooLong,
+    /// The answer does not say of which version it is.
+    Unidentified,
+}
+
+impl fmt::Display for Restart {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::AnsweredWhole => "the server sent the whole file: it changed, or has no ranges",
+            Self::BadRange => "the server sent another range than it was asked for",
+            Self::Changed => "the file changed on the server",
+            Self::Multipart => "the server sent several ranges in one",
+            Self::NothingHeld => "nothing is held",
+            Self::NoStrongValidator => "the server gave nothing to tell a changed file by",
+            Self::NoLength => "the server does not tell how long the file is",
+            Self::NotSatisfiable => "the server has no such range",
+            Self::OtherLength => "the file has another length on the server",
+            Self::TooLong => "the server sent more than the range that it announced",
+            Self::Unidentified => "the server does not say which version it sent a range of",
+        })
+    }
+}
+
+/// Decides what to ask for.
+pub fn plan(held: Option<&Held>) -> Plan {
+    let Some(held) = held.filter(|held| held.bytes > 0) else {
+        return Plan::Whole(Restart::NothingHeld);
+    };
+    let Some(validator) = held.validators.strong() else {
+        return Plan::Whole(Restart::NoStrongValidator);
+    };
+    // When all is there, the last byte is asked for once more: the answer says whether it is still
+    // the same representation, which an unsatisfiable range would not.
+    let is_complete = held.length == Some(held.bytes);
+    let from = if is_complete { held.bytes - 1 } else { held.bytes };
+    Plan::Rest { from, validator: validator.to_owned() }
+}
+
+/// The part of a response that tells which bytes it has.
+#[derive(Clone, Copy, Debug)]
+pub struct Answer<'a> {
+    /// The status: 200, 206 or 416.
+    pub status: u16,
+    /// Content-Range, as it came.
+    pub content_range: Option<&'a [u8]>,
+    /// Whether the media type is `multipart/byteranges`.
+    pub is_multipart: bool,
+    /// The length of the body, if it is told.
+    pub body_length: Option<u64>,
+    /// The response's validators.
+    pub validators: &'a Validators,
+}
+
+/// What an answer to a range request is good for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The body goes on where the held bytes end, and may end before the representation does.
+    GoOn {
+        /// The bytes that the body has.
+        range: ByteRange,
+        /// The length of the whole representation.
+        total: u64,
+    },
+    /// The body is the whole representation.
+    StartOver(Restart),
+    /// The body is of no use: ask again, for all of it.
+    AskForAll(Restart),
+}
+
+/// Judges the answer to a request for the bytes from `from` on.
+pub fn judge(held: &Held, from: u64, answer: &Answer<'_>) -> Verdict {
+    match answer.status {
+        206 => match check(held, from, answer) {
+            Ok((range, total)) => Verdict::GoOn { range, total },
+            Err(reason) => Verdict::AskForAll(reason),
+        },
+        416 => Verdict::AskForAll(Restart::NotSatisfiable),
+        _ => Verdict::StartOver(Restart::AnsweredWhole),
+    }
+}
+
+/// Checks everything that a 206 says against what is known.
+fn check(held: &Held, from: u64, answer: &Answer<'_>) -> Result<(ByteRange, u64), Restart> {
+    if answer.is_multipart {
+        return Err(Restart::Multipart);
+    }
+    let Some(ContentRange::Satisfied { range, total }) =
+        answer.content_range.and_then(ContentRange::parse)
+    else {
+        return Err(Restart::BadRange);
+    };
+    if range.start != from || answer.body_length.is_some_and(|length| length != range.len()) {
+        return Err(Restart::BadRange);
+    }
+    let contradicts = |known: Option<u64>, told: Option<u64>| matches!((known, told), (Some(known), Some(told)) if known != told);
+    if contradicts(held.length, total) || held.length.is_some_and(|length| range.end > length) {
+        return Err(Restart::OtherLength);
+    }
+    if !held.validators.agree_with(answer.validators) {
+        return Err(Restart::Changed);
+    }
+    // RFC 9110 §15.3.7: a 206 has the ETag that a 200 would have. One without it comes from a server
+    // that may not have looked at the condition either. Last-Modified need not be repeated.
+    if held.validators.etag.is_some() && answer.validators.etag.is_none() {
+        return Err(Restart::Unidentified);
+    }
+    // Without a length the end of the range could be taken for the end of the file.
+    let total = total.or(held.length).ok_or(Restart::NoLength)?;
+    Ok((range, total))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn etag(etag: &str) -> Validators {
+        Validators { etag: Some(etag.to_owned()), ..Validators::default() }
+    }
+
+    fn held(bytes: u64) -> Held {
+        Held { bytes, length: Some(100), validators: etag("\"v1\"") }
+    }
+
+    #[test]
+    fn a_range_is_asked_for_only_under_a_strong_validator() {
+        let rest = |from| Plan::Rest { from, validator: "\"v1\"".to_owned() };
+        assert_eq!(plan(None), Plan::Whole(Restart::NothingHeld));
+        assert_eq!(plan(Some(&held(0))), Plan::Whole(Restart::NothingHeld));
+        assert_eq!(plan(Some(&held(40))), rest(40));
+        assert_eq!(plan(Some(&held(100))), rest(99));
+        let weak = Held { validators: etag("W/\"v1\""), ..held(40) };
+        assert_eq!(plan(Some(&weak)), Plan::Whole(Restart::NoStrongValidator));
+    }
+
+    #[test]
+    fn answers_are_gone_on_with_only_when_all_fits() {
+        use Verdict::{AskForAll, GoOn, StartOver};
+        let same = etag("\"v1\"");
+        let case = |status, content_range: &str, body_length, validators: &Validators| {
+            let answer = Answer {
+                status,
+                content_range: (!content_range.is_empty()).then_some(content_range.as_bytes()),
+                is_multipart: false,
+                body_length,
+                validators,
+            };
+            judge(&held(40), 40, &answer)
+        };
+        let go_on = |end| GoOn { range: ByteRange { start: 40, end }, total: 100 };
+        assert_eq!(case(206, "bytes 40-99/100", Some(60), &same), go_on(100));
+        assert_eq!(case(206, "bytes 40-69/100", Some(30), &same), go_on(70));
+        assert_eq!(case(206, "bytes 40-99/*", None, &same), go_on(100));
+        let unidentified = AskForAll(Restart::Unidentified);
+        assert_eq!(case(206, "bytes 40-99/100", None, &Validators::default()), unidentified);
+        let bad = AskForAll(Restart::BadRange);
+        assert_eq!(case(206, "bytes 41-99/100", Some(59), &same), bad);
+        assert_eq!(case(206, "bytes 0-99/100", Some(100), &same), bad);
+        assert_eq!(case(206, "bytes 40-99/100", Some(61), &same), bad);
+        assert_eq!(case(206, "garbage", Some(60), &same), bad);
+        assert_eq!(case(206, "", Some(60), &same), bad);
+        let other_length = AskForAll(Restart::OtherLength);
+        assert_eq!(case(206, "bytes 40-99/101", Some(60), &same), other_length);
+        assert_eq!(case(206, "bytes 40-119/*", Some(80), &same), other_length);
+        let changed = AskForAll(Restart::Changed);
+        assert_eq!(case(206, "bytes 40-99/100", Some(60), &etag("\"v2\"")), changed);
+        assert_eq!(case(206, "bytes 40-99/100", Some(60), &etag("W/\"v1\"")), changed);
+        assert_eq!(case(200, "", Some(100), &same), StartOver(Restart::AnsweredWhole));
+        assert_eq!(case(416, "bytes */100", None, &same), AskForAll(Restart::NotSatisfiable));
+    }
+
+    #[test]
+    fn the_end_of_a_range_is_not_the_end_of_a_file_of_unknown_length() {
+        let held = Held { length: None, ..held(40) };
+        let answer = |content_range| Answer {
+            status: 206,
+            content_range: Some(content_range),
+            is_multipart: false,
+            body_length: None,
+            validators: &held.validators,
+        };
+        let judge = |content_range| judge(&held, 40, &answer(content_range));
+        assert_eq!(judge(b"bytes 40-99/*"), Verdict::AskForAll(Restart::NoLength));
+        let range = ByteRange { start: 40, end: 100 };
+        assert_eq!(judge(b"bytes 40-99/120"), Verdict::GoOn { range, total: 120 });
+    }
+
+    #[test]
+    fn several_parts_are_of_no_use() {
+        let answer = Answer {
+            status: 206,
+            content_range: Some(b"bytes 40-99/100"),
+            is_multipart: true,
+            body_length: None,
+            validators: &etag("\"v1\""),
+        };
+        assert_eq!(judge(&held(40), 40, &answer), Verdict::AskForAll(Restart::Multipart));
+    }
+}

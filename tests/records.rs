@@ -1,0 +1,368 @@
+//! Across runs: what an interrupted or failed run left is gone on with by the same command, if its
+//! record can be believed and the file on the server is still the same.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+
+use rustix::process::Signal;
+
+use crate::harness::folder::Entry;
+use crate::harness::resource::Resource;
+use crate::harness::{Gate, Output, Reply, Server, Test, content, wait_until};
+
+const HALF: usize = 150_000;
+const LENGTH: usize = 2 * HALF;
+
+/// A request for the second half of version 1.
+const REST: &str = "bytes=150000- ? \"v1\"";
+
+fn body() -> Vec<u8> {
+    content(1, LENGTH)
+}
+
+fn v1() -> Resource {
+    Resource::new(&body(), "\"v1\"")
+}
+
+/// A server that cuts the first answer for `/a` at half and is a good one from there on.
+fn cutting(resource: &Resource) -> Server {
+    let server = Server::start();
+    let copy = resource.clone();
+    server.answer("/a", move |request| copy.answer(request).cut_after(HALF));
+    let resource = resource.clone();
+    server.handle(move |request| resource.answer(request));
+    server
+}
+
+/// A run of one attempt that ends at half.
+#[track_caller]
+fn first_run(server: &Server) -> Output {
+    let half = &body()[..HALF];
+    let test = server.get(["/a"]).fails(server.url("/a"), "the body ended after …");
+    test.kept_hint("a").keeps("a", half).run()
+}
+
+/// The record of a partial file of `/a`, with half of version 1; `change` may change its fields.
+fn record(server: &Server, change: impl FnOnce(&mut serde_json::Value)) -> Vec<u8> {
+    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    let mut record = serde_json::json!({
+        "haul_part": 1, "url": server.url("/a"), "length": LENGTH, "etag": "\"v1\"",
+        "last_modified": null, "date": null, "ranges": [[0, HALF]], "boot": boot.trim(),
+        "synced": false,
+    });
+    change(&mut record);
+    serde_json::to_vec(&record).unwrap()
+}
+
+/// Starts a test that finds this partial file and this record.
+fn finds(server: &Server, part: &[u8], record: &[u8]) -> Test {
+    server
+        .get(["/a"])
+        .existing("a.part", part)
+        .expect_no_file("a.part")
+        .existing("a.part.haul", record)
+        .expect_no_file("a.part.haul")
+        .expect_file("a", body())
+}
+
+fn good() -> Server {
+    let server = Server::start();
+    server.handle(|request| v1().answer(request));
+    server
+}
+
+#[test]
+fn the_same_command_goes_on_where_a_failed_one_ended() {
+    let server = cutting(&v1());
+    let output = first_run(&server);
+    server.get(["/a"]).in_folder(output.folder).expect_file("a", body()).run();
+    assert_eq!(server.asked(), ["all", REST]);
+}
+
+#[test]
+fn a_record_made_by_hand_is_like_one_of_haul() {
+    // The tests below change one of these in one way each.
+    let server = good();
+    finds(&server, &body()[..HALF], &record(&server, |_| {})).run();
+    assert_eq!(server.asked(), [REST]);
+}
+
+#[test]
+fn a_file_that_changed_between_two_runs_comes_whole_in_its_new_version() {
+    for (resource, asked) in
+        [(v1(), &["all", REST] as &[_]), (v1().ignoring_if_range(), &["all", REST, "all"])]
+    {
+        for length in [LENGTH, HALF / 2, 2 * LENGTH] {
+            resource.change(&body(), "\"v1\"");
+            let server = cutting(&resource);
+            let output = first_run(&server);
+            let new = content(2, length);
+            resource.change(&new, "\"v2\"");
+            server.get(["/a"]).in_folder(output.folder).expect_file("a", new).run();
+            assert_eq!(server.asked(), asked);
+        }
+    }
+}
+
+#[test]
+fn a_run_ended_by_a_signal_is_gone_on_with() {
+    let body = content(1, 2_000_000);
+    for (signal, status) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)] {
+        let (server, never) = (Server::start(), Gate::default());
+        let resource = Resource::new(&body, "\"v1\"");
+        let copy = resource.clone();
+        server.answer("/a", move |request| copy.answer(request).hold_after(1_500_000, &never));
+        server.answer("/a", move |request| resource.answer(request));
+        let test = server.get(["/a"]).retries(5).any_result();
+        let part = test.path().join("a.part");
+        let mut running = test.start();
+        wait_until("a good part is written", || {
+            part.metadata().is_ok_and(|part| part.len() >= 1_000_000)
+        });
+        running.signal(signal);
+        let output = running.finish();
+        assert_eq!(output.status, Some(status));
+        assert!(output.stderr.contains("1 cancelled, interrupted"), "{}", output.stderr);
+        let kept = fs::read(part).unwrap();
+        assert!(body.starts_with(&kept));
+        server.get(["/a"]).in_folder(output.folder).expect_file("a", &body).run();
+        assert_eq!(server.asked(), ["all", &format!("bytes={}- ? \"v1\"", kept.len())]);
+    }
+}
+
+#[test]
+fn several_files_of_an_interrupted_run_are_all_gone_on_with() {
+    let (server, never) = (Server::start(), Gate::default());
+    let targets = ["/0", "/1", "/2"];
+    let body = |number| content(number, 1_000_000 + number as usize);
+    for (number, target) in targets.into_iter().enumerate() {
+        let (resource, never) = (Resource::new(&body(number as u32), "\"v1\""), never.clone());
+        let copy = resource.clone();
+        server.answer(target, move |request| copy.answer(request).hold_after(900_000, &never));
+        server.answer(target, move |request| resource.answer(request));
+    }
+    let test = server.get(targets).any_result();
+    let folder = test.path().to_owned();
+    let mut running = test.start();
+    wait_until("a good part of each is written", || {
+        (0..3).all(|number| {
+            let part = folder.join(format!("{number}.part"));
+            part.metadata().is_ok_and(|part| part.len() >= 500_000)
+        })
+    });
+    running.signal(Signal::INT);
+    let output = running.finish();
+    let mut test = server.get(targets).in_folder(output.folder);
+    for number in 0..3 {
+        test = test.expect_file(&number.to_string(), body(number));
+    }
+    test.run();
+    assert!(server.asked()[3..].iter().all(|asked| asked.starts_with("bytes=")));
+}
+
+#[test]
+fn an_older_file_stays_until_the_one_gone_on_with_is_complete() {
+    let server = cutting(&v1());
+    let overwrite = |test: Test| test.args(["--if-exists", "overwrite"]);
+    let output = overwrite(server.get(["/a"]))
+        .existing("a", "old")
+        .fails(server.url("/a"), "the body ended after …")
+        .kept_hint("a")
+        .keeps("a", &body()[..HALF])
+        .run();
+    let test = server.get(["/a"]).in_folder(output.folder);
+    overwrite(test).expect_file("a", body()).run();
+    assert_eq!(server.asked(), ["all", REST]);
+}
+
+#[test]
+fn a_name_that_only_the_server_tells_does_not_keep_it_from_going_on() {
+    let server = Server::start();
+    let named = |request: &_| {
+        v1().answer(request).header("Content-Disposition", "attachment; filename=\"a\"")
+    };
+    server.answer("/?id=1", move |request| named(request).cut_after(HALF));
+    server.handle(named);
+    let test = server.get(["/?id=1"]).keeps("a", &body()[..HALF]).kept_hint("a");
+    let output = test.fails(server.url("/?id=1"), "the body ended after …").run();
+    server.get(["/?id=1"]).in_folder(output.folder).expect_file("a", body()).run();
+    assert_eq!(server.asked().last().map(String::as_str), Some(REST));
+}
+
+#[test]
+fn a_partial_file_of_another_url_is_not_gone_on_with() {
+    let server = cutting(&v1());
+    let output = first_run(&server);
+    let other = content(2, LENGTH);
+    server.serve("/other/a", Reply::ok(&other).header("ETag", "\"v1\""));
+    server
+        .get(["/other/a"])
+        .in_folder(output.folder)
+        .arg("-v")
+        .any_stderr()
+        .expect_file("a", other)
+        .run();
+    assert_eq!(server.asked(), ["all", "all"]);
+}
+
+#[test]
+fn a_record_that_cannot_be_believed_is_told_and_all_begins_anew() {
+    #[track_caller]
+    fn case(reason: &str, record: impl FnOnce(&Server) -> Vec<u8>) {
+        let server = good();
+        let output = finds(&server, &body()[..HALF], &record(&server)).arg("-v").any_stderr().run();
+        let told = format!("#1 the partial file is not gone on with: {reason}\n");
+        assert!(output.stderr.contains(&told), "{told}{}", output.stderr);
+        assert_eq!(server.asked(), ["all"]);
+    }
+    let damaged = "its record is damaged";
+    case(damaged, |_| Vec::new());
+    case(damaged, |_| vec![0; 300]);
+    case(damaged, |_| b"null".to_vec());
+    case(damaged, |_| b"[".repeat(200_000));
+    case(damaged, |_| vec![b' '; 3_000_000]);
+    case(damaged, |server| record(server, |_| {}).split_last().unwrap().1.to_vec());
+    case(damaged, |server| record(server, |r| r["ranges"] = "all".into()));
+    case(damaged, |server| record(server, |r| r["ranges"] = serde_json::json!([[0, -1]])));
+    case(damaged, |server| record(server, |r| r["ranges"] = serde_json::json!([[9, 5]])));
+    case(damaged, |server| record(server, |r| r["ranges"] = serde_json::json!([[0, 9], [5, 20]])));
+    case(damaged, |server| record(server, |r| r["length"] = (HALF - 1).into()));
+    case("its record is of a newer version of haul", |server| {
+        record(server, |r| r["haul_part"] = 2.into())
+    });
+    case("its record is of a newer version of haul", |_| b"{\"haul_part\": 9}".to_vec());
+    case("it is of another URL", |server| record(server, |r| r["url"] = "http://x/a".into()));
+    case("it is shorter than its record says", |server| {
+        record(server, |r| r["ranges"] = serde_json::json!([[0, HALF + 1]]))
+    });
+    case("the machine was restarted before its data was synced", |server| {
+        record(server, |r| r["boot"] = "another".into())
+    });
+}
+
+#[test]
+fn a_partial_file_without_a_record_is_told_and_begins_anew() {
+    let server = good();
+    let output = server
+        .get(["/a"])
+        .existing("a.part", &body()[..HALF])
+        .expect_no_file("a.part")
+        .arg("-v")
+        .any_stderr()
+        .expect_file("a", body())
+        .run();
+    assert!(output.stderr.contains("not gone on with: it has no record\n"), "{}", output.stderr);
+    assert_eq!(server.asked(), ["all"]);
+}
+
+#[test]
+fn a_record_that_is_no_file_is_not_followed() {
+    let server = good();
+    let test = server.get(["/a"]).existing("precious", record(&server, |_| {}));
+    let test = test.existing("a.part", &body()[..HALF]).expect_no_file("a.part");
+    symlink("precious", test.path().join("a.part.haul")).unwrap();
+    test.expect_file("a", body()).run();
+    assert_eq!(server.asked(), ["all"]);
+}
+
+#[test]
+fn a_record_whose_validator_is_not_strong_is_not_gone_on_with() {
+    for etag in [None, Some("W/\"v1\""), Some("v1"), Some("")] {
+        let server = good();
+        let record = record(&server, |r| r["etag"] = etag.into());
+        finds(&server, &body()[..HALF], &record).run();
+        assert_eq!(server.asked(), ["all"], "{etag:?}");
+    }
+}
+
+#[test]
+fn an_etag_in_a_record_cannot_smuggle_header_fields() {
+    let server = good();
+    let record = record(&server, |r| r["etag"] = "\"v1\"\r\nX-Evil: \"1\"".into());
+    finds(&server, &body()[..HALF], &record).any_stderr().run();
+    assert!(server.requests().iter().all(|request| request.header("x-evil").is_none()));
+}
+
+#[test]
+fn what_lies_behind_the_recorded_bytes_is_written_anew() {
+    // After a crash the end of a partial file may be of any length and hold anything.
+    let server = good();
+    let mut part = body()[..HALF].to_vec();
+    part.resize(HALF + 100_000, 0);
+    finds(&server, &part, &record(&server, |_| {})).run();
+    assert_eq!(server.asked(), [REST]);
+}
+
+#[test]
+fn a_partial_file_longer_than_the_file_does_not_make_it_longer() {
+    let server = good();
+    let mut part = body()[..HALF].to_vec();
+    part.resize(LENGTH + 8, b'x');
+    finds(&server, &part, &record(&server, |_| {})).run();
+}
+
+#[test]
+fn a_partial_file_that_is_complete_is_checked_with_one_byte() {
+    let server = good();
+    let record = record(&server, |r| r["ranges"] = serde_json::json!([[0, LENGTH]]));
+    finds(&server, &body(), &record).run();
+    assert_eq!(server.asked(), ["bytes=299999- ? \"v1\""]);
+}
+
+#[test]
+fn a_complete_partial_file_of_an_older_version_comes_anew() {
+    let old = content(2, LENGTH);
+    let server = good();
+    let record = record(&server, |r| {
+        r["ranges"] = serde_json::json!([[0, LENGTH]]);
+        r["etag"] = "\"v0\"".into();
+    });
+    finds(&server, &old, &record).run();
+    assert_eq!(server.asked(), ["bytes=299999- ? \"v0\""]);
+}
+
+#[test]
+fn restart_begins_with_the_first_byte_and_goes_on_inside_the_run() {
+    let server = cutting(&v1());
+    let record = record(&server, |_| {});
+    finds(&server, &body()[..HALF], &record).arg("--restart").retries(1).any_stderr().run();
+    assert_eq!(server.asked(), ["all", REST]);
+}
+
+#[test]
+fn no_resume_neither_goes_on_nor_keeps() {
+    let server = cutting(&v1());
+    let record = record(&server, |_| {});
+    finds(&server, &body()[..HALF], &record).arg("--no-resume").retries(1).any_stderr().run();
+    assert_eq!(server.asked(), ["all", "all"]);
+    let server = cutting(&v1());
+    let test = server.get(["/a"]).arg("--no-resume");
+    test.fails(server.url("/a"), "the body ended after …").run();
+}
+
+#[test]
+fn a_record_left_beside_a_finished_file_goes_when_it_is_met() {
+    let server = good();
+    server
+        .get(["/a"])
+        .existing("a", "done")
+        .existing("a.part.haul", record(&server, |_| {}))
+        .expect_no_file("a.part.haul")
+        .skips("a", "exists already")
+        .run();
+}
+
+#[test]
+fn an_unfinished_record_is_no_obstacle_and_goes_with_the_file() {
+    let server = cutting(&v1());
+    let left = [
+        ("a.part.haul~", Entry::File(b"half a rec".to_vec())),
+        ("a.part", Entry::File(body()[..HALF].to_vec())),
+    ];
+    let mut test = server.get(["/a"]).retries(1).any_stderr().expect_file("a", body());
+    for (name, entry) in left {
+        let Entry::File(bytes) = entry else { continue };
+        test = test.existing(name, bytes).expect_no_file(name);
+    }
+    test.run();
+}

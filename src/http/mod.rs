@@ -16,6 +16,7 @@ mod connector;
 mod dial;
 pub mod head;
 mod link;
+mod normalizer;
 mod resolver;
 mod tls;
 mod wire;

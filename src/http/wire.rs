@@ -14,11 +14,16 @@ use ureq::Timeout;
 use ureq::unversioned::transport::{Buffers, LazyBuffers, NextTimeout, Transport};
 
 use crate::http::link::{Ending, Link};
+use crate::http::normalizer::{Malformed, Normalizer};
 use crate::http::tls::{Received, Session};
+use crate::model::error::Cause;
 use crate::model::stop::Stop;
 
 /// More than ureq's bound on a response's header (64 KiB), or a large header ends in a stall.
 const INPUT_BYTES: usize = 128 * 1024;
+
+/// How much is read at once while it has to pass the normalizer: a head and a small file.
+const RAW_BYTES: usize = 32 * 1024;
 
 /// A request line may be as long as a URL.
 const OUTPUT_BYTES: usize = 72 * 1024;
@@ -35,6 +40,10 @@ pub(super) struct Wire {
     /// How long the kernel lets a read wait.
     patience: Duration,
     stall_timeout: Duration,
+    normalizer: Normalizer,
+    /// Bytes before and after they passed the normalizer; empty while nothing has to.
+    raw: Vec<u8>,
+    plain: Vec<u8>,
 }
 
 impl Wire {
@@ -55,6 +64,9 @@ impl Wire {
             is_idle: false,
             patience: stall_timeout,
             stall_timeout,
+            normalizer: Normalizer::new(),
+            raw: Vec::new(),
+            plain: Vec::new(),
         }
     }
 
@@ -68,17 +80,50 @@ impl Wire {
         Ok(())
     }
 
-    fn receive(&mut self) -> io::Result<Received> {
-        self.be_patient()?;
-        let buffer = self.buffers.input_append_buf();
+    /// Reads what has come into the input buffer.
+    fn receive(&mut self) -> Result<Received, ureq::Error> {
+        self.be_patient().map_err(to_ureq)?;
         let mut socket = Uninterrupted { socket: &self.socket, stop: &self.stop };
-        match &mut self.session {
-            Some(session) => session.read(&mut socket, buffer),
-            None => socket.read(buffer).map(|count| match count {
-                0 if !buffer.is_empty() => Received::End(Ending::Orderly),
-                count => Received::Bytes(count),
-            }),
+        if self.normalizer.is_transparent() {
+            let buffer = self.buffers.input_append_buf();
+            let received = read(&mut self.session, &mut socket, buffer).map_err(to_ureq)?;
+            if let Received::Bytes(count) = received {
+                self.buffers.input_appended(count);
+            }
+            return Ok(received);
         }
+        // What comes out is at most twice as much, and a head that was pending.
+        let room = self.buffers.input_append_buf().len() / 2;
+        self.raw.resize(room.min(RAW_BYTES), 0);
+        let received = read(&mut self.session, &mut socket, &mut self.raw).map_err(to_ureq)?;
+        let Received::Bytes(count) = received else { return Ok(received) };
+        self.plain.clear();
+        self.normalizer.push(&self.raw[..count], &mut self.plain).map_err(|malformed| {
+            self.link.fail(Cause::Protocol { detail: malformed.to_string() })
+        })?;
+        let buffer = self.buffers.input_append_buf();
+        let Some(room) = buffer.get_mut(..self.plain.len()) else {
+            let detail = Malformed::HeadTooLong.to_string();
+            return Err(self.link.fail(Cause::Protocol { detail }));
+        };
+        room.copy_from_slice(&self.plain);
+        self.buffers.input_appended(self.plain.len());
+        Ok(received)
+    }
+}
+
+/// Reads from the session, or from the bare socket.
+fn read(
+    session: &mut Option<Box<Session>>,
+    socket: &mut Uninterrupted<'_>,
+    buffer: &mut [u8],
+) -> io::Result<Received> {
+    match session {
+        Some(session) => session.read(socket, buffer),
+        None => socket.read(buffer).map(|count| match count {
+            0 if !buffer.is_empty() => Received::End(Ending::Orderly),
+            count => Received::Bytes(count),
+        }),
     }
 }
 
@@ -89,6 +134,7 @@ impl Transport for Wire {
 
     fn transmit_output(&mut self, amount: usize, _: NextTimeout) -> Result<(), ureq::Error> {
         self.is_idle = false;
+        self.normalizer.expect_head();
         let output = &self.buffers.output()[..amount];
         let mut socket = Uninterrupted { socket: &self.socket, stop: &self.stop };
         let result = match &mut self.session {
@@ -99,24 +145,26 @@ impl Transport for Wire {
     }
 
     fn await_input(&mut self, _: NextTimeout) -> Result<bool, ureq::Error> {
-        match self.receive() {
-            Ok(Received::Bytes(count)) => {
-                let useful = self.link.receive(count, self.stall_timeout);
-                useful.map_err(|cause| self.link.fail(cause))?;
-                self.buffers.input_appended(count);
-                Ok(count > 0)
-            }
-            Ok(Received::End(ending)) => {
-                self.link.note_ending(ending);
-                Ok(false)
-            }
-            Err(error) => match to_ureq(error) {
-                ureq::Error::Io(error) => {
-                    self.link.note_ending(Ending::Broken(copy_of(&error)));
-                    Err(ureq::Error::Io(error))
+        loop {
+            match self.receive() {
+                Ok(Received::Bytes(count)) => {
+                    let useful = self.link.receive(count, self.stall_timeout);
+                    useful.map_err(|cause| self.link.fail(cause))?;
+                    // A piece of a head or of a chunk line may have left nothing to pass on yet.
+                    if count == 0 || self.normalizer.is_transparent() || !self.plain.is_empty() {
+                        return Ok(count > 0);
+                    }
                 }
-                other => Err(other),
-            },
+                Ok(Received::End(ending)) => {
+                    self.link.note_ending(ending);
+                    return Ok(false);
+                }
+                Err(ureq::Error::Io(error)) => {
+                    self.link.note_ending(Ending::Broken(copy_of(&error)));
+                    return Err(ureq::Error::Io(error));
+                }
+                Err(error) => return Err(error),
+            }
         }
     }
 

@@ -18,6 +18,8 @@ mod documents;
 mod download;
 /// Failures: told, hinted at, and no harm to others.
 mod errors;
+/// HTTP as it should not be.
+mod framing;
 /// What the harness itself promises.
 mod harness_itself;
 /// Arguments, lists, standard input.

@@ -176,6 +176,41 @@ fn an_older_file_stays_until_the_one_gone_on_with_is_complete() {
 }
 
 #[test]
+fn files_of_one_name_are_each_gone_on_with() {
+    let server = Server::start();
+    let bodies = [content(1, LENGTH), content(2, LENGTH)];
+    for (target, body) in ["/x/a", "/y/a"].into_iter().zip(&bodies) {
+        let resource = Resource::new(body, "\"v1\"");
+        let copy = resource.clone();
+        server.answer(target, move |request| copy.answer(request).cut_after(HALF));
+        server.answer(target, move |request| resource.answer(request));
+    }
+    let mut test = server.get(["/x/a", "/y/a"]);
+    for (target, name, body) in [("/x/a", "a", &bodies[0]), ("/y/a", "a.1", &bodies[1])] {
+        test = test.fails(server.url(target), "the body ended after …").kept_hint(name);
+        test = test.keeps(name, &body[..HALF]);
+    }
+    let folder = test.run().folder;
+    let test = server.get(["/x/a", "/y/a"]).in_folder(folder);
+    test.expect_file("a", &bodies[0]).expect_file("a.1", &bodies[1]).run();
+    assert_eq!(server.asked()[2..], [REST; 2]);
+}
+
+#[test]
+fn a_transfer_whose_name_was_taken_meanwhile_leaves_nothing() {
+    // It can never be completed under this name: a kept part would lie there for ever.
+    let (server, gate) = (Server::start(), Gate::default());
+    server.serve("/a", Reply::ok(body()).header("ETag", "\"v1\"").hold_after(HALF, &gate));
+    let test = server.get(["/a"]).expect_entry("a", Entry::File(b"another's".to_vec()));
+    let file = test.path().join("a");
+    let running = test.any_stderr().status(1).start();
+    gate.wait_reached(1);
+    fs::write(file, "another's").unwrap();
+    gate.open();
+    running.finish();
+}
+
+#[test]
 fn a_name_that_only_the_server_tells_does_not_keep_it_from_going_on() {
     let server = Server::start();
     let named = |request: &_| {
@@ -355,14 +390,14 @@ fn a_record_left_beside_a_finished_file_goes_when_it_is_met() {
 #[test]
 fn an_unfinished_record_is_no_obstacle_and_goes_with_the_file() {
     let server = cutting(&v1());
-    let left = [
-        ("a.part.haul~", Entry::File(b"half a rec".to_vec())),
-        ("a.part", Entry::File(body()[..HALF].to_vec())),
-    ];
-    let mut test = server.get(["/a"]).retries(1).any_stderr().expect_file("a", body());
-    for (name, entry) in left {
-        let Entry::File(bytes) = entry else { continue };
-        test = test.existing(name, bytes).expect_no_file(name);
-    }
-    test.run();
+    server
+        .get(["/a"])
+        .retries(1)
+        .existing("a.part.haul~", "half a rec")
+        .expect_no_file("a.part.haul~")
+        .existing("a.part", &body()[..HALF])
+        .expect_no_file("a.part")
+        .any_stderr()
+        .expect_file("a", body())
+        .run();
 }

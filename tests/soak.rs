@@ -17,6 +17,8 @@ use crate::harness::{Reply, Request, Server, content};
 struct File {
     /// Answers that were not the whole truth.
     faults: u32,
+    /// Those of them that fell silent.
+    silences: u32,
     /// How often the file was replaced by another of the same length.
     version: u32,
 }
@@ -59,7 +61,10 @@ fn answer(file: &mut File, number: u32, request: &Request) -> Reply {
         5..10 => Reply::status(503, "Service Unavailable"),
         10..12 => reply.cut_after(cut.min(sent - 1)),
         // Longer than the stall timeout.
-        12 => reply.trickle(body.len() / 2 + 1, Duration::from_secs(1)),
+        12 => {
+            file.silences += 1;
+            reply.trickle(body.len() / 2 + 1, Duration::from_secs(1))
+        }
         13 => {
             file.version += 1;
             reply.cut_after(sent / 2)
@@ -104,8 +109,14 @@ fn a_server_that_misbehaves_at_random_costs_no_file() {
         let file = files[&number];
         let found = std::fs::read(output.folder.path().join(number.to_string())).unwrap();
         assert!(found == file.body(number), "{number} is wrong: {file:?}");
-        let requests = requests[&format!("/{number}")];
-        assert!(requests <= 1 + file.faults, "{number}: {requests} requests, {file:?}");
+        let target = format!("/{number}");
+        let requests = requests[&target];
+        // On a busy machine the server may be silent where it was not meant to be.
+        let own = format!("{}: ", server.url(&target));
+        let lines = output.stderr.lines().filter(|line| line.contains(&own));
+        let silences = lines.filter(|line| line.contains("nothing came")).count() as u32;
+        let most = 1 + file.faults + silences.saturating_sub(file.silences);
+        assert!(requests <= most, "{number}: {requests} requests, {file:?}");
     }
     assert_eq!(output.stdout.split(|&byte| byte == b'\n').count() - 1, count as usize);
 }

@@ -45,6 +45,19 @@ pub fn check_room(path: &Path, needed: u64) -> Result<(), Cause> {
     Ok(())
 }
 
+/// Types of file systems that may tell of a failed write only when the file is synced or closed, and
+/// the answer to a close is lost: NFS, SMB, FUSE, 9P, Ceph (linux/magic.h).
+const LATE: [u64; 6] = [0x6969, 0xff53_4d42, 0xfe53_4d42, 0x6573_5546, 0x0102_1997, 0x00c3_6400];
+
+/// Returns whether writes in the folder may fail after they were accepted.
+pub fn tells_errors_late(folder: &Path) -> bool {
+    rustix::fs::statfs(folder).is_ok_and(|found| LATE.contains(&magic(&found)))
+}
+
+fn magic(found: &rustix::fs::StatFs) -> u64 {
+    found.f_type as u64 & 0xffff_ffff
+}
+
 /// Types of file systems that take `A` and `a` for one name (linux/magic.h): FAT, exFAT, NTFS, SMB,
 /// HFS+.
 const FOLDING: [u64; 7] =
@@ -55,8 +68,7 @@ const CASEFOLD: u32 = 0x4000_0000;
 
 /// Returns whether the folder takes `A` and `a` for one name, as far as the system tells.
 pub fn folds_case(folder: &Path) -> bool {
-    let by_type = rustix::fs::statfs(folder)
-        .is_ok_and(|found| FOLDING.contains(&(found.f_type as u64 & 0xffff_ffff)));
+    let by_type = rustix::fs::statfs(folder).is_ok_and(|found| FOLDING.contains(&magic(&found)));
     // ext4 and f2fs can fold case folder by folder.
     by_type
         || std::fs::File::open(folder).is_ok_and(|folder| {

@@ -54,8 +54,19 @@ pub struct Purpose<'a> {
     pub replace: Replace,
     /// The URL that the user gave, redacted, as the record has it.
     pub url: &'a str,
-    /// Whether data is synced before anything says that it is there.
-    pub sync: bool,
+    /// What is synced before something says that it is there.
+    pub sync: Sync,
+}
+
+/// What is synced to the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sync {
+    /// The data before its record and before the rename, and the folder after it (`--fsync`).
+    All,
+    /// The data before the rename, for file systems that tell of a failed write only then.
+    Data,
+    /// Nothing.
+    Nothing,
 }
 
 /// What a partial file holds when it is opened.
@@ -77,7 +88,7 @@ pub struct Partial {
     destination: PathBuf,
     replace: Replace,
     url: String,
-    sync: bool,
+    sync: Sync,
     /// Whether a record, or an unfinished one, may lie beside it.
     has_record: bool,
     /// Whether it is to stay when this is dropped.
@@ -154,10 +165,11 @@ impl Partial {
     /// [`Cause::Disk`]; the record that was there stays, and is still true.
     pub fn record(&mut self, held: &Held) -> Result<(), Cause> {
         checkpoint("data-written");
-        if self.sync {
+        let is_synced = self.sync == Sync::All;
+        if is_synced {
             self.file.sync_data().map_err(|source| self.failed("sync", source))?;
         }
-        Record::new(&self.url, held, self.sync).write(&self.path, self.sync).map_err(|source| {
+        Record::new(&self.url, held, is_synced).write(&self.path, is_synced).map_err(|source| {
             Cause::Disk { action: "write", path: record::path_of(&self.path), source }
         })?;
         self.has_record = true;
@@ -190,9 +202,12 @@ impl Partial {
             // A time that the file system cannot keep is no reason to lose the file.
             let _ = self.file.set_modified(modified);
         }
-        if self.sync {
-            self.file.sync_all().map_err(|source| self.failed("sync", source))?;
+        match self.sync {
+            Sync::All => self.file.sync_all(),
+            Sync::Data => self.file.sync_data(),
+            Sync::Nothing => Ok(()),
         }
+        .map_err(|source| self.failed("sync", source))?;
         checkpoint("before-rename");
         match self.replace {
             Replace::Allowed => rustix::fs::rename(&self.path, &self.destination),
@@ -214,7 +229,7 @@ impl Partial {
         if self.has_record {
             record::remove(&self.path);
         }
-        if self.sync {
+        if self.sync == Sync::All {
             self.sync_folder()?;
         }
         Ok(self.destination.clone())
@@ -328,7 +343,7 @@ mod tests {
     use crate::model::validator::Validators;
 
     fn purpose(destination: &Path, replace: Replace) -> Purpose<'_> {
-        Purpose { destination, replace, url: "http://h/a", sync: false }
+        Purpose { destination, replace, url: "http://h/a", sync: Sync::Nothing }
     }
 
     fn create(destination: &Path, replace: Replace) -> Result<Partial, Cause> {

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use crate::disk::partial::Sync;
 use crate::engine::claims::Claims;
 use crate::engine::hosts::Hosts;
 use crate::engine::work::InFlight;
@@ -96,6 +97,8 @@ struct Shared<'a> {
     claims: Claims,
     hosts: Hosts,
     in_flight: InFlight,
+    /// What is synced, by the user's wish and the folder's need.
+    sync: Sync,
     /// Raised when a body broke off after some of it went to standard output; nothing may follow.
     stream_broken: AtomicBool,
     /// Raised when the disk is full: no new transfer is begun.

@@ -12,6 +12,7 @@ use std::thread;
 use crossbeam_channel::Receiver;
 
 use crate::disk::folder;
+use crate::disk::partial::Sync;
 use crate::engine::claims::Claims;
 use crate::engine::hosts::Hosts;
 use crate::engine::work::InFlight;
@@ -55,6 +56,11 @@ pub fn run(
         claims: Claims::new(folder::folds_case(here)),
         hosts: Hosts::default(),
         in_flight: InFlight::default(),
+        sync: match options.sync {
+            true => Sync::All,
+            false if folder::tells_errors_late(here) => Sync::Data,
+            false => Sync::Nothing,
+        },
         stream_broken: AtomicBool::new(false),
         disk_full: AtomicBool::new(false),
     };

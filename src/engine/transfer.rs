@@ -297,7 +297,7 @@ impl<'a> Transfer<'a> {
     }
 
     fn purpose<'p>(&self, destination: &'p Path, replace: Replace, url: &'p str) -> Purpose<'p> {
-        Purpose { destination, replace, url, sync: self.shared.options.sync }
+        Purpose { destination, replace, url, sync: self.shared.sync }
     }
 
     /// Refuses what can be seen not to fit, before its bytes come.

@@ -40,10 +40,12 @@ mod placing;
 mod ranges;
 /// Against a real nginx, over http and https.
 mod real_nginx;
-/// What one run leaves for the next.
+/// The record beside a partial file.
 mod records;
 /// Redirects: resolved, bounded, and without secrets.
 mod redirects;
+/// What one run leaves for the next.
+mod reruns;
 /// Transfers that break go on inside one run.
 mod resume;
 /// Another attempt, and when.

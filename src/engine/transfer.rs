@@ -103,7 +103,9 @@ impl<'a> Transfer<'a> {
             Ok(done) => Ok(done),
             Err(cause) => {
                 let has_bytes = held.as_ref().is_some_and(|held| held.bytes > 0);
-                let held = held.filter(|held| self.is_worth_keeping(held));
+                // What has lost its name to another file has nothing to go on to.
+                let is_homeless = matches!(cause, Cause::Exists { .. } | Cause::NotAFile { .. });
+                let held = held.filter(|held| !is_homeless && self.is_worth_keeping(held));
                 let (kept, is_stream_lost) = match (sink, held) {
                     (Some(sink @ Sink::Partial(_)), Some(held)) => (sink.keep(held), false),
                     (Some(Sink::Stdout(_)), Some(held)) => {

@@ -4,7 +4,7 @@
 //! should be. What passes here: interim responses are left out, with or without fields; folded lines
 //! are joined (RFC 9112 §5.2); fields that are none, and fields that haul does not use, are left out,
 //! so that their number does not matter; control bytes in values that decide nothing become blanks;
-//! chunk extensions and trailers are left out, and chunk lines may end in LF alone.
+//! chunk extensions and trailers are left out, and the line of a chunk's size may end in LF alone.
 //!
 //! ```text
 //!        1xx ┌──┐                    ┌──────────── size ◄──┐
@@ -196,7 +196,8 @@ impl Normalizer {
     ) -> Result<&'i [u8], Malformed> {
         match (input[0], self.pending.is_empty()) {
             (b'\r', true) => self.pending.push(b'\r'),
-            (b'\n', _) => {
+            // Alone, as elsewhere, a line feed would make `hello\r` of a chunk that is one too long.
+            (b'\n', false) => {
                 output.extend_from_slice(b"\r\n");
                 self.pending.clear();
                 self.state = State::ChunkSize;
@@ -392,7 +393,7 @@ mod tests {
         case(&plain, &plain);
         case(
             &chunked(
-                "005 ; a=\"long extension, longer than twenty bytes\"\r\na\r\nbc\r\nC\n0123456789;\n\n0;x\r\nDigest: x\r\nB: y\n\r\n",
+                "005 ; a=\"long extension, longer than twenty bytes\"\r\na\r\nbc\r\nC\n0123456789;\n\r\n0;x\r\nDigest: x\r\nB: y\n\r\n",
             ),
             &plain,
         );
@@ -411,6 +412,7 @@ mod tests {
         }
         assert_eq!(chunked("1\r\nab"), Err(Malformed::ChunkEnd));
         assert_eq!(chunked("1\r\na\r\r\n"), Err(Malformed::ChunkEnd));
+        assert_eq!(chunked("6\r\nhello\r\n0\r\n\r\n"), Err(Malformed::ChunkEnd));
         assert_eq!(chunked(&"1".repeat(100_000)), Err(Malformed::LineTooLong));
         assert_eq!(
             chunked(&format!("0\r\n{}", "a: b\r\n".repeat(20_000))),

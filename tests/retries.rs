@@ -1,9 +1,10 @@
 //! Another attempt: after which failures, how often, when, and what happens meanwhile.
 
+use std::collections::HashSet;
 use std::net::{SocketAddr, TcpListener};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant, SystemTime};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime};
 
 use rustix::process::Signal;
 use socket2::{Domain, Socket, Type};
@@ -265,10 +266,12 @@ fn more_jobs_than_fit_may_wait_at_once() {
     // More than the feeder lets wait before it stops reading.
     const JOBS: usize = 1500;
     let server = Server::start();
-    let asked = AtomicUsize::new(0);
-    server.handle(move |request| match asked.fetch_add(1, Ordering::Relaxed) {
-        0..JOBS => Reply::status(500, "-").header("Retry-After", "1"),
-        _ => Reply::ok(&request.target),
+    let refused = Mutex::new(HashSet::new());
+    server.handle(move |request| {
+        if refused.lock().unwrap().insert(request.target.clone()) {
+            return Reply::status(500, "-").header("Retry-After", "1");
+        }
+        Reply::ok(&request.target)
     });
     let mut test = server.test().args(["-j", "4"]).retries(3).any_stderr();
     let mut list = String::new();
@@ -278,9 +281,7 @@ fn more_jobs_than_fit_may_wait_at_once() {
         list.push('\n');
         test = test.expect_file(&number.to_string(), target);
     }
-    let began = Instant::now();
     test.stdin(list).within(Duration::from_secs(30)).run();
-    assert!(began.elapsed() < Duration::from_secs(20));
 }
 
 #[test]

@@ -72,6 +72,10 @@ impl From<Cause> for Setback {
     }
 }
 
+/// How many answers make one attempt at most. A server that gives a file in more pieces is asked for
+/// the rest after a pause.
+const MAX_PARTS: usize = 64;
+
 /// The parts of a worker that a transfer uses.
 pub(super) struct Transfer<'a> {
     pub(super) shared: &'a Shared<'a>,
@@ -129,10 +133,11 @@ impl<'a> Transfer<'a> {
         held: &mut Option<Held>,
     ) -> Result<Done, Cause> {
         let mut wants_all = self.shared.options.resume == Resume::Never;
-        loop {
+        let mut reason = Restart::NothingHeld;
+        for _ in 0..MAX_PARTS {
             let plan = match held.as_ref().filter(|_| !wants_all) {
                 Some(held) => resume::plan(Some(held)),
-                None => resume::plan(None),
+                None => Plan::Whole(reason),
             };
             let (response, url) = self.request(&plan)?;
             let Response { head, body } = response;
@@ -140,8 +145,8 @@ impl<'a> Transfer<'a> {
                 Some(held) => verdict(&plan, held, &head),
                 None => None,
             };
-            if let Some(Verdict::AskForAll(reason)) = verdict {
-                self.note(&format!("starting over: {reason}"));
+            if let Some(Verdict::AskForAll(why)) = verdict {
+                reason = why;
                 body.drain();
                 wants_all = true;
                 continue;
@@ -201,7 +206,8 @@ impl<'a> Transfer<'a> {
                 cause => cause,
             })?;
             if copied == Copied::TooLong {
-                let reason = Restart::TooLong;
+                // Nothing of what came with a false length is believed, nor what it was put behind.
+                reason = Restart::TooLong;
                 self.note(&format!("starting over: {reason}"));
                 sink.start_over(&reason)?;
                 held.bytes = 0;
@@ -220,6 +226,9 @@ impl<'a> Transfer<'a> {
             let modified = self.modified(held.validators.modified());
             return Ok(Done::Completed { path: sink.commit(modified)?, size: held.bytes });
         }
+        let (received, expected) =
+            held.as_ref().map_or((0, None), |held| (held.bytes, held.length));
+        Err(Cause::Truncated { received, expected })
     }
 
     /// Sends the request and follows redirects; returns the last response and its URL.

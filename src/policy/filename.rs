@@ -37,8 +37,20 @@ pub fn filter(name: &[u8]) -> Option<String> {
         .flat_map(|chunk| chunk.valid().chars())
         .filter(|&c| !is_deceptive(c))
         .collect();
-    text.truncate(text.trim_end_matches(['.', ' ']).len());
-    let text = text.trim_start();
+    // Cutting may bring forth another end, and a mark may make it too long again: what is returned
+    // has passed every rule in one go.
+    loop {
+        let passed = pass(&text)?;
+        if passed == text {
+            return Some(passed);
+        }
+        text = passed;
+    }
+}
+
+/// Applies each rule once.
+fn pass(text: &str) -> Option<String> {
+    let text = text.trim_start().trim_end_matches(['.', ' ']);
     if text.is_empty() {
         return None;
     }
@@ -49,15 +61,12 @@ pub fn filter(name: &[u8]) -> Option<String> {
     if is_device(&safe) {
         safe.insert(0, '_');
     }
-    safe = cut(&safe, "");
     // The name of a partial file would one day be taken for one.
-    if ["part", "haul"].into_iter().any(|own| {
-        safe.rsplit_once('.').is_some_and(|(_, extension)| extension.eq_ignore_ascii_case(own))
-    }) {
+    let extension = safe.rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase());
+    if matches!(extension.as_deref(), Some("part" | "haul")) {
         safe.push('_');
     }
-    safe.truncate(safe.trim_end_matches(['.', ' ']).len());
-    Some(safe)
+    Some(cut(&safe, ""))
 }
 
 /// Returns the `number`th other form of a name: `data.csv` is followed by `data.1.csv`, `a.tar.gz`
@@ -150,6 +159,19 @@ mod tests {
         let numbered = numbered(&name, 12);
         assert!(numbered.len() <= MAX_NAME_BYTES);
         assert!(numbered.ends_with("ü.12.tar.gz"));
+    }
+
+    #[test]
+    fn no_rule_undoes_another() {
+        let long = "a".repeat(250);
+        for name in [format!("{long}.part"), format!("a.part{}z", " ".repeat(250))] {
+            let safe = filter(name.as_bytes()).unwrap();
+            assert!(
+                safe.len() <= MAX_NAME_BYTES && Some(safe.clone()) == filter(safe.as_bytes()),
+                "{safe}"
+            );
+        }
+        assert_eq!(filter(format!("con{}z", " ".repeat(250)).as_bytes()).unwrap(), "_con");
     }
 
     #[test]

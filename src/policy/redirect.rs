@@ -7,7 +7,7 @@ use url::{Origin, Url};
 
 use crate::model::problem::RedirectProblem;
 use crate::model::redact::{Redacted, redact_text};
-use crate::policy::target::is_web;
+use crate::policy::target::{check_sendable, is_web};
 
 /// What the user allows.
 #[derive(Clone, Copy, Debug)]
@@ -43,7 +43,7 @@ pub fn next_hop(
     if !is_web(to.scheme()) {
         return Err(RedirectProblem::Scheme { scheme: to.scheme().to_owned() });
     }
-    if !to.has_host() {
+    if !to.has_host() || check_sendable(&to).is_err() {
         return Err(bad());
     }
     to.set_fragment(None);

@@ -49,7 +49,23 @@ pub fn parse(text: &str) -> Result<Target, Cause> {
         .map_err(|error| bad_url(format!("`{}`: {error}", shorten(text))))?;
     let credentials = take_credentials(&mut url);
     url.set_fragment(None);
+    check_sendable(&url).map_err(|why| bad_url(format!("`{}` {why}", shorten(text))))?;
     Ok(Target { url, credentials })
+}
+
+/// Checks what WHATWG lets pass and a request cannot carry: some characters in hosts, and lengths.
+///
+/// # Errors
+/// What is wrong, after the URL.
+pub fn check_sendable(url: &Url) -> Result<(), String> {
+    if url.as_str().len() > MAX_URL_BYTES {
+        return Err(format!("is longer than {MAX_URL_BYTES} bytes"));
+    }
+    let is_sendable = |c: char| c.is_ascii_alphanumeric() || "-._~!$&'()*+,;=:[]%".contains(c);
+    match url.host_str().unwrap_or_default().chars().find(|&c| !is_sendable(c)) {
+        Some(bad) => Err(format!("has `{bad}` in its host")),
+        None => Ok(()),
+    }
 }
 
 /// Removes the userinfo from `url` and returns it decoded, if there was any.
@@ -84,7 +100,7 @@ fn scheme_of(text: &str) -> Option<&str> {
     // `localhost:8080/x` and `user:pass@host/x` have no scheme, `data:,x` has one.
     let is_scheme = rest.starts_with("//")
         || matches!(
-            scheme,
+            scheme.to_ascii_lowercase().as_str(),
             "data" | "file" | "http" | "https" | "javascript" | "magnet" | "mailto"
         );
     (well_formed && is_scheme).then_some(scheme)
@@ -149,6 +165,10 @@ mod tests {
         case("file:///etc/passwd", "scheme `file`");
         case("http://h/\u{0}", "in it");
         case(&format!("http://h/{}", "x".repeat(70_000)), "longer than");
+        case(&format!("http://h/{}", "ü".repeat(22_000)), "longer than");
+        case("http://a\"b.example/", "has `\"` in its host");
+        case("FILE:/etc/passwd", "scheme `FILE`");
+        case("MAILTO:a@b.example", "scheme `MAILTO`");
     }
 
     #[test]

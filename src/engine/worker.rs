@@ -210,7 +210,14 @@ impl Worker<'_> {
                 }
                 let elapsed = work.began.map_or(Duration::ZERO, |began| began.elapsed());
                 let path = path.as_deref();
-                self.shared.observer.event(&Event::Completed { job, path, size, elapsed });
+                let received = work.received;
+                self.shared.observer.event(&Event::Completed {
+                    job,
+                    path,
+                    size,
+                    received,
+                    elapsed,
+                });
             }
             Ok(Done::Skipped { path }) => {
                 self.totals.skipped += 1;

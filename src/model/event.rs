@@ -79,6 +79,8 @@ pub enum Event<'a> {
         path: Option<&'a Path>,
         /// Its size in bytes.
         size: u64,
+        /// The bytes received by this run for it; fewer than its size when an earlier one began it.
+        received: u64,
         /// The time from the first request to the commit.
         elapsed: Duration,
     },

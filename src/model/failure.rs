@@ -48,11 +48,11 @@ impl Failure {
     /// Returns the hints to print below the headline.
     pub fn hints(&self) -> Vec<String> {
         let kept = self.kept.as_ref().map(|kept| {
-            format!(
-                "{} are kept in {}; run the same command again to go on",
-                ByteSize(kept.bytes),
-                Printable(&kept.path.to_string_lossy())
-            )
+            // The same command would end the same way, and the other hint says what to change.
+            let is_refused = matches!(self.cause, Cause::TooLarge { .. });
+            let next = if is_refused { "" } else { "; run the same command again to go on" };
+            let path = kept.path.to_string_lossy();
+            format!("{} are kept in {}{next}", ByteSize(kept.bytes), Printable(&path))
         });
         self.cause.hint().into_iter().chain(kept).collect()
     }

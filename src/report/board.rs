@@ -298,7 +298,13 @@ mod tests {
         assert_eq!(now().bytes_left(), None);
         note(&Event::ListEnded);
         assert_eq!(now().bytes_left(), None);
-        note(&Event::Completed { job: &jobs[0], path: None, size: 1000, elapsed: Duration::ZERO });
+        note(&Event::Completed {
+            job: &jobs[0],
+            path: None,
+            size: 1000,
+            received: 1000,
+            elapsed: Duration::ZERO,
+        });
         assert_eq!(now().bytes_left(), Some(3000));
         start(&jobs[1]);
         assert_eq!(now().bytes_left(), Some(2900));

@@ -38,8 +38,8 @@ fn error(event: &Event<'_>) -> Option<String> {
 
 fn normal(event: &Event<'_>) -> Option<String> {
     match event {
-        Event::Completed { job, path, size, elapsed } => {
-            let amount = totals::amount(*size, *elapsed, ", ", "");
+        Event::Completed { job, path, size, received, elapsed } => {
+            let amount = totals::amount(*size, *received, *elapsed, ", ", "");
             Some(match path {
                 Some(path) => {
                     format!("saved {} ({amount})\n", Printable(&path.to_string_lossy()))
@@ -133,7 +133,9 @@ pub(super) mod tests {
         let saved = "saved out/a\\u{1b}.bin (1.0 MiB in 0.02s, 50 MiB/s)\n";
         let path = Some(Path::new("out/a\x1b.bin"));
         let elapsed = Duration::from_millis(20);
-        let completed = |path| Event::Completed { job: &job, path, size: 1 << 20, elapsed };
+        let received = 1 << 20;
+        let completed =
+            |path| Event::Completed { job: &job, path, size: 1 << 20, received, elapsed };
         case(&completed(path), "", saved, saved);
         let sent = "sent http://h.example/a?token=*** to stdout (1.0 MiB in 0.02s, 50 MiB/s)\n";
         case(&completed(None), "", sent, sent);

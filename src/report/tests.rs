@@ -21,6 +21,7 @@ const TOTALS: Totals = Totals { completed: 1, skipped: 1, failed: 1, cancelled: 
 
 fn completed<'a>(job: &'a Job, path: &'a str) -> Event<'a> {
     Event::Completed {
+        received: 1 << 20,
         job,
         path: Some(Path::new(path)),
         size: 1 << 20,

@@ -52,7 +52,7 @@ pub(super) fn line(totals: &Totals, elapsed: Duration, stopped: Option<StopReaso
     let mut text = format!(
         "{}, {}",
         count(totals.completed, "file"),
-        amount(totals.bytes, elapsed, " (", ")")
+        amount(totals.bytes, totals.bytes, elapsed, " (", ")")
     );
     for (number, what) in
         [(totals.skipped, "skipped"), (totals.failed, "failed"), (totals.cancelled, "cancelled")]
@@ -69,10 +69,11 @@ pub(super) fn line(totals: &Totals, elapsed: Duration, stopped: Option<StopReaso
     text
 }
 
-/// Returns `1.0 MiB in 0.02s`, and the mean rate between `open` and `close`, if there is one.
-pub(super) fn amount(bytes: u64, time: Duration, open: &str, close: &str) -> String {
+/// Returns `1.0 MiB in 0.02s`, and between `open` and `close` the mean rate of what was received, if
+/// there is one.
+pub(super) fn amount(bytes: u64, received: u64, time: Duration, open: &str, close: &str) -> String {
     let mut text = format!("{} in {}", ByteSize(bytes), Span(time));
-    if let Some(rate) = Rate::mean(bytes, time) {
+    if let Some(rate) = Rate::mean(received, time) {
         let _ = write!(text, "{open}{rate}{close}");
     }
     text

@@ -3,32 +3,8 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 
-use crate::harness::resource::Resource;
+use crate::harness::halves::{HALF, LENGTH, REST, body, cutting, v1};
 use crate::harness::{Server, Test, content};
-
-const HALF: usize = 150_000;
-const LENGTH: usize = 2 * HALF;
-
-/// A request for the second half of version 1.
-const REST: &str = "bytes=150000- ? \"v1\"";
-
-fn body() -> Vec<u8> {
-    content(1, LENGTH)
-}
-
-fn v1() -> Resource {
-    Resource::new(&body(), "\"v1\"")
-}
-
-/// A server that cuts the first answer for `/a` at half and is a good one from there on.
-fn cutting(resource: &Resource) -> Server {
-    let server = Server::start();
-    let copy = resource.clone();
-    server.answer("/a", move |request| copy.answer(request).cut_after(HALF));
-    let resource = resource.clone();
-    server.handle(move |request| resource.answer(request));
-    server
-}
 
 /// The record of a partial file of `/a`, with half of version 1; `change` may change its fields.
 fn record(server: &Server, change: impl FnOnce(&mut serde_json::Value)) -> Vec<u8> {

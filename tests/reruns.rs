@@ -6,32 +6,9 @@ use std::fs;
 use rustix::process::Signal;
 
 use crate::harness::folder::Entry;
+use crate::harness::halves::{HALF, LENGTH, REST, body, cutting, v1};
 use crate::harness::resource::Resource;
 use crate::harness::{Gate, Output, Reply, Server, Test, content, wait_until};
-
-const HALF: usize = 150_000;
-const LENGTH: usize = 2 * HALF;
-
-/// A request for the second half of version 1.
-const REST: &str = "bytes=150000- ? \"v1\"";
-
-fn body() -> Vec<u8> {
-    content(1, LENGTH)
-}
-
-fn v1() -> Resource {
-    Resource::new(&body(), "\"v1\"")
-}
-
-/// A server that cuts the first answer for `/a` at half and is a good one from there on.
-fn cutting(resource: &Resource) -> Server {
-    let server = Server::start();
-    let copy = resource.clone();
-    server.answer("/a", move |request| copy.answer(request).cut_after(HALF));
-    let resource = resource.clone();
-    server.handle(move |request| resource.answer(request));
-    server
-}
 
 /// A run of one attempt that ends at half.
 #[track_caller]

@@ -1,6 +1,7 @@
 //! Floor 2: files. The only place that opens, renames or deletes a destination.
 
 pub mod device;
+mod exclusive;
 pub mod folder;
 pub mod partial;
 pub mod record;

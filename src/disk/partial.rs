@@ -12,26 +12,23 @@
 //! file together. The lock goes away with the process, however that ends. What it holds is told by
 //! its record alone (see [`record`](super::record)), written after the data.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::File;
 use std::io;
-use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use rustix::fs::{CWD, OFlags, RenameFlags};
 use rustix::io::Errno;
 
+use crate::disk::exclusive::{open_locked, rename_to_free};
 use crate::disk::record::{self, Disbelief, Record};
-use crate::disk::{checkpoint, kind_of};
+use crate::disk::checkpoint;
 use crate::model::error::Cause;
 use crate::model::failure::Kept;
 use crate::policy::resume::Held;
 
 /// What is put behind the destination's name.
 pub const SUFFIX: &str = ".part";
-
-/// How often the partial file is opened anew when another process moves it away meanwhile.
-const MAX_OPENS: usize = 16;
 
 /// How much of a partial file is given up to make room for its record on a full disk.
 const ROOM_FOR_RECORD: u64 = 1024 * 1024;
@@ -281,58 +278,6 @@ fn part_of(destination: &Path) -> PathBuf {
     let mut path = destination.as_os_str().to_owned();
     path.push(SUFFIX);
     PathBuf::from(path)
-}
-
-/// Opens and locks the file at `path`, following no symbolic link; returns it with its size.
-fn open_locked(path: &Path) -> Result<(File, u64), Cause> {
-    let failed = |action, source| Cause::Disk { action, path: path.to_owned(), source };
-    for _ in 0..MAX_OPENS {
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed())
-            .open(path)
-            .map_err(|error| not_a_file(path).unwrap_or_else(|| failed("create", error)))?;
-        match file.try_lock() {
-            Err(TryLockError::WouldBlock) => return Err(Cause::InUse { path: path.to_owned() }),
-            // Some network file systems have no locks; then nobody can hold one.
-            Ok(()) | Err(TryLockError::Error(_)) => {}
-        }
-        let opened = file.metadata().map_err(|error| failed("look at", error))?;
-        if !opened.is_file() {
-            let what = kind_of(opened.file_type());
-            return Err(Cause::NotAFile { path: path.to_owned(), what });
-        }
-        // Whoever held the lock before may have renamed the file that we waited for: then it is
-        // complete, has another name, and is not ours to write.
-        let named = path.symlink_metadata().ok();
-        if named.is_some_and(|named| (named.dev(), named.ino()) == (opened.dev(), opened.ino())) {
-            return Ok((file, opened.len()));
-        }
-    }
-    Err(Cause::InUse { path: path.to_owned() })
-}
-
-fn not_a_file(path: &Path) -> Option<Cause> {
-    let file_type = path.symlink_metadata().ok()?.file_type();
-    (!file_type.is_file())
-        .then(|| Cause::NotAFile { path: path.to_owned(), what: kind_of(file_type) })
-}
-
-/// Renames to a name that must be free, in one step where the file system can.
-fn rename_to_free(from: &Path, to: &Path) -> Result<(), Errno> {
-    match rustix::fs::renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
-        // A hard link refuses a taken name just as atomically.
-        Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => match rustix::fs::link(from, to) {
-            Ok(()) => rustix::fs::unlink(from),
-            Err(Errno::EXIST) => Err(Errno::EXIST),
-            Err(_) if rustix::fs::lstat(to).is_ok() => Err(Errno::EXIST),
-            Err(_) => rustix::fs::rename(from, to),
-        },
-        result => result,
-    }
 }
 
 #[cfg(test)]

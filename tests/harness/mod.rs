@@ -9,6 +9,7 @@ pub(crate) mod black_hole;
 pub(crate) mod content;
 pub(crate) mod folder;
 pub(crate) mod gate;
+pub(crate) mod halves;
 pub(crate) mod lines;
 pub(crate) mod nginx;
 pub(crate) mod reply;

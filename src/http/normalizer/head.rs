@@ -1,0 +1,91 @@
+//! The head of a response, taken apart and written again in the plain form.
+
+/// The fields that haul or ureq look at. Others need not be passed on.
+const USED_FIELDS: [&str; 15] = [
+    "accept-ranges",
+    "connection",
+    "content-disposition",
+    "content-encoding",
+    "content-length",
+    "content-range",
+    "content-type",
+    "date",
+    "etag",
+    "keep-alive",
+    "last-modified",
+    "location",
+    "retry-after",
+    "transfer-encoding",
+    "www-authenticate",
+];
+
+/// Those in which a control byte is not harmless: where to go, and which bytes come.
+const DECIDING_FIELDS: [&str; 4] =
+    ["content-length", "content-range", "location", "transfer-encoding"];
+
+/// A head in parts.
+pub(super) struct Head<'a> {
+    status_line: &'a [u8],
+    fields: Vec<(&'a [u8], Vec<u8>)>,
+}
+
+impl<'a> Head<'a> {
+    pub(super) fn read(head: &'a [u8]) -> Self {
+        let mut lines =
+            head.split(|&b| b == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+        let status_line = lines.next().unwrap_or_default();
+        let mut fields: Vec<(&[u8], Vec<u8>)> = Vec::new();
+        // A folded line belongs to the field before it, also when that one is left out.
+        let mut is_kept = false;
+        for line in lines {
+            if line.starts_with(b" ") || line.starts_with(b"\t") {
+                if let Some((_, value)) = fields.last_mut().filter(|_| is_kept) {
+                    value.push(b' ');
+                    value.extend_from_slice(line.trim_ascii());
+                }
+                continue;
+            }
+            let colon = line.iter().position(|&b| b == b':');
+            let name = colon.map(|colon| line[..colon].trim_ascii_end()).unwrap_or_default();
+            is_kept = USED_FIELDS.iter().any(|used| name.eq_ignore_ascii_case(used.as_bytes()));
+            if let Some(colon) = colon.filter(|_| is_kept) {
+                fields.push((name, line[colon + 1..].trim_ascii().to_vec()));
+            }
+        }
+        Self { status_line, fields }
+    }
+
+    /// 101 is not interim: another protocol would follow, which was not asked for.
+    pub(super) fn is_interim(&self) -> bool {
+        let code = self.status_line.get(9..12).unwrap_or_default();
+        code.starts_with(b"1") && code != b"101"
+    }
+
+    /// Returns whether the body is chunked and nothing else. What else there may be is refused later.
+    pub(super) fn is_chunked(&self) -> bool {
+        let mut codings =
+            self.fields.iter().filter(|(name, _)| name.eq_ignore_ascii_case(b"transfer-encoding"));
+        let is_only = matches!(
+            (codings.next(), codings.next()),
+            (Some((_, value)), None) if value.eq_ignore_ascii_case(b"chunked")
+        );
+        // A 204 or 304 has no body, whatever its fields say (RFC 9112 §6.3).
+        let code = self.status_line.get(9..12).unwrap_or_default();
+        is_only && self.status_line.starts_with(b"HTTP/1.1") && code != b"204" && code != b"304"
+    }
+
+    pub(super) fn write(&self, output: &mut Vec<u8>) {
+        output.extend_from_slice(self.status_line);
+        output.extend_from_slice(b"\r\n");
+        for (name, value) in &self.fields {
+            output.extend_from_slice(name);
+            output.extend_from_slice(b": ");
+            // Nobody may decide by what was not meant; ureq refuses it.
+            let decides = DECIDING_FIELDS.iter().any(|d| name.eq_ignore_ascii_case(d.as_bytes()));
+            let is_control = |b: u8| !decides && ((b < 0x20 && b != b'\t') || b == 0x7f);
+            output.extend(value.iter().map(|&b| if is_control(b) { b' ' } else { b }));
+            output.extend_from_slice(b"\r\n");
+        }
+        output.extend_from_slice(b"\r\n");
+    }
+}

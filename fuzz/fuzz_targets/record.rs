@@ -8,7 +8,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::LazyLock;
 
-use haul::disk::partial::{Content, Partial, Purpose, Replace};
+use haul::disk::partial::{Content, Partial, Purpose, Replace, Sync};
 use haul::policy::resume::{Held, Plan, plan};
 use libfuzzer_sys::fuzz_target;
 use tempfile::TempDir;
@@ -45,7 +45,8 @@ fuzz_target!(|record: &[u8]| {
 });
 
 fn open(destination: &Path) -> (Partial, Content) {
-    let purpose = Purpose { destination, replace: Replace::Never, url: "http://h/a", sync: false };
+    let purpose =
+        Purpose { destination, replace: Replace::Never, url: "http://h/a", sync: Sync::Nothing };
     Partial::open(&purpose).unwrap()
 }
 

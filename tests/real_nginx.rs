@@ -244,3 +244,26 @@ fn trusted_certificates_that_cannot_be_read_are_told() {
         .hint("install the system's CA certificates, or name a file in SSL_CERT_FILE")
         .run();
 }
+
+#[test]
+fn a_run_that_was_killed_is_gone_on_with() {
+    // So slow that the process is killed long before the end, after at least one record.
+    let locations = "location = /a.iso { limit_rate 3m; }";
+    let Some(nginx) = Nginx::start(locations, |root| {
+        std::fs::write(root.join("a.iso"), content(1, 8 << 20)).unwrap();
+    }) else {
+        return;
+    };
+    over_both(&nginx, |url, test| {
+        let target = url("/a.iso");
+        let first = test.arg(&target).any_result();
+        let record = first.path().join("a.iso.part.haul");
+        let mut running = first.start();
+        crate::harness::wait_until("a record is written", || record.exists());
+        running.signal(rustix::process::Signal::KILL);
+        let folder = running.finish().folder;
+        let again = nginx.test().within(PATIENCE).in_folder(folder).arg("-v").arg(&target);
+        let again = again.any_stderr().expect_copy("a.iso", &nginx.root().join("a.iso")).run();
+        assert!(again.stderr.contains("206 Partial Content"), "{}", again.stderr);
+    });
+}

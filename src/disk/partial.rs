@@ -10,7 +10,7 @@
 //! It lies beside its destination, so that the rename is atomic, and it is locked from before the
 //! first byte until after the rename: two transfers, of one haul or of two, never write one partial
 //! file together. The lock goes away with the process, however that ends. What it holds is told by
-//! its record alone (see [`record`](super::record)), written after the data.
+//! its record alone (see [`record`]), written after the data.
 
 use std::fs::File;
 use std::io;
@@ -20,9 +20,9 @@ use std::time::SystemTime;
 
 use rustix::io::Errno;
 
+use crate::disk::checkpoint;
 use crate::disk::exclusive::{open_locked, rename_to_free};
 use crate::disk::record::{self, Disbelief, Record};
-use crate::disk::checkpoint;
 use crate::model::error::Cause;
 use crate::model::failure::Kept;
 use crate::policy::resume::Held;

@@ -22,6 +22,8 @@ mod errors;
 mod framing;
 /// What the harness itself promises.
 mod harness_itself;
+/// Requests to one host at once.
+mod hosts;
 /// Arguments, lists, standard input.
 mod input;
 /// Signals, and readers that go away.

@@ -45,6 +45,12 @@ pub struct Args {
           value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub jobs: u16,
 
+    /// How many files to download at once from one host (default: as many as there are jobs)
+    ///
+    /// Files of other hosts pass those that wait.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub per_host: Option<u16>,
+
     /// Put files into this folder, which is made if need be
     #[arg(short, long, value_name = "DIR")]
     pub dir: Option<PathBuf>,

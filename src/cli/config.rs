@@ -68,6 +68,7 @@ impl Config {
             engine: engine::Options {
                 // Bodies must not mix on one stream.
                 workers: if is_stream { 1 } else { usize::from(args.jobs) },
+                per_host: args.per_host.map_or(usize::MAX, usize::from),
                 output,
                 folder: args.dir.unwrap_or_default(),
                 server_name: args.server_name,

@@ -1,20 +1,38 @@
-//! Hosts that ask for fewer requests (429, 503) get fewer, without holding up the others.
+//! How many requests each host gets at once: at most what the user allows, and fewer after it has asked
+//! for fewer (429, 503), without holding up the others.
 //!
 //! Additive increase, multiplicative decrease, as TCP does: each such answer halves how many requests
 //! the host gets at once and pauses it for as long as it asks (or the backoff says); each time as many
-//! requests have gone well as are allowed at once, one more is allowed. A host that never complained
-//! has no limit.
+//! requests have gone well as are allowed at once, one more is allowed, up to the user's limit.
+//!
+//! A work whose host has no room is parked here, and the worker that leaves the host takes it along:
+//! nobody polls. What is parked still counts as in flight. The lot is bounded; what does not fit is
+//! offered again later.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How soon a work that finds its host at its limit is offered again.
+use crate::engine::work::Work;
+
+/// How many works may be parked, over all hosts.
+const MAX_PARKED: usize = 1024;
+
+/// How soon a work that finds no room in the lot either is offered again.
 const TURN: Duration = Duration::from_millis(50);
 
 /// What is known of the hosts of a run.
+#[derive(Debug)]
+pub(super) struct Hosts {
+    most: usize,
+    table: Mutex<Table>,
+}
+
 #[derive(Debug, Default)]
-pub(super) struct Hosts(Mutex<HashMap<String, Host>>);
+struct Table {
+    hosts: HashMap<String, Host>,
+    parked: usize,
+}
 
 #[derive(Debug)]
 struct Host {
@@ -23,12 +41,18 @@ struct Host {
     /// Requests that went well since the limit was last changed.
     successes: usize,
     paused_until: Option<Instant>,
+    parked: VecDeque<Box<Work>>,
 }
 
-impl Default for Host {
-    fn default() -> Self {
-        Self { active: 0, limit: usize::MAX, successes: 0, paused_until: None }
-    }
+/// What came of asking for a request to a host.
+#[derive(Debug)]
+pub(super) enum Entry {
+    /// It may be sent.
+    Go(Box<Work>),
+    /// It may be asked for again after so long.
+    Later(Box<Work>, Duration),
+    /// Whoever leaves the host will take it along.
+    Parked,
 }
 
 /// How a request ended, for its host.
@@ -43,33 +67,54 @@ pub(super) enum Answered {
 }
 
 impl Hosts {
+    /// Allows each host `most` requests at once.
+    pub(super) fn new(most: usize) -> Self {
+        Self { most, table: Mutex::default() }
+    }
+
     /// Asks for a request to a host.
-    ///
-    /// # Errors
-    /// How long to wait before asking again.
-    pub(super) fn enter(&self, name: &str, now: Instant) -> Result<(), Duration> {
-        let mut hosts = self.lock();
+    pub(super) fn enter(&self, name: &str, work: Box<Work>, now: Instant) -> Entry {
+        let mut table = self.lock();
+        let Table { hosts, parked } = &mut *table;
         if !hosts.contains_key(name) {
-            hosts.insert(name.to_owned(), Host::default());
+            let host = Host {
+                active: 0,
+                limit: self.most,
+                successes: 0,
+                paused_until: None,
+                parked: VecDeque::new(),
+            };
+            hosts.insert(name.to_owned(), host);
         }
-        let Some(host) = hosts.get_mut(name) else { return Ok(()) };
+        let Some(host) = hosts.get_mut(name) else { return Entry::Go(work) };
         if let Some(until) = host.paused_until {
             if now < until {
-                return Err(until - now);
+                return Entry::Later(work, until - now);
             }
             host.paused_until = None;
         }
-        if host.active >= host.limit {
-            return Err(TURN);
+        if host.active < host.limit {
+            host.active += 1;
+            return Entry::Go(work);
         }
-        host.active += 1;
-        Ok(())
+        if *parked >= MAX_PARKED {
+            return Entry::Later(work, TURN);
+        }
+        *parked += 1;
+        host.parked.push_back(work);
+        Entry::Parked
     }
 
-    /// Says how a request ended that [`Hosts::enter`] allowed.
-    pub(super) fn leave(&self, name: &str, answered: Answered, now: Instant) {
-        let mut hosts = self.lock();
-        let Some(host) = hosts.get_mut(name) else { return };
+    /// Says how a request ended that [`Hosts::enter`] allowed; returns what there is room for now.
+    pub(super) fn leave(
+        &self,
+        name: &str,
+        answered: Answered,
+        now: Instant,
+    ) -> VecDeque<Box<Work>> {
+        let mut table = self.lock();
+        let Table { hosts, parked } = &mut *table;
+        let Some(host) = hosts.get_mut(name) else { return VecDeque::new() };
         match answered {
             Answered::Overloaded(pause) => {
                 host.limit = (host.active.min(host.limit) / 2).max(1);
@@ -77,7 +122,7 @@ impl Hosts {
                 let until = now + pause;
                 host.paused_until = Some(host.paused_until.map_or(until, |old| old.max(until)));
             }
-            Answered::Well if host.limit < usize::MAX => {
+            Answered::Well if host.limit < self.most => {
                 host.successes += 1;
                 if host.successes >= host.limit {
                     host.limit += 1;
@@ -87,49 +132,84 @@ impl Hosts {
             Answered::Otherwise | Answered::Well => {}
         }
         host.active = host.active.saturating_sub(1);
-        // A host that nobody talks to and that never complained is as one never seen.
-        if host.active == 0 && host.limit == usize::MAX {
+        let room = host.limit.saturating_sub(host.active).min(host.parked.len());
+        *parked -= room;
+        let freed = host.parked.drain(..room).collect();
+        // A host that nobody talks to and that has no complaints is as one never seen.
+        if host.active == 0 && host.limit == self.most && host.parked.is_empty() {
             hosts.remove(name);
         }
+        freed
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Host>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Returns everything that is parked, for a run that ends.
+    pub(super) fn clear(&self) -> VecDeque<Box<Work>> {
+        let mut table = self.lock();
+        table.parked = 0;
+        table.hosts.drain().flat_map(|(_, host)| host.parked).collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::job::{Destination, Job, JobId, Origin};
+
+    fn work(id: u32) -> Box<Work> {
+        Box::new(Work::new(Job {
+            id: JobId(id),
+            url: "http://h/".parse().unwrap(),
+            credentials: None,
+            origin: Origin::Argument,
+            destination: Destination::Stdout,
+        }))
+    }
+
+    /// How many of `count` requests to a host may be sent.
+    fn entered(hosts: &Hosts, count: u32, now: Instant) -> usize {
+        (0..count).filter(|&id| matches!(hosts.enter("h", work(id), now), Entry::Go(_))).count()
+    }
 
     #[test]
     fn a_host_that_complains_gets_half_and_earns_the_rest_back() {
-        let hosts = Hosts::default();
+        let hosts = Hosts::new(usize::MAX);
         let now = Instant::now();
-        let entered = |now| (0..9).take_while(|_| hosts.enter("h", now).is_ok()).count();
-        assert_eq!(entered(now), 9);
+        assert_eq!(entered(&hosts, 9, now), 9);
         let pause = Duration::from_secs(3);
         hosts.leave("h", Answered::Overloaded(pause), now);
-        assert_eq!(hosts.enter("h", now), Err(pause));
-        assert_eq!(hosts.enter("other", now), Ok(()));
+        assert!(matches!(hosts.enter("h", work(1), now), Entry::Later(_, wait) if wait == pause));
+        assert!(matches!(hosts.enter("other", work(2), now), Entry::Go(_)));
         for _ in 0..8 {
             hosts.leave("h", Answered::Otherwise, now);
         }
         let later = now + pause;
-        assert_eq!(entered(later), 4);
-        assert_eq!(hosts.enter("h", later), Err(TURN));
-        for _ in 0..4 {
-            hosts.leave("h", Answered::Well, later);
-        }
-        assert_eq!(entered(later), 5);
+        assert_eq!(entered(&hosts, 5, later), 4);
+        // The one that found no room goes along with the first that leaves, the next allowance too.
+        let freed: Vec<usize> =
+            (0..4).map(|_| hosts.leave("h", Answered::Well, later).len()).collect();
+        assert_eq!(freed, [1, 0, 0, 0]);
+        assert_eq!(entered(&hosts, 9, later), 5);
+    }
+
+    #[test]
+    fn no_host_gets_more_than_the_user_allows() {
+        let hosts = Hosts::new(2);
+        let now = Instant::now();
+        assert_eq!(entered(&hosts, 5, now), 2);
+        assert_eq!(hosts.leave("h", Answered::Well, now).len(), 1);
+        assert_eq!(hosts.clear().len(), 2);
     }
 
     #[test]
     fn hosts_that_are_done_are_forgotten() {
-        let hosts = Hosts::default();
+        let hosts = Hosts::new(8);
         let now = Instant::now();
-        hosts.enter("h", now).unwrap();
+        assert_eq!(entered(&hosts, 1, now), 1);
         hosts.leave("h", Answered::Well, now);
-        assert!(hosts.lock().is_empty());
+        assert!(hosts.lock().hosts.is_empty());
     }
 }

@@ -60,6 +60,8 @@ pub enum Resume {
 pub struct Options {
     /// How many workers there are, at least 1.
     pub workers: usize,
+    /// How many requests each host gets at once, at least 1.
+    pub per_host: usize,
     /// Where files go.
     pub output: Output,
     /// The folder that names are put into; empty is the current one.

@@ -19,7 +19,7 @@ use crate::engine::work::InFlight;
 use crate::engine::{Options, Shared, feeder, worker};
 use crate::http::client::Common;
 use crate::input::Entry;
-use crate::model::event::Observer;
+use crate::model::event::{Event, Observer};
 use crate::model::stop::Stop;
 use crate::model::totals::Totals;
 
@@ -54,7 +54,7 @@ pub fn run(
         observer,
         stop,
         claims: Claims::new(folder::folds_case(here)),
-        hosts: Hosts::default(),
+        hosts: Hosts::new(options.per_host),
         in_flight: InFlight::default(),
         sync: match options.sync {
             true => Sync::All,
@@ -92,6 +92,10 @@ pub fn run(
                 Err(_) => lost = true,
             }
         }
+        for work in shared.hosts.clear() {
+            totals.cancelled += 1;
+            observer.event(&Event::Cancelled { job: &work.job });
+        }
         let finished = all_fed && queue.is_empty() && totals.cancelled == 0 && !lost;
         Ok(Summary { totals, finished })
     })
@@ -106,7 +110,6 @@ mod tests {
     use super::*;
     use crate::engine::{IfLocked, Output, Resume};
     use crate::http;
-    use crate::model::event::Event;
     use crate::model::job::Origin;
     use crate::policy::existing::IfExists;
     use crate::policy::{pace, redirect, retry, target};
@@ -136,6 +139,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let options = Options {
             workers: 1,
+            per_host: 1,
             output: Output::Folder,
             folder: folder.path().to_owned(),
             server_name: false,

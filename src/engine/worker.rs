@@ -4,15 +4,16 @@
 //! back to the feeder. Only bodies on standard output are tried again in place, because what comes
 //! after them must wait anyway.
 
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender};
+use crossbeam_channel::{Receiver, SendError, Sender};
 
-use crate::engine::hosts::Answered;
+use crate::engine::hosts::{Answered, Entry};
 use crate::engine::transfer::{Done, Setback, Transfer, host_of};
 use crate::engine::work::{Returned, Work};
 use crate::engine::{IfLocked, Shared};
@@ -43,24 +44,51 @@ pub(super) fn work(
     returns: &Sender<Returned>,
 ) -> Totals {
     let client = Client::new(shared.http);
+    let buffer = vec![0; BUFFER_BYTES];
     let mut worker =
-        Worker { shared, client, buffer: vec![0; BUFFER_BYTES], totals: Totals::default() };
+        Worker { shared, client, buffer, totals: Totals::default(), freed: VecDeque::new() };
     while !shared.stop.is_stopped() {
-        let Ok(work) = queue.recv() else { break };
-        let later = worker.take(work);
-        match later {
-            None => shared.in_flight.end(returns),
-            Some((work, at)) => {
-                if let Err(lost) = returns.send(Returned::Later(work, at)) {
-                    // The feeder has ended, because the run must.
-                    if let Returned::Later(work, _) = lost.into_inner() {
-                        worker.cancel(&work.job);
-                    }
-                }
+        let Some(work) = worker.freed.pop_front().or_else(|| queue.recv().ok()) else { break };
+        let mut later = Vec::new();
+        match worker.take(work) {
+            Taken::Ended => shared.in_flight.end(returns),
+            Taken::Later(work, at) => later.push((work, at)),
+            Taken::Parked => {}
+        }
+        // Nobody will leave a host any more and take along what is parked there. Whoever raised the
+        // flag comes by here, and so does whoever parked something after it was raised.
+        if shared.disk_full.load(Ordering::SeqCst) {
+            for work in shared.hosts.clear() {
+                worker.cancel(&work.job);
+                shared.in_flight.end(returns);
+            }
+        }
+        // One that was parked is this worker's next; others go to whoever is free.
+        let now = Instant::now();
+        later.extend(worker.freed.drain(1.min(worker.freed.len())..).map(|work| (work, now)));
+        for (work, at) in later {
+            // A feeder that has ended wants nothing back, because the run must end.
+            if let Err(SendError(Returned::Later(work, _))) =
+                returns.send(Returned::Later(work, at))
+            {
+                worker.cancel(&work.job);
             }
         }
     }
+    for work in std::mem::take(&mut worker.freed) {
+        worker.cancel(&work.job);
+    }
     worker.totals
+}
+
+/// What became of a work that a worker took.
+enum Taken {
+    /// It has ended for good.
+    Ended,
+    /// Another attempt is to follow, not before its time.
+    Later(Box<Work>, Instant),
+    /// It waits for room at its host.
+    Parked,
 }
 
 struct Worker<'a> {
@@ -68,41 +96,46 @@ struct Worker<'a> {
     client: Client,
     buffer: Vec<u8>,
     totals: Totals,
+    /// Works that were parked and have room now.
+    freed: VecDeque<Box<Work>>,
 }
 
 impl Worker<'_> {
-    /// Runs attempts at a work; returns it when another is to follow later.
-    fn take(&mut self, mut work: Box<Work>) -> Option<(Box<Work>, Instant)> {
+    /// Runs attempts at a work.
+    fn take(&mut self, mut work: Box<Work>) -> Taken {
         let shared = self.shared;
         if shared.stop.is_stopped() || shared.disk_full.load(Ordering::Relaxed) {
             self.cancel(&work.job);
-            return None;
+            return Taken::Ended;
         }
         let host = host_of(&work.job);
         loop {
             let now = Instant::now();
             // What comes after a body on standard output must wait for it anyway.
             let waits_here = work.job.destination == Destination::Stdout;
-            if let Err(wait) = shared.hosts.enter(&host, now) {
-                if waits_here && !shared.stop.wait(wait) {
+            work = match shared.hosts.enter(&host, work, now) {
+                Entry::Go(work) => work,
+                Entry::Parked => return Taken::Parked,
+                Entry::Later(later, wait) => {
+                    if !waits_here || shared.stop.wait(wait) {
+                        return Taken::Later(later, now + wait);
+                    }
+                    work = later;
                     continue;
                 }
-                return Some((work, now + wait));
-            }
+            };
             let (result, received) = self.attempt(&mut work);
             self.totals.bytes += received;
             let Err(setback) = result else {
-                shared.hosts.leave(&host, Answered::Well, Instant::now());
+                self.leave(&host, Answered::Well);
                 self.tell_done(&work, result);
-                return None;
+                return Taken::Ended;
             };
             let is_locked = matches!(setback.cause, Cause::InUse { .. });
             if is_locked && shared.options.if_locked == IfLocked::Wait {
-                shared.hosts.leave(&host, Answered::Otherwise, Instant::now());
-                return Some((
-                    self.wait_for_lock(work, &setback.cause),
-                    Instant::now() + LOCK_TURN,
-                ));
+                self.leave(&host, Answered::Otherwise);
+                let work = self.wait_for_lock(work, &setback.cause);
+                return Taken::Later(work, Instant::now() + LOCK_TURN);
             }
             let decision = self.decide(&mut work, &setback);
             let answered = match decision {
@@ -111,15 +144,15 @@ impl Worker<'_> {
                 }
                 _ => Answered::Otherwise,
             };
-            shared.hosts.leave(&host, answered, Instant::now());
+            self.leave(&host, answered);
             let after = match decision {
                 _ if shared.stop.is_stopped() => {
                     self.cancel(&work.job);
-                    return None;
+                    return Taken::Ended;
                 }
                 Decision::GiveUp => {
                     self.fail(&work, setback);
-                    return None;
+                    return Taken::Ended;
                 }
                 Decision::Retry { after, is_capped } => {
                     self.tell_retry(&work, &setback.cause, after, is_capped);
@@ -127,10 +160,15 @@ impl Worker<'_> {
                 }
             };
             if !waits_here {
-                return Some((work, Instant::now() + after));
+                return Taken::Later(work, Instant::now() + after);
             }
             shared.stop.wait(after);
         }
+    }
+
+    /// Says how a request ended, and takes along what has room at its host now.
+    fn leave(&mut self, host: &str, answered: Answered) {
+        self.freed.extend(self.shared.hosts.leave(host, answered, Instant::now()));
     }
 
     /// Makes one attempt; a panic is its failure. Returns the bytes received too.
@@ -175,8 +213,7 @@ impl Worker<'_> {
 
     fn decide(&self, work: &mut Work, setback: &Setback) -> Decision {
         let shared = self.shared;
-        if disk_failure::is_full(&setback.cause) && !shared.disk_full.swap(true, Ordering::Relaxed)
-        {
+        if disk_failure::is_full(&setback.cause) && !shared.disk_full.swap(true, Ordering::SeqCst) {
             // What is in flight is all there will be.
             shared.in_flight.say_all_fed();
             let text = "the disk is full: no more transfers are begun";

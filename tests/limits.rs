@@ -312,3 +312,28 @@ fn two_processes_with_one_list_end_with_every_file_right() {
         first.stderr
     );
 }
+
+#[test]
+fn a_run_keeps_to_its_rate_whatever_the_number_of_workers() {
+    for jobs in ["1", "8"] {
+        let server = Server::start();
+        let body = content(1, 50_000);
+        let mut test = server.test().args(["-j", jobs, "--limit-rate", "200KB"]);
+        for target in ["/a", "/b", "/c"] {
+            server.serve(target, Reply::ok(&body));
+            test = test.arg(server.url(target)).expect_file(&target[1..], &body);
+        }
+        let began = Instant::now();
+        test.run();
+        let took = began.elapsed();
+        // 150,000 bytes at 200,000 a second, less what the bucket holds and the last read.
+        assert!(took >= Duration::from_millis(600), "{took:?} with {jobs} workers");
+    }
+}
+
+#[test]
+fn a_rate_of_nothing_is_a_usage_error() {
+    let test = crate::harness::Test::new().args(["--limit-rate", "0", "http://127.0.0.1:1/a"]);
+    let output = test.stdout("").any_stderr().status(2).run();
+    assert!(output.stderr.contains("would never end"), "{}", output.stderr);
+}

@@ -112,6 +112,10 @@ pub struct Args {
     #[arg(long, value_name = "SECONDS", default_value = "300", value_parser = seconds)]
     pub retry_max_wait: f64,
 
+    /// Receive no more than RATE bytes a second over all files, such as `2M`
+    #[arg(long, value_name = "RATE", value_parser = rate)]
+    pub limit_rate: Option<ByteSize>,
+
     /// Fail an attempt that is slower than RATE over SECONDS, such as `50K:10`
     #[arg(long, value_name = "RATE:SECONDS", value_parser = min_speed)]
     pub min_speed: Option<MinSpeed>,
@@ -200,6 +204,15 @@ fn seconds(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(seconds) if (0.001..=YEAR).contains(&seconds) => Ok(seconds),
         _ => Err("not a number of seconds from 0.001 to a year".to_owned()),
+    }
+}
+
+/// Reads a rate in bytes a second, above zero.
+fn rate(text: &str) -> Result<ByteSize, String> {
+    match text.parse::<ByteSize>() {
+        Ok(ByteSize(0)) => Err("a rate of zero would never end".to_owned()),
+        Ok(rate) => Ok(rate),
+        Err(error) => Err(error.to_string()),
     }
 }
 

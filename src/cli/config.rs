@@ -85,6 +85,7 @@ impl Config {
                     (false, true) => Resume::WithinRun,
                     (false, false) => Resume::Always,
                 },
+                limit_rate: args.limit_rate.map(|rate| rate.0),
                 max_size: args.max_size.map(|size| size.0),
                 pace: pace::Options {
                     max_time: args.max_time.map(Duration::from_secs_f64),

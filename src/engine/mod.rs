@@ -10,9 +10,9 @@ mod work;
 mod worker;
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use crate::disk::partial::Sync;
 use crate::engine::claims::Claims;
@@ -22,6 +22,7 @@ use crate::http::client::Common;
 use crate::model::event::Observer;
 use crate::model::stop::Stop;
 use crate::policy::existing::IfExists;
+use crate::policy::rate::Bucket;
 use crate::policy::{pace, redirect, retry};
 
 /// Where the files of a run go.
@@ -80,6 +81,8 @@ pub struct Options {
     pub resume: Resume,
     /// The largest file in bytes.
     pub max_size: Option<u64>,
+    /// The most bytes a second for the whole run.
+    pub limit_rate: Option<u64>,
     /// How long transfers may take.
     pub pace: pace::Options,
     /// What redirects are followed.
@@ -99,6 +102,8 @@ struct Shared<'a> {
     claims: Claims,
     hosts: Hosts,
     in_flight: InFlight,
+    /// The rate that all workers share, and since when it counts; held for one addition.
+    rate: Option<(Instant, Mutex<Bucket>)>,
     /// What is synced, by the user's wish and the folder's need.
     sync: Sync,
     /// Raised when a body broke off after some of it went to standard output; nothing may follow.

@@ -5,9 +5,10 @@
 //! take from it.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Instant;
 
 use crossbeam_channel::Receiver;
 
@@ -22,6 +23,7 @@ use crate::input::Entry;
 use crate::model::event::{Event, Observer};
 use crate::model::stop::Stop;
 use crate::model::totals::Totals;
+use crate::policy::rate::Bucket;
 
 /// Under 64 the channel itself costs: 15 % of the rate of small files at 16, half of it at 1. Twice
 /// that lets the feeder rest for a moment when it is full (see [`feeder`]).
@@ -56,6 +58,7 @@ pub fn run(
         claims: Claims::new(folder::folds_case(here)),
         hosts: Hosts::new(options.per_host),
         in_flight: InFlight::default(),
+        rate: options.limit_rate.map(|rate| (Instant::now(), Mutex::new(Bucket::new(rate)))),
         sync: match options.sync {
             true => Sync::All,
             false if folder::tells_errors_late(here) => Sync::Data,
@@ -104,7 +107,6 @@ pub fn run(
 #[cfg(test)]
 mod tests {
     use std::io;
-    use std::sync::Mutex;
     use std::time::Duration;
 
     use super::*;
@@ -149,6 +151,7 @@ mod tests {
             if_locked: IfLocked::Fail,
             resume: Resume::Always,
             max_size: None,
+            limit_rate: None,
             pace: pace::Options::default(),
             redirects: redirect::Options { max_hops: 10, allow_downgrade: false },
             retries: retry::Options { retries: 0, max_wait: Duration::ZERO },

@@ -5,6 +5,7 @@ pub mod disposition;
 pub mod existing;
 pub mod filename;
 pub mod pace;
+pub mod rate;
 pub mod redirect;
 pub mod resume;
 pub mod retry;

@@ -3,6 +3,7 @@
 //! Reads fill one buffer before each write, and a record follows the data now and then, so that a
 //! process that is killed loses little. What has come when a read fails is written all the same.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::engine::sink::Sink;
@@ -10,6 +11,7 @@ use crate::engine::transfer::Transfer;
 use crate::http::body::Body;
 use crate::model::error::Cause;
 use crate::policy::pace::Pace;
+use crate::policy::rate::Bucket;
 use crate::policy::resume::Held;
 
 /// How many bytes may come between two records: what a killed process loses at most, with the
@@ -67,12 +69,14 @@ impl Transfer<'_> {
         let mut last_byte = Instant::now();
         let mut received = 0;
         loop {
-            match body.read(&mut self.buffer[copy.filled..]) {
+            let end = self.buffer.len().min(copy.filled.saturating_add(self.read_bytes()));
+            match body.read(&mut self.buffer[copy.filled..end]) {
                 Ok(0) => return Ok(Copied::All),
                 Ok(count) => {
                     copy.filled += count;
                     received += count as u64;
                     self.progress.advance(count as u64);
+                    self.hold_back(count as u64);
                 }
                 // A short patience only asks whether all is well.
                 Err(Cause::Stalled { .. })
@@ -106,6 +110,30 @@ impl Transfer<'_> {
             }
         }
     }
+}
+
+impl Transfer<'_> {
+    /// Returns how many bytes one read may bring.
+    fn read_bytes(&self) -> usize {
+        match &self.shared.rate {
+            None => usize::MAX,
+            Some((_, bucket)) => lock(bucket).read_bytes(),
+        }
+    }
+
+    /// Waits until the run's rate allows the next read, or the run must end.
+    fn hold_back(&self, bytes: u64) {
+        if let Some((since, bucket)) = &self.shared.rate {
+            let wait = lock(bucket).take(bytes, since.elapsed());
+            if !wait.is_zero() {
+                self.shared.stop.wait(wait);
+            }
+        }
+    }
+}
+
+fn lock(bucket: &Mutex<Bucket>) -> MutexGuard<'_, Bucket> {
+    bucket.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Bytes on their way.

@@ -45,8 +45,13 @@ fuzz_target!(|record: &[u8]| {
 });
 
 fn open(destination: &Path) -> (Partial, Content) {
-    let purpose =
-        Purpose { destination, replace: Replace::Never, url: "http://h/a", sync: Sync::Nothing };
+    let purpose = Purpose {
+        destination,
+        replace: Replace::Never,
+        url: "http://h/a",
+        sync: Sync::Nothing,
+        expects_orphan: true,
+    };
     Partial::open(&purpose).unwrap()
 }
 

@@ -1,6 +1,7 @@
 //! Files that one transfer has for itself: opened under a lock, renamed to a name that must be free.
 
 use std::fs::{File, OpenOptions, TryLockError};
+use std::io::ErrorKind;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
@@ -16,24 +17,37 @@ const MAX_OPENS: usize = 16;
 /// Opens and locks the file at `path`, following no symbolic link; returns it with its size.
 pub(super) fn open_locked(path: &Path) -> Result<(File, u64), Cause> {
     let failed = |action, source| Cause::Disk { action, path: path.to_owned(), source };
-    for _ in 0..MAX_OPENS {
-        let file = OpenOptions::new()
+    for attempt in 0..MAX_OPENS {
+        // Nearly always the file is new: then nobody else can have done anything with it.
+        let is_new = attempt == 0;
+        let opened = OpenOptions::new()
             .read(true)
             .write(true)
             .create(true)
+            .create_new(is_new)
             .truncate(false)
             .custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed())
-            .open(path)
-            .map_err(|error| not_a_file(path).unwrap_or_else(|| failed("create", error)))?;
-        match file.try_lock() {
+            .open(path);
+        let file = match opened {
+            Ok(file) => file,
+            Err(error) if is_new && error.kind() == ErrorKind::AlreadyExists => continue,
+            Err(error) => return Err(not_a_file(path).unwrap_or_else(|| failed("create", error))),
+        };
+        let is_locked = match file.try_lock() {
+            Ok(()) => true,
             Err(TryLockError::WouldBlock) => return Err(Cause::InUse { path: path.to_owned() }),
             // Some network file systems have no locks; then nobody can hold one.
-            Ok(()) | Err(TryLockError::Error(_)) => {}
-        }
+            Err(TryLockError::Error(_)) => false,
+        };
         let opened = file.metadata().map_err(|error| failed("look at", error))?;
         if !opened.is_file() {
             let what = kind_of(opened.file_type());
             return Err(Cause::NotAFile { path: path.to_owned(), what });
+        }
+        // Another process may have locked even a new file before we did, but not filled it, renamed it
+        // and unlocked it again without a trace in its size.
+        if is_new && is_locked && opened.len() == 0 {
+            return Ok((file, 0));
         }
         // Whoever held the lock before may have renamed the file that we waited for: then it is
         // complete, has another name, and is not ours to write.

@@ -12,6 +12,7 @@
 //! file together. The lock goes away with the process, however that ends. What it holds is told by
 //! its record alone (see [`record`]), written after the data.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -53,6 +54,8 @@ pub struct Purpose<'a> {
     pub url: &'a str,
     /// What is synced before something says that it is there.
     pub sync: Sync,
+    /// Whether a record without its partial file may lie there (see [`may_have_records`]).
+    pub expects_orphan: bool,
 }
 
 /// What is synced to the disk.
@@ -103,7 +106,9 @@ impl Partial {
         if bytes == 0 {
             // A record without data was left by a process that died between the final rename and the
             // record's removal. It must not speak for what is written now.
-            record::remove_orphan(&path);
+            if purpose.expects_orphan {
+                record::remove_orphan(&path);
+            }
             return Ok((Self::new(purpose, path, file, false), Content::Nothing));
         }
         let content = match Record::read(&path, purpose.url, bytes) {
@@ -262,6 +267,20 @@ impl Drop for Partial {
     }
 }
 
+/// How many names of a folder are looked at; a larger folder is taken to have anything.
+const MAX_NAMES: usize = 4096;
+
+/// Returns whether records may lie in a folder, as it is before a run. A run leaves none of its own
+/// without a partial file, so that where none is nobody has to look for one beside each file.
+pub fn may_have_records(folder: &Path) -> bool {
+    let Ok(entries) = std::fs::read_dir(folder) else { return true };
+    let mut names = entries.map(|entry| entry.map(|entry| entry.file_name()));
+    let is_record = |name: &OsStr| name.as_encoded_bytes().ends_with(record::SUFFIX.as_bytes());
+    let seen = names.by_ref().take(MAX_NAMES);
+    let found = seen.into_iter().any(|name| name.map_or(true, |name| is_record(&name)));
+    found || names.next().is_some()
+}
+
 /// Removes a record whose partial file has become the file at `destination`: what is left of a
 /// process that died right after the final rename.
 pub fn tidy(destination: &Path) {
@@ -288,7 +307,13 @@ mod tests {
     use crate::model::validator::Validators;
 
     fn purpose(destination: &Path, replace: Replace) -> Purpose<'_> {
-        Purpose { destination, replace, url: "http://h/a", sync: Sync::Nothing }
+        Purpose {
+            destination,
+            replace,
+            url: "http://h/a",
+            sync: Sync::Nothing,
+            expects_orphan: true,
+        }
     }
 
     fn create(destination: &Path, replace: Replace) -> Result<Partial, Cause> {
@@ -421,5 +446,16 @@ mod tests {
         orphan().unwrap();
         tidy(&destination);
         assert!(entries(folder.path()).is_empty());
+    }
+
+    #[test]
+    fn records_of_earlier_runs_are_noticed() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(!may_have_records(folder.path()));
+        fs::write(folder.path().join("a"), "").unwrap();
+        assert!(!may_have_records(folder.path()));
+        fs::write(folder.path().join("a.part.haul"), "").unwrap();
+        assert!(may_have_records(folder.path()));
+        assert!(may_have_records(&folder.path().join("missing")));
     }
 }

@@ -22,7 +22,7 @@ use crate::model::validator::Validators;
 use crate::policy::resume::Held;
 
 /// What is put behind the partial file's name.
-const SUFFIX: &str = ".haul";
+pub(super) const SUFFIX: &str = ".haul";
 
 /// What is put behind that while a new record is written.
 const NEW_SUFFIX: &str = "~";

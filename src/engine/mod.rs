@@ -102,6 +102,8 @@ struct Shared<'a> {
     claims: Claims,
     hosts: Hosts,
     in_flight: InFlight,
+    /// Whether records of earlier runs may lie about without their partial files.
+    expects_orphans: bool,
     /// The rate that all workers share, and since when it counts; held for one addition.
     rate: Option<(Instant, Mutex<Bucket>)>,
     /// What is synced, by the user's wish and the folder's need.

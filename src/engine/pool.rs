@@ -13,11 +13,11 @@ use std::time::Instant;
 use crossbeam_channel::Receiver;
 
 use crate::disk::folder;
-use crate::disk::partial::Sync;
+use crate::disk::partial::{self, Sync};
 use crate::engine::claims::Claims;
 use crate::engine::hosts::Hosts;
 use crate::engine::work::InFlight;
-use crate::engine::{Options, Shared, feeder, worker};
+use crate::engine::{Options, Output, Shared, feeder, worker};
 use crate::http::client::Common;
 use crate::input::Entry;
 use crate::model::event::{Event, Observer};
@@ -58,6 +58,7 @@ pub fn run(
         claims: Claims::new(folder::folds_case(here)),
         hosts: Hosts::new(options.per_host),
         in_flight: InFlight::default(),
+        expects_orphans: options.output != Output::Folder || partial::may_have_records(here),
         rate: options.limit_rate.map(|rate| (Instant::now(), Mutex::new(Bucket::new(rate)))),
         sync: match options.sync {
             true => Sync::All,

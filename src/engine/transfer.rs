@@ -308,7 +308,13 @@ impl<'a> Transfer<'a> {
     }
 
     fn purpose<'p>(&self, destination: &'p Path, replace: Replace, url: &'p str) -> Purpose<'p> {
-        Purpose { destination, replace, url, sync: self.shared.sync }
+        Purpose {
+            destination,
+            replace,
+            url,
+            sync: self.shared.sync,
+            expects_orphan: self.shared.expects_orphans,
+        }
     }
 
     /// Refuses what can be seen not to fit, before its bytes come.

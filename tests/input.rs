@@ -138,8 +138,12 @@ fn a_bad_line_of_standard_input_is_named_with_a_dash() {
 
 #[test]
 fn a_bad_argument_fails_alone() {
-    let server = numbered(1);
-    server.get(["/1"]).arg("word").fails("word", "not a URL: `word`").expect_file("1", "1").run();
+    let hint = "a URL looks like https://host.example/path";
+    for (argument, shown) in [("word", "word"), ("", "``")] {
+        let server = numbered(1);
+        let test = server.get(["/1"]).arg(argument).fails(shown, "not a URL: …").hint(hint);
+        test.expect_file("1", "1").run();
+    }
 }
 
 #[test]

@@ -234,7 +234,8 @@ impl Feeder<'_> {
         let target = match entry.target {
             Ok(target) => target,
             Err(cause) => {
-                let failure = failure(redact_text(&entry.text), entry.origin, cause);
+                let subject = if entry.text.is_empty() { "``" } else { &entry.text };
+                let failure = failure(redact_text(subject), entry.origin, cause);
                 self.totals.failed += 1;
                 observer.event(&Event::Failed { job: None, failure: &failure });
                 return None;

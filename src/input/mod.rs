@@ -198,12 +198,14 @@ fn refuse_file_name(target: Target, text: &str) -> Result<Target, Cause> {
     Err(with_hint(Cause::BadUrl { reason, hint: None }, text))
 }
 
-/// A word that is the name of a file here was probably meant as a list.
+/// Says what to do about an argument that is no URL. Lines of a list get no such hint: a list of
+/// something else would repeat it without end.
 fn with_hint(cause: Cause, text: &str) -> Cause {
-    match cause {
-        Cause::BadUrl { reason, hint: None } if Path::new(text).is_file() => {
-            Cause::BadUrl { reason, hint: Some(format!("to read a list of URLs, use `-i {text}`")) }
-        }
-        other => other,
-    }
+    let Cause::BadUrl { reason, hint: None } = cause else { return cause };
+    let hint = if Path::new(text).is_file() {
+        format!("to read a list of URLs, use `-i {text}`")
+    } else {
+        "a URL looks like https://host.example/path".to_owned()
+    };
+    Cause::BadUrl { reason, hint: Some(hint) }
 }

@@ -29,7 +29,7 @@ pub struct Target {
 pub fn parse(text: &str) -> Result<Target, Cause> {
     let text = text.trim();
     if text.is_empty() {
-        return Err(bad_url("the text is empty".to_owned()));
+        return Err(bad_url("`` is empty".to_owned()));
     }
     if let Some(bad) = text.chars().find(|c| c.is_control() || c.is_whitespace()) {
         return Err(bad_url(format!("`{}` has `{}` in it", shorten(text), bad.escape_default())));

@@ -76,6 +76,7 @@ impl Connector for Opener {
         let patience = self.common.options.stall_timeout;
         socket.set_read_timeout(Some(patience))?;
         socket.set_write_timeout(Some(patience))?;
+        self.link.note_ready();
         let (link, stop) = (Arc::clone(&self.link), Arc::clone(&self.common.stop));
         Ok(Some(Wire::new(socket, session, link, stop, patience)))
     }

@@ -86,6 +86,12 @@ impl Link {
         self.notes().opened = true;
     }
 
+    /// Says that the new connection is ready: from now on it is the server that is waited for. Opening
+    /// it has a bound of its own.
+    pub(super) fn note_ready(&self) {
+        self.notes().idle_since = Some(Instant::now());
+    }
+
     /// Returns whether this request was sent on a connection that was there before.
     pub(super) fn was_reused(&self) -> bool {
         !self.notes().opened
@@ -121,5 +127,21 @@ impl Link {
     /// opened; `None` is the stall timeout.
     pub(super) fn set_patience(&self, patience: Option<Duration>) {
         self.notes().patience = patience;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_that_was_long_in_opening_is_not_held_against_the_server() {
+        const STALL: Duration = Duration::from_secs(1);
+        let link = Link::default();
+        link.begin();
+        link.notes().idle_since = Instant::now().checked_sub(5 * STALL);
+        assert!(link.receive(1, STALL).is_err());
+        link.note_ready();
+        assert!(link.receive(1, STALL).is_ok());
     }
 }

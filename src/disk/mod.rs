@@ -3,6 +3,7 @@
 pub mod device;
 mod exclusive;
 pub mod folder;
+pub mod leftovers;
 pub mod partial;
 pub mod record;
 

@@ -12,7 +12,6 @@
 //! file together. The lock goes away with the process, however that ends. What it holds is told by
 //! its record alone (see [`record`]), written after the data.
 
-use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -54,7 +53,7 @@ pub struct Purpose<'a> {
     pub url: &'a str,
     /// What is synced before something says that it is there.
     pub sync: Sync,
-    /// Whether a record without its partial file may lie there (see [`may_have_records`]).
+    /// Whether a record without its partial file may lie there (see [`may_have_records`](super::leftovers::may_have_records)).
     pub expects_orphan: bool,
 }
 
@@ -267,33 +266,7 @@ impl Drop for Partial {
     }
 }
 
-/// How many names of a folder are looked at; a larger folder is taken to have anything.
-const MAX_NAMES: usize = 4096;
-
-/// Returns whether records may lie in a folder, as it is before a run. A run leaves none of its own
-/// without a partial file, so that where none is nobody has to look for one beside each file.
-pub fn may_have_records(folder: &Path) -> bool {
-    let Ok(entries) = std::fs::read_dir(folder) else { return true };
-    let mut names = entries.map(|entry| entry.map(|entry| entry.file_name()));
-    let is_record = |name: &OsStr| name.as_encoded_bytes().ends_with(record::SUFFIX.as_bytes());
-    let seen = names.by_ref().take(MAX_NAMES);
-    let found = seen.into_iter().any(|name| name.map_or(true, |name| is_record(&name)));
-    found || names.next().is_some()
-}
-
-/// Removes a record whose partial file has become the file at `destination`: what is left of a
-/// process that died right after the final rename.
-pub fn tidy(destination: &Path) {
-    let part = part_of(destination);
-    let is_missing = |path: &Path| {
-        path.symlink_metadata().is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
-    };
-    if !is_missing(&record::path_of(&part)) && is_missing(&part) {
-        record::remove(&part);
-    }
-}
-
-fn part_of(destination: &Path) -> PathBuf {
+pub(super) fn part_of(destination: &Path) -> PathBuf {
     let mut path = destination.as_os_str().to_owned();
     path.push(SUFFIX);
     PathBuf::from(path)
@@ -304,6 +277,7 @@ mod tests {
     use std::fs;
 
     use super::*;
+    use crate::disk::leftovers::tidy;
     use crate::model::validator::Validators;
 
     fn purpose(destination: &Path, replace: Replace) -> Purpose<'_> {
@@ -446,16 +420,5 @@ mod tests {
         orphan().unwrap();
         tidy(&destination);
         assert!(entries(folder.path()).is_empty());
-    }
-
-    #[test]
-    fn records_of_earlier_runs_are_noticed() {
-        let folder = tempfile::tempdir().unwrap();
-        assert!(!may_have_records(folder.path()));
-        fs::write(folder.path().join("a"), "").unwrap();
-        assert!(!may_have_records(folder.path()));
-        fs::write(folder.path().join("a.part.haul"), "").unwrap();
-        assert!(may_have_records(folder.path()));
-        assert!(may_have_records(&folder.path().join("missing")));
     }
 }

@@ -13,7 +13,8 @@ use std::time::Instant;
 use crossbeam_channel::Receiver;
 
 use crate::disk::folder;
-use crate::disk::partial::{self, Sync};
+use crate::disk::leftovers;
+use crate::disk::partial::Sync;
 use crate::engine::claims::Claims;
 use crate::engine::hosts::Hosts;
 use crate::engine::work::InFlight;
@@ -58,7 +59,7 @@ pub fn run(
         claims: Claims::new(folder::folds_case(here)),
         hosts: Hosts::new(options.per_host),
         in_flight: InFlight::default(),
-        expects_orphans: options.output != Output::Folder || partial::may_have_records(here),
+        expects_orphans: options.output != Output::Folder || leftovers::may_have_records(here),
         rate: options.limit_rate.map(|rate| (Instant::now(), Mutex::new(Bucket::new(rate)))),
         sync: match options.sync {
             true => Sync::All,

@@ -22,21 +22,22 @@ use crate::engine::sink::Sink;
 use crate::engine::work::Work;
 use crate::engine::{IfLocked, Resume, Shared};
 use crate::http::client::{Client, Request, Response, Rest};
-use crate::http::head::{self, Head};
+use crate::http::head::Head;
 use crate::model::error::Cause;
 use crate::model::event::Event;
 use crate::model::failure::Kept;
 use crate::model::job::Job;
-use crate::model::problem::RedirectProblem;
 use crate::model::progress::Progress;
 use crate::model::redact::Redacted;
 use crate::policy::existing::Presence;
-use crate::policy::resume::{self, Answer, Held, Plan, Restart, Verdict};
-use crate::policy::{redirect, retry};
+use crate::policy::redirect;
+use crate::policy::resume::{self, Held, Plan, Restart, Verdict};
 
+mod answer;
 mod copy;
 mod place;
 
+use answer::{fresh, judge, verdict};
 use copy::Copied;
 use place::Place;
 
@@ -344,57 +345,6 @@ impl<'a> Transfer<'a> {
 
     fn note(&self, text: &str) {
         self.shared.observer.event(&Event::Noted { job: &self.work.job, text });
-    }
-}
-
-/// Judges the answer to a plan to go on; `None` when there was no such plan, or when the status is
-/// none that a range can have.
-fn verdict(plan: &Plan, old: &Held, head: &Head) -> Option<Verdict> {
-    let Plan::Rest { from, .. } = plan else { return None };
-    matches!(head.status, 200 | 206 | 416).then(|| {
-        resume::judge(
-            old,
-            *from,
-            &Answer {
-                status: head.status,
-                content_range: head.content_range.as_deref(),
-                is_multipart: head.is_multipart,
-                body_length: head.length(),
-                validators: &head.validators,
-            },
-        )
-    })
-}
-
-/// What is held at the beginning of a whole response.
-fn fresh(head: &Head) -> Held {
-    Held { bytes: 0, length: head.length(), validators: head.validators.clone() }
-}
-
-/// Only a 200 is a file (a 206 that nobody asked for is a piece of one).
-fn judge(head: &Head) -> Result<(), Cause> {
-    let status = head.status;
-    let reason = head::reason(status);
-    match status {
-        200 => Ok(()),
-        204 | 205 => Err(Cause::Protocol {
-            detail: format!("status {status} {reason}: the server says that there is no content"),
-        }),
-        206 => Err(Cause::Protocol {
-            detail: "status 206 Partial Content for a request of the whole".to_owned(),
-        }),
-        304 => Err(Cause::Protocol {
-            detail: "status 304 Not Modified for an unconditional request".to_owned(),
-        }),
-        300..=399 => Err(Cause::Redirect { problem: RedirectProblem::NoLocation { code: status } }),
-        _ => Err(Cause::Status {
-            code: status,
-            reason: reason.to_owned(),
-            retry_after: head
-                .retry_after
-                .as_deref()
-                .and_then(|field| retry::parse_retry_after(field, SystemTime::now())),
-        }),
     }
 }
 

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use url::Url;
 
-use crate::disk::partial::{self, Replace};
+use crate::disk::leftovers;
+use crate::disk::partial::Replace;
 use crate::disk::presence;
 use crate::engine::Output;
 use crate::engine::claims::Claim;
@@ -88,7 +89,7 @@ impl Transfer<'_> {
                 Admission::Create => Ok(Place::Write(path, Replace::Never)),
                 Admission::Replace => Ok(Place::Write(path, Replace::Allowed)),
                 Admission::Skip => {
-                    partial::tidy(&path);
+                    leftovers::tidy(&path);
                     Ok(Place::Skip(path))
                 }
                 Admission::WriteInto => Ok(Place::Device(path)),

@@ -1,0 +1,60 @@
+//! What a response is good for: a file, the rest of one, or neither.
+
+use std::time::SystemTime;
+
+use crate::http::head::{self, Head};
+use crate::model::error::Cause;
+use crate::model::problem::RedirectProblem;
+use crate::policy::resume::{self, Answer, Held, Plan, Verdict};
+use crate::policy::retry;
+
+/// Judges the answer to a plan to go on; `None` when there was no such plan, or when the status is
+/// none that a range can have.
+pub(super) fn verdict(plan: &Plan, old: &Held, head: &Head) -> Option<Verdict> {
+    let Plan::Rest { from, .. } = plan else { return None };
+    matches!(head.status, 200 | 206 | 416).then(|| {
+        resume::judge(
+            old,
+            *from,
+            &Answer {
+                status: head.status,
+                content_range: head.content_range.as_deref(),
+                is_multipart: head.is_multipart,
+                body_length: head.length(),
+                validators: &head.validators,
+            },
+        )
+    })
+}
+
+/// What is held at the beginning of a whole response.
+pub(super) fn fresh(head: &Head) -> Held {
+    Held { bytes: 0, length: head.length(), validators: head.validators.clone() }
+}
+
+/// Only a 200 is a file (a 206 that nobody asked for is a piece of one).
+pub(super) fn judge(head: &Head) -> Result<(), Cause> {
+    let status = head.status;
+    let reason = head::reason(status);
+    match status {
+        200 => Ok(()),
+        204 | 205 => Err(Cause::Protocol {
+            detail: format!("status {status} {reason}: the server says that there is no content"),
+        }),
+        206 => Err(Cause::Protocol {
+            detail: "status 206 Partial Content for a request of the whole".to_owned(),
+        }),
+        304 => Err(Cause::Protocol {
+            detail: "status 304 Not Modified for an unconditional request".to_owned(),
+        }),
+        300..=399 => Err(Cause::Redirect { problem: RedirectProblem::NoLocation { code: status } }),
+        _ => Err(Cause::Status {
+            code: status,
+            reason: reason.to_owned(),
+            retry_after: head
+                .retry_after
+                .as_deref()
+                .and_then(|field| retry::parse_retry_after(field, SystemTime::now())),
+        }),
+    }
+}

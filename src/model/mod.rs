@@ -9,6 +9,7 @@ pub mod job;
 pub mod problem;
 pub mod progress;
 pub mod range;
+pub mod range_set;
 pub mod redact;
 pub mod size;
 pub mod stop;

@@ -9,4 +9,6 @@ pub mod rate;
 pub mod redirect;
 pub mod resume;
 pub mod retry;
+pub mod share;
+pub mod split;
 pub mod target;

@@ -10,6 +10,9 @@ use crate::model::size::ByteSize;
 use crate::policy::existing::IfExists;
 use crate::policy::pace::MinSpeed;
 
+/// The least part in bytes that may be asked for.
+const MIN_PART: u64 = 64 * 1024;
+
 const AFTER_HELP: &str = "\
 Exit codes:
   0    every file is complete, or was there already
@@ -50,6 +53,19 @@ pub struct Args {
     /// Files of other hosts pass those that wait.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub per_host: Option<u16>,
+
+    /// Let no idle worker help with a file that another downloads
+    ///
+    /// Otherwise a worker that finds no more files takes over a part of the file that would be done
+    /// last, on a connection of its own, if the server serves ranges under a strong validator.
+    #[arg(long)]
+    pub no_split: bool,
+
+    /// The least that is worth a connection of its own
+    ///
+    /// No worker helps with less. A part must also be worth three round trips.
+    #[arg(long, value_name = "SIZE", default_value = "1M", value_parser = min_split)]
+    pub min_split: ByteSize,
 
     /// Put files into this folder, which is made if need be
     #[arg(short, long, value_name = "DIR")]
@@ -212,6 +228,17 @@ fn rate(text: &str) -> Result<ByteSize, String> {
     match text.parse::<ByteSize>() {
         Ok(ByteSize(0)) => Err("a rate of zero would never end".to_owned()),
         Ok(rate) => Ok(rate),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// Reads the least size of a part.
+fn min_split(text: &str) -> Result<ByteSize, String> {
+    match text.parse::<ByteSize>() {
+        Ok(ByteSize(..MIN_PART)) => {
+            Err(format!("less than {} is never worth a connection", ByteSize(MIN_PART)))
+        }
+        Ok(size) => Ok(size),
         Err(error) => Err(error.to_string()),
     }
 }

@@ -69,6 +69,7 @@ impl Config {
                 // Bodies must not mix on one stream.
                 workers: if is_stream { 1 } else { usize::from(args.jobs) },
                 per_host: args.per_host.map_or(usize::MAX, usize::from),
+                min_split: (!args.no_split).then_some(args.min_split.0),
                 output,
                 folder: args.dir.unwrap_or_default(),
                 server_name: args.server_name,

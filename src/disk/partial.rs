@@ -16,6 +16,8 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use rustix::io::Errno;
@@ -79,7 +81,7 @@ pub enum Content {
     Nothing,
 }
 
-/// A partial file that this transfer alone may write.
+/// A partial file that this transfer alone may write; several workers may at once, each elsewhere.
 #[derive(Debug)]
 pub struct Partial {
     file: File,
@@ -88,10 +90,10 @@ pub struct Partial {
     replace: Replace,
     url: String,
     sync: Sync,
-    /// Whether a record, or an unfinished one, may lie beside it.
-    has_record: bool,
+    /// Whether a record, or an unfinished one, may lie beside it; held while one is written.
+    has_record: Mutex<bool>,
     /// Whether it is to stay when this is dropped.
-    stays: bool,
+    stays: AtomicBool,
 }
 
 impl Partial {
@@ -113,7 +115,7 @@ impl Partial {
         let content = match Record::read(&path, purpose.url, bytes) {
             Ok(held) => {
                 // What is behind may be anything, and the new end may come before its end.
-                file.set_len(held.bytes).map_err(|source| Cause::Disk {
+                file.set_len(held.ranges.end()).map_err(|source| Cause::Disk {
                     action: "shorten",
                     path: path.clone(),
                     source,
@@ -134,9 +136,13 @@ impl Partial {
             replace: purpose.replace,
             url: purpose.url.to_owned(),
             sync: purpose.sync,
-            has_record,
-            stays: false,
+            has_record: Mutex::new(has_record),
+            stays: AtomicBool::new(false),
         }
+    }
+
+    fn has_record(&self) -> MutexGuard<'_, bool> {
+        self.has_record.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Forgets everything that is there. The record goes first: it must never speak of less than
@@ -144,8 +150,8 @@ impl Partial {
     ///
     /// # Errors
     /// [`Cause::Disk`].
-    pub fn start_over(&mut self) -> Result<(), Cause> {
-        if std::mem::take(&mut self.has_record) {
+    pub fn start_over(&self) -> Result<(), Cause> {
+        if std::mem::take(&mut *self.has_record()) {
             record::remove(&self.path);
         }
         self.file.set_len(0).map_err(|source| self.failed("empty", source))
@@ -164,7 +170,8 @@ impl Partial {
     ///
     /// # Errors
     /// [`Cause::Disk`]; the record that was there stays, and is still true.
-    pub fn record(&mut self, held: &Held) -> Result<(), Cause> {
+    pub fn record(&self, held: &Held) -> Result<(), Cause> {
+        let mut has_record = self.has_record();
         checkpoint("data-written");
         let is_synced = self.sync == Sync::All;
         if is_synced {
@@ -173,32 +180,33 @@ impl Partial {
         Record::new(&self.url, held, is_synced).write(&self.path, is_synced).map_err(|source| {
             Cause::Disk { action: "write", path: record::path_of(&self.path), source }
         })?;
-        self.has_record = true;
+        *has_record = true;
         checkpoint("record-replaced");
         Ok(())
     }
 
     /// Leaves the file for the next attempt or run, if a record can say what it holds.
-    pub fn keep(mut self, mut held: Held) -> Option<Kept> {
+    pub fn keep(&self, mut held: Held) -> Option<Kept> {
         if self.record(&held).is_err() {
             // On a full disk the file's own end makes room for its record.
-            held.bytes = held.bytes.saturating_sub(ROOM_FOR_RECORD);
-            if held.bytes == 0
-                || self.file.set_len(held.bytes).is_err()
+            let end = held.ranges.end().saturating_sub(ROOM_FOR_RECORD);
+            held.ranges.truncate(end);
+            if held.ranges.is_empty()
+                || self.file.set_len(end).is_err()
                 || self.record(&held).is_err()
             {
                 return None;
             }
         }
-        self.stays = true;
-        Some(Kept { path: self.path.clone(), bytes: held.bytes, length: held.length })
+        self.stays.store(true, Ordering::Relaxed);
+        Some(Kept { path: self.path.clone(), bytes: held.ranges.len(), length: held.length })
     }
 
     /// Gives the file its modification time and its final name.
     ///
     /// # Errors
     /// [`Cause::Exists`] when something else took the name meanwhile, [`Cause::Disk`].
-    pub fn commit(&mut self, modified: Option<SystemTime>) -> Result<PathBuf, Cause> {
+    pub fn commit(&self, modified: Option<SystemTime>) -> Result<PathBuf, Cause> {
         if let Some(modified) = modified {
             // A time that the file system cannot keep is no reason to lose the file.
             let _ = self.file.set_modified(modified);
@@ -225,9 +233,9 @@ impl Partial {
                 source: error.into(),
             },
         })?;
-        self.stays = true;
+        self.stays.store(true, Ordering::Relaxed);
         checkpoint("after-rename");
-        if self.has_record {
+        if *self.has_record() {
             record::remove(&self.path);
         }
         if self.sync == Sync::All {
@@ -256,8 +264,8 @@ impl Partial {
 
 impl Drop for Partial {
     fn drop(&mut self) {
-        if !self.stays {
-            if self.has_record {
+        if !self.stays.load(Ordering::Relaxed) {
+            if *self.has_record() {
                 record::remove(&self.path);
             }
             // Nothing can be told from here; the next run does not trust what is left.
@@ -278,6 +286,7 @@ mod tests {
 
     use super::*;
     use crate::disk::leftovers::tidy;
+    use crate::model::range_set::RangeSet;
     use crate::model::validator::Validators;
 
     fn purpose(destination: &Path, replace: Replace) -> Purpose<'_> {
@@ -291,7 +300,7 @@ mod tests {
     }
 
     fn create(destination: &Path, replace: Replace) -> Result<Partial, Cause> {
-        let (mut partial, content) = Partial::open(&purpose(destination, replace))?;
+        let (partial, content) = Partial::open(&purpose(destination, replace))?;
         if content != Content::Nothing {
             partial.start_over()?;
         }
@@ -312,7 +321,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let destination = folder.path().join("a");
         fs::write(folder.path().join("a.part"), "left by an earlier run, and longer").unwrap();
-        let mut partial = create(&destination, Replace::Never).unwrap();
+        let partial = create(&destination, Replace::Never).unwrap();
         partial.write_at(b"world", 6).unwrap();
         partial.write_at(b"hello ", 0).unwrap();
         let modified = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(86_400);
@@ -336,7 +345,7 @@ mod tests {
     fn a_name_taken_meanwhile_is_never_replaced() {
         let folder = tempfile::tempdir().unwrap();
         let destination = folder.path().join("a");
-        let mut partial = create(&destination, Replace::Never).unwrap();
+        let partial = create(&destination, Replace::Never).unwrap();
         fs::write(&destination, "somebody else's").unwrap();
         assert!(matches!(partial.commit(None), Err(Cause::Exists { .. })));
         drop(partial);
@@ -348,7 +357,7 @@ mod tests {
     fn two_transfers_never_share_a_partial_file() {
         let folder = tempfile::tempdir().unwrap();
         let destination = folder.path().join("a");
-        let mut first = create(&destination, Replace::Never).unwrap();
+        let first = create(&destination, Replace::Never).unwrap();
         let second = create(&destination, Replace::Never).unwrap_err();
         assert!(matches!(second, Cause::InUse { .. }));
         first.write_at(b"x", 0).unwrap();
@@ -377,12 +386,13 @@ mod tests {
         let partial = create(&destination, Replace::Never).unwrap();
         partial.write_at(b"hello ", 0).unwrap();
         let validators = Validators { etag: Some("\"v1\"".to_owned()), ..Validators::default() };
-        let held = Held { bytes: 6, length: Some(11), validators };
+        let held = Held { ranges: RangeSet::prefix_of(6), length: Some(11), validators };
         let kept = partial.keep(held.clone()).unwrap();
+        drop(partial);
         assert_eq!((kept.bytes, kept.length), (6, Some(11)));
         assert_eq!(entries(folder.path()), ["a.part", "a.part.haul"]);
 
-        let (mut partial, content) = Partial::open(&purpose(&destination, Replace::Never)).unwrap();
+        let (partial, content) = Partial::open(&purpose(&destination, Replace::Never)).unwrap();
         assert_eq!(content, Content::Held(held));
         partial.write_at(b"world", 6).unwrap();
         partial.commit(None).unwrap();
@@ -394,8 +404,12 @@ mod tests {
     fn starting_over_and_dropping_leave_no_record() {
         let folder = tempfile::tempdir().unwrap();
         let destination = folder.path().join("a");
-        let held = Held { bytes: 1, length: None, validators: Validators::default() };
-        let mut partial = create(&destination, Replace::Never).unwrap();
+        let held = Held {
+            ranges: RangeSet::prefix_of(1),
+            length: None,
+            validators: Validators::default(),
+        };
+        let partial = create(&destination, Replace::Never).unwrap();
         partial.write_at(b"x", 0).unwrap();
         partial.record(&held).unwrap();
         partial.start_over().unwrap();
@@ -409,7 +423,11 @@ mod tests {
     fn a_record_that_outlived_its_file_speaks_for_no_other() {
         let folder = tempfile::tempdir().unwrap();
         let destination = folder.path().join("a");
-        let held = Held { bytes: 1, length: None, validators: Validators::default() };
+        let held = Held {
+            ranges: RangeSet::prefix_of(1),
+            length: None,
+            validators: Validators::default(),
+        };
         let orphan =
             || Record::new("http://h/a", &held, false).write(&part_of(&destination), false);
         orphan().unwrap();

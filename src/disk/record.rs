@@ -18,6 +18,8 @@ use std::path::{Path, PathBuf};
 use rustix::fs::OFlags;
 use serde::{Deserialize, Serialize};
 
+use crate::model::range::ByteRange;
+use crate::model::range_set::RangeSet;
 use crate::model::validator::Validators;
 use crate::policy::resume::Held;
 
@@ -85,7 +87,7 @@ impl fmt::Display for Disbelief {
 }
 
 impl Record {
-    /// Makes a record of the first `bytes` bytes of a representation.
+    /// Makes a record of what is held of a representation.
     pub(super) fn new(url: &str, held: &Held, synced: bool) -> Self {
         let Validators { etag, last_modified, date } = held.validators.clone();
         Self {
@@ -95,7 +97,7 @@ impl Record {
             etag,
             last_modified,
             date,
-            ranges: if held.bytes > 0 { vec![(0, held.bytes)] } else { Vec::new() },
+            ranges: held.ranges.ranges().iter().map(|range| (range.start, range.end)).collect(),
             boot: boot_id(),
             synced,
         }
@@ -130,22 +132,17 @@ impl Record {
         if !self.synced && (self.boot.is_empty() || self.boot != boot_id()) {
             return Err(Disbelief::EarlierBoot);
         }
-        let ascending = self
-            .ranges
-            .iter()
-            .try_fold(0, |before, &(start, end)| (start >= before && end > start).then_some(end));
-        let last = ascending.ok_or(Disbelief::Damaged)?;
-        if last > part_bytes {
+        let ranges = self.ranges.iter().map(|&(start, end)| ByteRange { start, end });
+        let ranges = RangeSet::from_ascending(ranges).ok_or(Disbelief::Damaged)?;
+        if ranges.end() > part_bytes {
             return Err(Disbelief::TooLarge);
         }
-        if self.length.is_some_and(|length| last > length) {
+        if self.length.is_some_and(|length| ranges.end() > length) {
             return Err(Disbelief::Damaged);
         }
-        // What begins at the first byte can be gone on with; holes are not filled yet.
-        let bytes = self.ranges.first().filter(|range| range.0 == 0).map_or(0, |range| range.1);
         let validators =
             Validators { etag: self.etag, last_modified: self.last_modified, date: self.date };
-        Ok(Held { bytes, length: self.length, validators })
+        Ok(Held { ranges, length: self.length, validators })
     }
 
     /// Replaces the record of a partial file.
@@ -227,7 +224,7 @@ mod tests {
 
     fn held() -> Held {
         let validators = Validators { etag: Some("\"v1\"".to_owned()), ..Validators::default() };
-        Held { bytes: 40, length: Some(100), validators }
+        Held { ranges: RangeSet::prefix_of(40), length: Some(100), validators }
     }
 
     fn read(text: &[u8]) -> Result<Held, Disbelief> {
@@ -274,7 +271,8 @@ mod tests {
             record.synced = true;
         });
         assert_eq!(read(&synced), Ok(held()));
-        assert_eq!(read(&json(|record| record.ranges = vec![(5, 9)])).unwrap().bytes, 0);
+        let holes = read(&json(|record| record.ranges = vec![(5, 9), (20, 30)])).unwrap();
+        assert_eq!((holes.ranges.prefix(), holes.ranges.len()), (0, 14));
     }
 
     proptest! {

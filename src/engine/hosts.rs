@@ -105,6 +105,23 @@ impl Hosts {
         Entry::Parked
     }
 
+    /// Asks for one more request to a host for a job that has one there. Those that wait go first.
+    pub(super) fn try_enter(&self, name: &str) -> bool {
+        let mut table = self.lock();
+        let Some(host) = table.hosts.get_mut(name) else { return false };
+        let has_room =
+            host.paused_until.is_none() && host.active < host.limit && host.parked.is_empty();
+        host.active += usize::from(has_room);
+        has_room
+    }
+
+    /// Says that a request that [`Hosts::try_enter`] allowed was not made.
+    pub(super) fn leave_unused(&self, name: &str) {
+        if let Some(host) = self.lock().hosts.get_mut(name) {
+            host.active = host.active.saturating_sub(1);
+        }
+    }
+
     /// Says how a request ended that [`Hosts::enter`] allowed; returns what there is room for now.
     pub(super) fn leave(
         &self,

@@ -1,9 +1,11 @@
 //! Floor 3: threads. A feeder, a bounded channel, a pool of workers, and what they share.
 
+mod assist;
 mod claims;
 mod feeder;
 mod hosts;
 pub mod pool;
+mod pump;
 mod sink;
 mod transfer;
 mod work;
@@ -15,6 +17,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use crate::disk::partial::Sync;
+use crate::engine::assist::Assist;
 use crate::engine::claims::Claims;
 use crate::engine::hosts::Hosts;
 use crate::engine::work::InFlight;
@@ -61,6 +64,8 @@ pub enum Resume {
 pub struct Options {
     /// How many workers there are, at least 1.
     pub workers: usize,
+    /// The least bytes of a part that an idle worker takes over; `None` when none may.
+    pub min_split: Option<u64>,
     /// How many requests each host gets at once, at least 1.
     pub per_host: usize,
     /// Where files go.
@@ -101,6 +106,7 @@ struct Shared<'a> {
     stop: &'a Stop,
     claims: Claims,
     hosts: Hosts,
+    assist: Assist,
     in_flight: InFlight,
     /// Whether records of earlier runs may lie about without their partial files.
     expects_orphans: bool,

@@ -15,6 +15,7 @@ use crossbeam_channel::Receiver;
 use crate::disk::folder;
 use crate::disk::leftovers;
 use crate::disk::partial::Sync;
+use crate::engine::assist::Assist;
 use crate::engine::claims::Claims;
 use crate::engine::hosts::Hosts;
 use crate::engine::work::InFlight;
@@ -58,6 +59,7 @@ pub fn run(
         stop,
         claims: Claims::new(folder::folds_case(here)),
         hosts: Hosts::new(options.per_host),
+        assist: Assist::new(options.workers),
         in_flight: InFlight::default(),
         expects_orphans: options.output != Output::Folder || leftovers::may_have_records(here),
         rate: options.limit_rate.map(|rate| (Instant::now(), Mutex::new(Bucket::new(rate)))),
@@ -77,7 +79,7 @@ pub fn run(
             let (shared, queue, give_back) = (&shared, &queue, give_back.clone());
             let spawned = thread::Builder::new()
                 .name(format!("worker {number}"))
-                .spawn_scoped(scope, move || worker::work(shared, queue, &give_back));
+                .spawn_scoped(scope, move || worker::work(shared, number, queue, &give_back));
             match spawned {
                 Ok(worker) => workers.push(worker),
                 Err(error) if workers.is_empty() => return Err(error),
@@ -144,6 +146,7 @@ mod tests {
         let options = Options {
             workers: 1,
             per_host: 1,
+            min_split: None,
             output: Output::Folder,
             folder: folder.path().to_owned(),
             server_name: false,

@@ -1,6 +1,7 @@
 //! Where a body goes: a partial file, a device, or standard output.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::SystemTime;
 
@@ -14,7 +15,7 @@ use crate::policy::resume::Held;
 /// Where a body goes.
 pub(super) enum Sink<'a> {
     Device(Device),
-    Partial(Partial),
+    Partial(Arc<Partial>),
     Stdout(&'a Shared<'a>),
 }
 

@@ -11,6 +11,7 @@
 //! ```
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use url::Url;
@@ -18,9 +19,11 @@ use url::Url;
 use crate::disk::device::Device;
 use crate::disk::partial::{Content, Partial, Purpose, Replace};
 use crate::disk::{folder, presence};
+use crate::engine::pump::{Copied, Pump, Watch};
 use crate::engine::sink::Sink;
 use crate::engine::work::Work;
 use crate::engine::{IfLocked, Resume, Shared};
+use crate::http::body::Body;
 use crate::http::client::{Client, Request, Response, Rest};
 use crate::http::head::Head;
 use crate::model::error::Cause;
@@ -28,18 +31,23 @@ use crate::model::event::Event;
 use crate::model::failure::Kept;
 use crate::model::job::Job;
 use crate::model::progress::Progress;
+use crate::model::range::ByteRange;
 use crate::model::redact::Redacted;
 use crate::policy::existing::Presence;
+use crate::policy::pace::Pace;
 use crate::policy::redirect;
 use crate::policy::resume::{self, Held, Plan, Restart, Verdict};
 
 mod answer;
-mod copy;
+mod lead;
 mod place;
+mod solo;
 
+pub(super) use answer::judge as refusal;
 use answer::{fresh, judge, verdict};
-use copy::Copied;
+use lead::{First, Led};
 use place::Place;
+use solo::Solo;
 
 /// How a transfer ended well.
 pub(super) enum Done {
@@ -77,13 +85,23 @@ impl From<Cause> for Setback {
 /// the rest after a pause.
 const MAX_PARTS: usize = 64;
 
+/// The last response of a request and its redirects.
+struct Answered {
+    response: Response,
+    url: Url,
+    /// Whether the job's credentials were sent to it, if there are any.
+    may_carry: bool,
+    /// From its request to its head.
+    latency: Duration,
+}
+
 /// The parts of a worker that a transfer uses.
 pub(super) struct Transfer<'a> {
     pub(super) shared: &'a Shared<'a>,
     pub(super) client: &'a Client,
     pub(super) buffer: &'a mut [u8],
     pub(super) work: &'a mut Work,
-    pub(super) progress: &'a Progress,
+    pub(super) progress: &'a Arc<Progress>,
     /// When the job's first attempt began.
     pub(super) began: Instant,
 }
@@ -107,10 +125,12 @@ impl<'a> Transfer<'a> {
         match self.attempt(&mut sink, &mut held) {
             Ok(done) => Ok(done),
             Err(cause) => {
-                let has_bytes = held.as_ref().is_some_and(|held| held.bytes > 0);
+                let has_bytes = held.as_ref().is_some_and(|held| !held.ranges.is_empty());
                 // What has lost its name to another file has nothing to go on to.
                 let is_homeless = matches!(cause, Cause::Exists { .. } | Cause::NotAFile { .. });
-                let held = held.filter(|held| !is_homeless && self.is_worth_keeping(held));
+                let held = held.filter(|held| {
+                    !is_homeless && !held.ranges.is_empty() && self.is_worth_keeping(held)
+                });
                 let (kept, is_stream_lost) = match (sink, held) {
                     (Some(sink @ Sink::Partial(_)), Some(held)) => (sink.keep(held), false),
                     (Some(Sink::Stdout(_)), Some(held)) => {
@@ -135,13 +155,14 @@ impl<'a> Transfer<'a> {
     ) -> Result<Done, Cause> {
         let mut wants_all = self.shared.options.resume == Resume::Never;
         let mut reason = Restart::NothingHeld;
-        for _ in 0..MAX_PARTS {
+        let mut short_parts = 0;
+        while short_parts < MAX_PARTS {
             let plan = match held.as_ref().filter(|_| !wants_all) {
                 Some(held) => resume::plan(Some(held)),
                 None => Plan::Whole(reason),
             };
-            let (response, url) = self.request(&plan)?;
-            let Response { head, body } = response;
+            let Answered { response, url, may_carry, latency } = self.request(&plan)?;
+            let Response { head, mut body } = response;
             let mut verdict = match &*held {
                 Some(held) => verdict(&plan, held, &head),
                 None => None,
@@ -179,65 +200,96 @@ impl<'a> Transfer<'a> {
                     }
                 },
             };
-            let end = if let Some(Verdict::GoOn { range, total }) = verdict {
-                let held = held.get_or_insert_with(|| fresh(&head));
-                held.bytes = range.start;
-                held.length = Some(total);
-                Some(range.end)
+            let range = if let Some(Verdict::GoOn { range, total }) = verdict {
+                held.get_or_insert_with(|| fresh(&head)).length = Some(total);
+                range
             } else {
-                if let (Some(Verdict::StartOver(reason)), Some(Held { bytes: 1.., .. })) =
-                    (verdict, &held)
-                {
-                    self.note(&format!("starting over: {reason}"));
-                    sink.start_over(&reason)?;
+                if let (Some(Verdict::StartOver(reason)), Some(_)) = (verdict, &held) {
+                    self.start_over(sink, reason)?;
                 }
                 *held = Some(fresh(&head));
-                head.length()
+                ByteRange { start: 0, end: head.length().unwrap_or(u64::MAX) }
             };
             let held = held.get_or_insert_with(|| fresh(&head));
-            self.check_room(sink, held, end)?;
+            self.check_room(sink, held, Some(range.end).filter(|&end| end < u64::MAX))?;
             self.progress.set_length(held.length);
-            self.progress.set_position(held.bytes);
-            let before = held.bytes;
-            let copied = self.copy(body, sink, held, end).map_err(|cause| match cause {
-                // The body's own numbers are those of a range.
-                Cause::Truncated { .. } => {
-                    Cause::Truncated { received: held.bytes, expected: held.length }
-                }
-                cause => cause,
-            })?;
-            if copied == Copied::TooLong {
-                // Nothing of what came with a false length is believed, nor what it was put behind.
-                reason = Restart::TooLong;
-                self.note(&format!("starting over: {reason}"));
-                sink.start_over(&reason)?;
-                held.bytes = 0;
+            self.progress.set_position(held.ranges.len());
+            let before = held.ranges.len();
+            let first = First { head: &head, url: &url, may_carry, latency, range };
+            let restart = match self.share(sink, held, &first) {
+                Some((joint, lane)) => match self.lead(&joint, lane, body, held)? {
+                    Led::Changed(reason) => Some(reason),
+                    Led::Well => None,
+                },
+                None => match self.copy(&mut body, sink, held, range)? {
+                    // Nothing of what came with a false length is believed, nor what it was put behind.
+                    Copied::TooLong => Some(Restart::TooLong),
+                    Copied::All => None,
+                },
+            };
+            if let Some(why) = restart {
+                reason = why;
+                self.start_over(sink, reason)?;
+                held.ranges.clear();
                 wants_all = true;
                 continue;
             }
             // An end that comes after a stop may be the stop's own doing.
-            let is_short = held.length.is_some_and(|length| held.bytes < length);
-            if self.shared.stop.is_stopped() || (is_short && held.bytes == before) {
-                return Err(Cause::Truncated { received: held.bytes, expected: held.length });
+            let here = held.ranges.len();
+            let is_short = held.length.is_some_and(|length| here < length);
+            if self.shared.stop.is_stopped() || (is_short && here == before) {
+                return Err(Cause::Truncated { received: here, expected: held.length });
             }
             if is_short {
-                // The server gave less than it was asked for: ask for what is left.
+                // The server gave less than all that is missing: ask for what is left.
+                let fills_hole = held.ranges.ranges().iter().any(|held| held.end > range.end);
+                short_parts += usize::from(!fills_hole);
                 continue;
             }
             let modified = self.modified(held.validators.modified());
-            return Ok(Done::Completed { path: sink.commit(modified)?, size: held.bytes });
+            return Ok(Done::Completed { path: sink.commit(modified)?, size: here });
         }
         let (received, expected) =
-            held.as_ref().map_or((0, None), |held| (held.bytes, held.length));
+            held.as_ref().map_or((0, None), |held| (held.ranges.len(), held.length));
         Err(Cause::Truncated { received, expected })
     }
 
-    /// Sends the request and follows redirects; returns the last response and its URL.
-    fn request(&self, plan: &Plan) -> Result<(Response, Url), Cause> {
+    /// Copies the body alone, and keeps `held` true.
+    fn copy(
+        &mut self,
+        body: &mut Body,
+        sink: &mut Sink<'a>,
+        held: &mut Held,
+        range: ByteRange,
+    ) -> Result<Copied, Cause> {
+        let shared = self.shared;
+        let is_recorded = !sink.is_stream() && self.is_worth_keeping(held);
+        let max_size = shared.options.max_size;
+        let mut pace = Pace::new(shared.options.pace, self.began.elapsed());
+        let watch = Watch { pace: &mut pace, began: self.began, progress: self.progress };
+        let mut solo = Solo::new(sink, held, self.progress, range, max_size, is_recorded);
+        let copied = Pump { shared, buffer: self.buffer }.run(body, &mut solo, Some(watch));
+        copied.map_err(|cause| match cause {
+            // The body's own numbers are those of a range.
+            Cause::Truncated { .. } => {
+                Cause::Truncated { received: held.ranges.len(), expected: held.length }
+            }
+            cause => cause,
+        })
+    }
+
+    /// Forgets what was written, and says why, if anything was.
+    fn start_over(&self, sink: &mut Sink<'a>, reason: Restart) -> Result<(), Cause> {
+        self.note(&format!("starting over: {reason}"));
+        sink.start_over(&reason)
+    }
+
+    /// Sends the request and follows redirects; returns the last response.
+    fn request(&self, plan: &Plan) -> Result<Answered, Cause> {
         let Shared { options, observer, .. } = self.shared;
         let job = &self.work.job;
         let rest = match plan {
-            Plan::Rest { from, validator } => Some(Rest { from: *from, validator }),
+            Plan::Rest { from, to, validator } => Some(Rest { from: *from, to: *to, validator }),
             Plan::Whole(_) => None,
         };
         let mut visited = vec![job.url.clone()];
@@ -249,6 +301,7 @@ impl<'a> Transfer<'a> {
             may_carry &= redirect::may_carry(&job.url, url);
             let credentials = job.credentials.as_ref().filter(|_| may_carry);
             self.client.set_patience(self.time_left()?);
+            let sent = Instant::now();
             let response = self
                 .client
                 .get(&Request { url, credentials, rest })
@@ -257,8 +310,8 @@ impl<'a> Transfer<'a> {
             if !redirect::is_redirect(*status) {
                 let length = response.head.length();
                 observer.event(&Event::Responded { job, status: *status, length });
-                let url = url.clone();
-                return Ok((response, url));
+                let (url, latency) = (url.clone(), sent.elapsed());
+                return Ok(Answered { response, url, may_carry, latency });
             }
             let to = redirect::next_hop(&visited, *status, location.as_deref(), options.redirects)
                 .map_err(|problem| Cause::Redirect { problem })?;
@@ -284,7 +337,7 @@ impl<'a> Transfer<'a> {
     fn open(&mut self, path: &Path, replace: Replace) -> Result<(Sink<'a>, Option<Held>), Cause> {
         self.work.place = Some((path.to_owned(), replace));
         let url = Redacted(&self.work.job.url).to_string();
-        let (mut partial, content) = Partial::open(&self.purpose(path, replace, &url))?;
+        let (partial, content) = Partial::open(&self.purpose(path, replace, &url))?;
         // Between the look at the name and the lock another process may have finished the file. One
         // that waits for such a process looks again, and finds it.
         let waits = self.shared.options.if_locked == IfLocked::Wait;
@@ -293,7 +346,7 @@ impl<'a> Transfer<'a> {
         }
         let is_first = self.work.attempts == 0;
         let held = match (content, self.shared.options.resume) {
-            (Content::Nothing, _) => return Ok((Sink::Partial(partial), None)),
+            (Content::Nothing, _) => return Ok((Sink::Partial(Arc::new(partial)), None)),
             (_, Resume::Never) => None,
             (_, Resume::WithinRun) if is_first => None,
             (Content::Held(held), _) => Some(held),
@@ -305,7 +358,7 @@ impl<'a> Transfer<'a> {
         if held.is_none() {
             partial.start_over()?;
         }
-        Ok((Sink::Partial(partial), held))
+        Ok((Sink::Partial(Arc::new(partial)), held))
     }
 
     fn purpose<'p>(&self, destination: &'p Path, replace: Replace, url: &'p str) -> Purpose<'p> {
@@ -326,7 +379,7 @@ impl<'a> Transfer<'a> {
         }
         match (sink, &self.work.place) {
             (Sink::Partial(_), Some((path, _))) => {
-                folder::check_room(path, length.saturating_sub(held.bytes))
+                folder::check_room(path, length.saturating_sub(held.ranges.len()))
             }
             _ => Ok(()),
         }
@@ -334,9 +387,7 @@ impl<'a> Transfer<'a> {
 
     /// Bytes without a strong validator can never be gone on with.
     fn is_worth_keeping(&self, held: &Held) -> bool {
-        self.shared.options.resume != Resume::Never
-            && held.bytes > 0
-            && held.validators.strong().is_some()
+        self.shared.options.resume != Resume::Never && held.validators.strong().is_some()
     }
 
     fn modified(&self, modified: Option<SystemTime>) -> Option<SystemTime> {

@@ -28,6 +28,8 @@ pub(super) struct Work {
     pub(super) place: Option<(PathBuf, Replace)>,
     /// What went to a stream already.
     pub(super) streamed: Option<Held>,
+    /// Whether idle workers may help with it, as far as its server is concerned.
+    pub(super) may_split: bool,
     /// Whether it was told that another process writes the file.
     pub(super) waits_for_lock: bool,
 }
@@ -43,6 +45,7 @@ impl Work {
             received: 0,
             place: None,
             streamed: None,
+            may_split: true,
             waits_for_lock: false,
         }
     }

@@ -11,8 +11,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, SendError, Sender};
+use crossbeam_channel::{Receiver, SendError, Sender, TryRecvError};
 
+use crate::engine::assist::Lane;
+use crate::engine::assist::part::bring;
 use crate::engine::hosts::{Answered, Entry};
 use crate::engine::transfer::{Done, Setback, Transfer, host_of};
 use crate::engine::work::{Returned, Work};
@@ -40,20 +42,30 @@ const LOCK_TURN: Duration = Duration::from_millis(200);
 /// for room in the queue, so that neither can wait for the other for ever.
 pub(super) fn work(
     shared: &Shared<'_>,
+    number: usize,
     queue: &Receiver<Box<Work>>,
     returns: &Sender<Returned>,
 ) -> Totals {
     let client = Client::new(shared.http);
     let buffer = vec![0; BUFFER_BYTES];
-    let mut worker =
-        Worker { shared, client, buffer, totals: Totals::default(), freed: VecDeque::new() };
+    let mut worker = Worker {
+        shared,
+        number,
+        client,
+        buffer,
+        totals: Totals::default(),
+        freed: VecDeque::new(),
+    };
     while !shared.stop.is_stopped() {
-        let Some(work) = worker.freed.pop_front().or_else(|| queue.recv().ok()) else { break };
         let mut later = Vec::new();
-        match worker.take(work) {
-            Taken::Ended => shared.in_flight.end(returns),
-            Taken::Later(work, at) => later.push((work, at)),
-            Taken::Parked => {}
+        match worker.next(queue) {
+            None => break,
+            Some(Task::Help(lane)) => worker.help(lane),
+            Some(Task::Work(work)) => match worker.take(work) {
+                Taken::Ended => shared.in_flight.end(returns),
+                Taken::Later(work, at) => later.push((work, at)),
+                Taken::Parked => {}
+            },
         }
         // Nobody will leave a host any more and take along what is parked there. Whoever raised the
         // flag comes by here, and so does whoever parked something after it was raised.
@@ -81,6 +93,14 @@ pub(super) fn work(
     worker.totals
 }
 
+/// What a worker does next.
+enum Task {
+    /// A part of somebody else's transfer.
+    Help(Lane),
+    /// A job.
+    Work(Box<Work>),
+}
+
 /// What became of a work that a worker took.
 enum Taken {
     /// It has ended for good.
@@ -93,6 +113,8 @@ enum Taken {
 
 struct Worker<'a> {
     shared: &'a Shared<'a>,
+    /// From 1.
+    number: usize,
     client: Client,
     buffer: Vec<u8>,
     totals: Totals,
@@ -101,6 +123,39 @@ struct Worker<'a> {
 }
 
 impl Worker<'_> {
+    /// Waits for something to do: a job if there is one, else a part of a transfer that needs help.
+    /// `None` when there is nothing left, because the queue is closed only then.
+    fn next(&mut self, queue: &Receiver<Box<Work>>) -> Option<Task> {
+        let Shared { assist, hosts, .. } = self.shared;
+        loop {
+            if let Some(work) = self.freed.pop_front() {
+                return Some(Task::Work(work));
+            }
+            match queue.try_recv() {
+                Ok(work) => return Some(Task::Work(work)),
+                Err(TryRecvError::Disconnected) => return None,
+                Err(TryRecvError::Empty) => {}
+            }
+            if let Some(lane) = assist.find(&self.client, hosts) {
+                return Some(Task::Help(lane));
+            }
+            assist.wait(queue);
+        }
+    }
+
+    /// Brings a part of somebody else's transfer.
+    fn help(&mut self, lane: Lane) {
+        let shared = self.shared;
+        let joint = Arc::clone(lane.joint());
+        let subject = joint.subject();
+        let text = format!("worker {} helps: bytes {}", self.number, lane.range());
+        shared.observer.event(&Event::Noted { job: &subject.job, text: &text });
+        let (client, buffer) = (&self.client, &mut self.buffer[..]);
+        // A panic gives the part back as any failure does; its leader brings it.
+        let answered = catch_unwind(AssertUnwindSafe(|| bring(shared, client, buffer, lane, None)));
+        self.leave(&subject.host, answered.unwrap_or(Answered::Otherwise));
+    }
+
     /// Runs attempts at a work.
     fn take(&mut self, mut work: Box<Work>) -> Taken {
         let shared = self.shared;

@@ -17,8 +17,10 @@ use crate::http::link::{Ending, Link};
 use crate::model::error::Cause;
 use crate::model::job::Credentials;
 use crate::model::problem::Phase;
+use crate::model::range::ByteRange;
 
 pub use crate::http::connector::Common;
+pub use crate::http::link::Canceller;
 
 /// How often a request is sent again because a kept connection turned out to be closed. Each try
 /// uses up one such connection, and an agent keeps no more than `MAX_IDLE`.
@@ -34,15 +36,17 @@ pub struct Request<'a> {
     pub url: &'a Url,
     /// Credentials for its origin.
     pub credentials: Option<&'a Credentials>,
-    /// Only the bytes from here on, if the representation is still that of the validator.
+    /// Only these bytes, if the representation is still that of the validator.
     pub rest: Option<Rest<'a>>,
 }
 
-/// A range that is open at its end (RFC 9110 §14.1.2), on a condition (§13.1.5).
+/// A range (RFC 9110 §14.1.2) on a condition (§13.1.5).
 #[derive(Clone, Copy, Debug)]
 pub struct Rest<'a> {
     /// The first byte.
     pub from: u64,
+    /// The byte after the last one; `None` for all that follow.
+    pub to: Option<u64>,
     /// A strong ETag, or a Last-Modified that is strong.
     pub validator: &'a str,
 }
@@ -112,6 +116,16 @@ impl Client {
         Ok(Response { head, body })
     }
 
+    /// Begins a piece of work, of one request or several, that another thread can break off.
+    pub fn begin_piece(&self) -> Canceller {
+        self.link.begin_piece()
+    }
+
+    /// Ends the piece of work.
+    pub fn end_piece(&self) {
+        self.link.end_piece();
+    }
+
     /// Bounds how long each read may wait, until the next call; `None` is the stall timeout.
     pub fn set_patience(&self, patience: Option<Duration>) {
         self.link.set_patience(patience);
@@ -125,6 +139,7 @@ impl Client {
         };
         matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof)
             && self.link.was_reused()
+            && !self.link.is_cancelled()
             && !self.common.stop.is_stopped()
     }
 
@@ -159,8 +174,12 @@ fn build(request: &Request<'_>) -> Result<ureq::http::Request<()>, Cause> {
     if let Some(credentials) = request.credentials {
         builder = builder.header(AUTHORIZATION, basic(credentials));
     }
-    if let Some(Rest { from, validator }) = request.rest {
-        builder = builder.header(RANGE, format!("bytes={from}-")).header(IF_RANGE, validator);
+    if let Some(Rest { from, to, validator }) = request.rest {
+        let range = match to {
+            Some(end) => format!("bytes={}", ByteRange { start: from, end }),
+            None => format!("bytes={from}-"),
+        };
+        builder = builder.header(RANGE, range).header(IF_RANGE, validator);
     }
     builder.body(()).map_err(|error| Cause::BadUrl { reason: error.to_string(), hint: None })
 }

@@ -67,6 +67,7 @@ impl Connector for Opener {
         let handle: Arc<dyn ShutdownHandle> = Arc::<TcpStream>::clone(&socket);
         (details.register_shutdown)(Arc::downgrade(&handle))?;
         drop(handle);
+        self.link.note_socket(&socket)?;
         let session = if details.uri.scheme() == Some(&Scheme::HTTPS) {
             let session = self.handshake(&socket, &host, deadline);
             Some(Box::new(session.map_err(|cause| self.link.fail(cause))?))
@@ -87,9 +88,10 @@ impl Opener {
         let Common { options, resolver, stop, .. } = &*self.common;
         let addresses = resolver.look_up(host, port, deadline, stop)?;
         let place = || format!("{host}:{port}");
-        let socket = dial(&addresses, deadline, stop).map_err(|error| match error {
+        let is_unwanted = || stop.is_stopped() || self.link.is_cancelled();
+        let socket = dial(&addresses, deadline, is_unwanted).map_err(|error| match error {
             DialError::Io(source) => Cause::Connect { host: place(), source },
-            DialError::Stopped => {
+            DialError::Unwanted => {
                 Cause::Connect { host: place(), source: io::ErrorKind::Interrupted.into() }
             }
             DialError::TimedOut => {

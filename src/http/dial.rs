@@ -1,8 +1,8 @@
 //! Opening a TCP connection: happy eyeballs (RFC 8305) over all addresses of a host.
 //!
 //! Addresses of the two families take turns; each gets a head start before the next is tried as
-//! well, and the first to answer wins. The wait is a poll with short ticks, so that the stop token
-//! ends it at once, which a blocking `connect` would not.
+//! well, and the first to answer wins. The wait is a poll with short ticks, so that one
+//! that is not wanted any more ends at once, which a blocking `connect` would not.
 
 use std::io;
 use std::net::{SocketAddr, TcpStream};
@@ -11,12 +11,10 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use socket2::{Domain, Protocol, Socket, Type};
 
-use crate::model::stop::Stop;
-
 /// How long an address is alone before the next one is tried too (RFC 8305 §5 recommends 250 ms).
 const HEAD_START: Duration = Duration::from_millis(250);
 
-/// How often the stop token is looked at.
+/// How often is asked whether the connection is still wanted.
 const TICK: Duration = Duration::from_millis(50);
 
 /// Why no connection was opened.
@@ -24,8 +22,8 @@ const TICK: Duration = Duration::from_millis(50);
 pub(super) enum DialError {
     /// The system's answer for the last address that failed.
     Io(io::Error),
-    /// The run must end.
-    Stopped,
+    /// It is not wanted any more.
+    Unwanted,
     /// The deadline came.
     TimedOut,
 }
@@ -34,15 +32,15 @@ pub(super) enum DialError {
 pub(super) fn dial(
     addresses: &[SocketAddr],
     deadline: Instant,
-    stop: &Stop,
+    is_unwanted: impl Fn() -> bool,
 ) -> Result<TcpStream, DialError> {
     let mut waiting = interleave(addresses).into_iter();
     let mut trying: Vec<Socket> = Vec::new();
     let mut last_error = io::Error::from(io::ErrorKind::AddrNotAvailable);
     let mut next_start = Instant::now();
     loop {
-        if stop.is_stopped() {
-            return Err(DialError::Stopped);
+        if is_unwanted() {
+            return Err(DialError::Unwanted);
         }
         let now = Instant::now();
         if now >= deadline {
@@ -136,7 +134,6 @@ mod tests {
     use std::net::TcpListener;
 
     use super::*;
-    use crate::model::stop::StopReason;
 
     /// A listener whose queue is full: a connection to it is never answered.
     fn black_hole() -> (Socket, SocketAddr, Vec<Socket>) {
@@ -162,7 +159,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let began = Instant::now();
         let addresses = [dead, listener.local_addr().unwrap()];
-        dial(&addresses, began + Duration::from_secs(10), &Stop::default()).unwrap();
+        dial(&addresses, began + Duration::from_secs(10), || false).unwrap();
         assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
     }
 
@@ -170,19 +167,17 @@ mod tests {
     fn a_refused_address_costs_nothing() {
         let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let deadline = Instant::now() + Duration::from_secs(10);
-        let error = dial(&[free], deadline, &Stop::default()).unwrap_err();
+        let error = dial(&[free], deadline, || false).unwrap_err();
         let DialError::Io(error) = error else { panic!("{error:?}") };
         assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
     }
 
     #[test]
-    fn the_deadline_and_the_stop_token_end_it() {
+    fn the_deadline_and_who_does_not_want_it_end_it() {
         let (_hole, dead, _queued) = black_hole();
-        let stop = Stop::default();
         let soon = Instant::now() + Duration::from_millis(60);
-        assert!(matches!(dial(&[dead], soon, &stop), Err(DialError::TimedOut)));
-        stop.stop(StopReason::Signal(2));
+        assert!(matches!(dial(&[dead], soon, || false), Err(DialError::TimedOut)));
         let late = Instant::now() + Duration::from_secs(60);
-        assert!(matches!(dial(&[dead], late, &stop), Err(DialError::Stopped)));
+        assert!(matches!(dial(&[dead], late, || true), Err(DialError::Unwanted)));
     }
 }

@@ -1,8 +1,8 @@
 //! The head of a response, reduced to what haul uses.
 
 use ureq::http::header::{
-    CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, DATE, ETAG, HeaderMap,
-    LAST_MODIFIED, LOCATION, RETRY_AFTER, TRANSFER_ENCODING,
+    ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, DATE, ETAG,
+    HeaderMap, LAST_MODIFIED, LOCATION, RETRY_AFTER, TRANSFER_ENCODING,
 };
 use ureq::http::{StatusCode, Version, response};
 
@@ -29,6 +29,8 @@ pub struct Head {
     pub framing: Framing,
     /// What tells this version of the representation from others.
     pub validators: Validators,
+    /// Whether the server says that it serves ranges of bytes (RFC 9110 §14.3).
+    pub accepts_ranges: bool,
     /// Content-Range, as it came.
     pub content_range: Option<Vec<u8>>,
     /// Whether the body has several parts, each with its own range.
@@ -56,6 +58,11 @@ impl Head {
                 last_modified: text(headers, &LAST_MODIFIED),
                 date: text(headers, &DATE),
             },
+            accepts_ranges: field(headers, &ACCEPT_RANGES).is_some_and(|units| {
+                units
+                    .split(|&b| b == b',')
+                    .any(|unit| unit.trim_ascii().eq_ignore_ascii_case(b"bytes"))
+            }),
             content_range: field(headers, &CONTENT_RANGE).map(<[u8]>::to_vec),
             is_multipart: field(headers, &CONTENT_TYPE).is_some_and(|media_type| {
                 const MULTIPART: &[u8] = b"multipart/byteranges";

@@ -5,7 +5,8 @@
 //! brings bytes.
 
 use std::io;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::net::{Shutdown, TcpStream};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use crate::model::error::Cause;
@@ -35,11 +36,37 @@ struct Notes {
     /// Bytes that came since the last ones that were of use, and when the first of them was waited for.
     idle_bytes: usize,
     idle_since: Option<Instant>,
+    /// The connection in use, and of which piece of work, by its number; whether that is unwanted.
+    socket: Weak<TcpStream>,
+    piece: u64,
+    cancelled: bool,
 }
 
 /// The notes that a worker's connections take for its client.
 #[derive(Debug, Default)]
 pub(super) struct Link(Mutex<Notes>);
+
+/// Breaks off one piece of a worker's work from outside, and no other.
+#[derive(Clone, Debug)]
+pub struct Canceller {
+    link: Arc<Link>,
+    piece: u64,
+}
+
+impl Canceller {
+    /// Ends what the piece waits for, now and from now on: its requests fail, its bodies end. Does
+    /// nothing when the worker has gone on to another piece.
+    pub fn cancel(&self) {
+        let mut notes = self.link.notes();
+        if notes.piece == self.piece {
+            notes.cancelled = true;
+            if let Some(socket) = notes.socket.upgrade() {
+                // It may be closed already.
+                let _ = socket.shutdown(Shutdown::Both);
+            }
+        }
+    }
+}
 
 impl Link {
     fn notes(&self) -> MutexGuard<'_, Notes> {
@@ -54,6 +81,36 @@ impl Link {
         notes.ending = Ending::Open;
         notes.idle_bytes = 0;
         notes.idle_since = Some(Instant::now());
+    }
+
+    /// Begins a piece of work that can be broken off.
+    pub(super) fn begin_piece(self: &Arc<Self>) -> Canceller {
+        let mut notes = self.notes();
+        notes.piece += 1;
+        notes.cancelled = false;
+        Canceller { link: Arc::clone(self), piece: notes.piece }
+    }
+
+    /// Ends it: nobody can break off what follows by its canceller.
+    pub(super) fn end_piece(&self) {
+        let mut notes = self.notes();
+        notes.piece += 1;
+        notes.cancelled = false;
+    }
+
+    /// Returns whether the piece of work was broken off.
+    pub(super) fn is_cancelled(&self) -> bool {
+        self.notes().cancelled
+    }
+
+    /// Says which connection is in use. One that comes too late is of no use.
+    pub(super) fn note_socket(&self, socket: &Arc<TcpStream>) -> io::Result<()> {
+        let mut notes = self.notes();
+        if notes.cancelled {
+            return Err(io::ErrorKind::ConnectionAborted.into());
+        }
+        notes.socket = Arc::downgrade(socket);
+        Ok(())
     }
 
     /// Says that what came was of use: a head is complete, or bytes of a body were read.

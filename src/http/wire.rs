@@ -134,6 +134,7 @@ impl Transport for Wire {
 
     fn transmit_output(&mut self, amount: usize, _: NextTimeout) -> Result<(), ureq::Error> {
         self.is_idle = false;
+        self.link.note_socket(&self.socket)?;
         self.normalizer.expect_head();
         let output = &self.buffers.output()[..amount];
         let mut socket = Uninterrupted { socket: &self.socket, stop: &self.stop };

@@ -1,9 +1,9 @@
-//! How far a transfer is: two atomics that its worker writes and the reporter reads.
+//! How far a transfer is: atomics that its workers write and the reporter reads.
 //!
 //! Nobody waits here. A reader may see a position that is a moment old, which is all a bar needs;
 //! nothing is decided by these numbers.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 const UNKNOWN: u64 = u64::MAX;
 
@@ -13,6 +13,7 @@ pub struct Progress {
     position: AtomicU64,
     length: AtomicU64,
     received: AtomicU64,
+    connections: AtomicUsize,
 }
 
 impl Default for Progress {
@@ -21,6 +22,7 @@ impl Default for Progress {
             position: AtomicU64::new(0),
             length: AtomicU64::new(UNKNOWN),
             received: AtomicU64::new(0),
+            connections: AtomicUsize::new(1),
         }
     }
 }
@@ -38,8 +40,28 @@ impl Progress {
 
     /// Counts `bytes` more that were received.
     pub fn advance(&self, bytes: u64) {
-        self.received.fetch_add(bytes, Ordering::Relaxed);
-        self.position.fetch_add(bytes, Ordering::Relaxed);
+        self.advance_by(bytes, bytes);
+    }
+
+    /// Counts `received` bytes of which only `useful` are new to the file.
+    pub fn advance_by(&self, received: u64, useful: u64) {
+        self.received.fetch_add(received, Ordering::Relaxed);
+        self.position.fetch_add(useful, Ordering::Relaxed);
+    }
+
+    /// Takes back bytes that were counted and are not used after all.
+    pub fn retreat(&self, bytes: u64) {
+        self.position.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    /// Says how many connections bring it.
+    pub fn set_connections(&self, count: usize) {
+        self.connections.store(count, Ordering::Relaxed);
+    }
+
+    /// Returns how many connections bring it.
+    pub fn connections(&self) -> usize {
+        self.connections.load(Ordering::Relaxed)
     }
 
     /// Sets the position, for a transfer that resumes or starts over.

@@ -16,13 +16,14 @@
 use std::fmt;
 
 use crate::model::range::{ByteRange, ContentRange};
+use crate::model::range_set::RangeSet;
 use crate::model::validator::Validators;
 
 /// What is known of bytes that an earlier attempt or run left.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Held {
-    /// How many bytes from the start are there for certain.
-    pub bytes: u64,
+    /// Which bytes are there for certain.
+    pub ranges: RangeSet,
     /// The length of the whole representation, if it was told.
     pub length: Option<u64>,
     /// The validators that came with them.
@@ -32,10 +33,12 @@ pub struct Held {
 /// What to ask for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Plan {
-    /// The bytes from `from` on, if the representation is still the same.
+    /// The first bytes that are missing, if the representation is still the same.
     Rest {
         /// The first byte to ask for.
         from: u64,
+        /// The byte after the last one; `None` for all that follow.
+        to: Option<u64>,
         /// What to send in If-Range.
         validator: String,
     },
@@ -91,7 +94,7 @@ impl fmt::Display for Restart {
 
 /// Decides what to ask for.
 pub fn plan(held: Option<&Held>) -> Plan {
-    let Some(held) = held.filter(|held| held.bytes > 0) else {
+    let Some(held) = held.filter(|held| !held.ranges.is_empty()) else {
         return Plan::Whole(Restart::NothingHeld);
     };
     let Some(validator) = held.validators.strong() else {
@@ -99,9 +102,11 @@ pub fn plan(held: Option<&Held>) -> Plan {
     };
     // When all is there, the last byte is asked for once more: the answer says whether it is still
     // the same representation, which an unsatisfiable range would not.
-    let is_complete = held.length == Some(held.bytes);
-    let from = if is_complete { held.bytes - 1 } else { held.bytes };
-    Plan::Rest { from, validator: validator.to_owned() }
+    let last = (held.ranges.end() - 1, None);
+    let (from, to) = held.ranges.first_gap(held.length).unwrap_or(last);
+    // Asked for without an end, a rest may turn out to be longer than was known.
+    let to = to.filter(|&to| held.length != Some(to));
+    Plan::Rest { from, to, validator: validator.to_owned() }
 }
 
 /// The part of a response that tells which bytes it has.
@@ -135,7 +140,8 @@ pub enum Verdict {
     AskForAll(Restart),
 }
 
-/// Judges the answer to a request for the bytes from `from` on.
+/// Judges the answer to a request for the bytes from `from` on. A body may end before, or behind, the
+/// end that was asked for.
 pub fn judge(held: &Held, from: u64, answer: &Answer<'_>) -> Verdict {
     match answer.status {
         206 => match check(held, from, answer) {
@@ -144,6 +150,45 @@ pub fn judge(held: &Held, from: u64, answer: &Answer<'_>) -> Verdict {
         },
         416 => Verdict::AskForAll(Restart::NotSatisfiable),
         _ => Verdict::StartOver(Restart::AnsweredWhole),
+    }
+}
+
+/// What an answer to a request for one range among several is good for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// The representation is another one now.
+    Changed(Restart),
+    /// The body goes from the first byte that was asked for to this end.
+    Fits {
+        /// The byte after its last one.
+        end: u64,
+    },
+    /// Ranges are not served as they should be.
+    Unfit(Restart),
+}
+
+/// Judges the answer to a request for the bytes of `asked` while other bytes of the same representation
+/// are on their way.
+pub fn judge_part(held: &Held, asked: ByteRange, answer: &Answer<'_>) -> Part {
+    let has_other_length = |told: Option<u64>| matches!((held.length, told), (Some(known), Some(told)) if known != told);
+    match answer.status {
+        206 => match check(held, asked.start, answer) {
+            // Whether all of it came could not be told without a length.
+            Ok(_) if answer.body_length.is_none() => Part::Unfit(Restart::NoLength),
+            Ok((range, _)) => Part::Fits { end: range.end },
+            Err(reason @ (Restart::Changed | Restart::OtherLength)) => Part::Changed(reason),
+            Err(reason) => Part::Unfit(reason),
+        },
+        416 => match answer.content_range.and_then(ContentRange::parse) {
+            Some(ContentRange::Unsatisfied { total }) if has_other_length(Some(total)) => {
+                Part::Changed(Restart::OtherLength)
+            }
+            _ => Part::Unfit(Restart::NotSatisfiable),
+        },
+        // The whole: under other validators it is another one, else there are no ranges.
+        _ if !held.validators.agree_with(answer.validators) => Part::Changed(Restart::Changed),
+        _ if has_other_length(answer.body_length) => Part::Changed(Restart::OtherLength),
+        _ => Part::Unfit(Restart::AnsweredWhole),
     }
 }
 
@@ -186,18 +231,32 @@ mod tests {
     }
 
     fn held(bytes: u64) -> Held {
-        Held { bytes, length: Some(100), validators: etag("\"v1\"") }
+        let ranges = RangeSet::prefix_of(bytes);
+        Held { ranges, length: Some(100), validators: etag("\"v1\"") }
     }
 
     #[test]
     fn a_range_is_asked_for_only_under_a_strong_validator() {
-        let rest = |from| Plan::Rest { from, validator: "\"v1\"".to_owned() };
+        let rest = |from| Plan::Rest { from, to: None, validator: "\"v1\"".to_owned() };
         assert_eq!(plan(None), Plan::Whole(Restart::NothingHeld));
         assert_eq!(plan(Some(&held(0))), Plan::Whole(Restart::NothingHeld));
         assert_eq!(plan(Some(&held(40))), rest(40));
         assert_eq!(plan(Some(&held(100))), rest(99));
         let weak = Held { validators: etag("W/\"v1\""), ..held(40) };
         assert_eq!(plan(Some(&weak)), Plan::Whole(Restart::NoStrongValidator));
+    }
+
+    #[test]
+    fn the_first_hole_is_asked_for() {
+        let mut with_hole = held(40);
+        with_hole.ranges.insert(ByteRange { start: 60, end: 70 });
+        let rest = |from, to| Plan::Rest { from, to, validator: "\"v1\"".to_owned() };
+        assert_eq!(plan(Some(&with_hole)), rest(40, Some(60)));
+        with_hole.ranges.insert(ByteRange { start: 40, end: 60 });
+        assert_eq!(plan(Some(&with_hole)), rest(70, None));
+        let headless = Held { ranges: with_hole.ranges, ..held(0) };
+        let later = RangeSet::from_ascending([ByteRange { start: 60, end: 100 }]).unwrap();
+        assert_eq!(plan(Some(&Held { ranges: later, ..headless })), rest(0, Some(60)));
     }
 
     #[test]
@@ -250,6 +309,34 @@ mod tests {
         assert_eq!(judge(b"bytes 40-99/*"), Verdict::AskForAll(Restart::NoLength));
         let range = ByteRange { start: 40, end: 100 };
         assert_eq!(judge(b"bytes 40-99/120"), Verdict::GoOn { range, total: 120 });
+    }
+
+    #[test]
+    fn parts_tell_a_changed_file_from_a_server_without_ranges() {
+        let asked = ByteRange { start: 40, end: 60 };
+        let case = |status, content_range: &str, body_length, validators: &Validators| {
+            let answer = Answer {
+                status,
+                content_range: (!content_range.is_empty()).then_some(content_range.as_bytes()),
+                is_multipart: false,
+                body_length,
+                validators,
+            };
+            judge_part(&held(0), asked, &answer)
+        };
+        let (same, other) = (etag("\"v1\""), etag("\"v2\""));
+        assert_eq!(case(206, "bytes 40-59/100", Some(20), &same), Part::Fits { end: 60 });
+        assert_eq!(case(206, "bytes 40-49/100", Some(10), &same), Part::Fits { end: 50 });
+        assert_eq!(case(206, "bytes 40-59/100", None, &same), Part::Unfit(Restart::NoLength));
+        assert_eq!(case(206, "bytes 0-19/100", Some(20), &same), Part::Unfit(Restart::BadRange));
+        assert_eq!(case(206, "bytes 40-59/100", Some(20), &other), Part::Changed(Restart::Changed));
+        let longer = Part::Changed(Restart::OtherLength);
+        assert_eq!(case(206, "bytes 40-59/101", Some(20), &same), longer);
+        assert_eq!(case(200, "", Some(100), &same), Part::Unfit(Restart::AnsweredWhole));
+        assert_eq!(case(200, "", Some(100), &other), Part::Changed(Restart::Changed));
+        assert_eq!(case(200, "", Some(101), &Validators::default()), longer);
+        assert_eq!(case(416, "bytes */100", None, &same), Part::Unfit(Restart::NotSatisfiable));
+        assert_eq!(case(416, "bytes */30", None, &same), longer);
     }
 
     #[test]

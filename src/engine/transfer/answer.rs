@@ -5,6 +5,7 @@ use std::time::SystemTime;
 use crate::http::head::{self, Head};
 use crate::model::error::Cause;
 use crate::model::problem::RedirectProblem;
+use crate::model::range_set::RangeSet;
 use crate::policy::resume::{self, Answer, Held, Plan, Verdict};
 use crate::policy::retry;
 
@@ -29,11 +30,11 @@ pub(super) fn verdict(plan: &Plan, old: &Held, head: &Head) -> Option<Verdict> {
 
 /// What is held at the beginning of a whole response.
 pub(super) fn fresh(head: &Head) -> Held {
-    Held { bytes: 0, length: head.length(), validators: head.validators.clone() }
+    Held { ranges: RangeSet::default(), length: head.length(), validators: head.validators.clone() }
 }
 
 /// Only a 200 is a file (a 206 that nobody asked for is a piece of one).
-pub(super) fn judge(head: &Head) -> Result<(), Cause> {
+pub(in crate::engine) fn judge(head: &Head) -> Result<(), Cause> {
     let status = head.status;
     let reason = head::reason(status);
     match status {

@@ -1,0 +1,142 @@
+//! Idle workers help: a worker that finds the queue empty takes over a part of the transfer that would
+//! end last, on a connection of its own.
+//!
+//! ```text
+//!   leader ── publish ──► Assist ◄── find ── idle workers
+//!      │                    │                    │
+//!      └──── Lane ────► Joint: segments ◄── Lane ┘
+//! ```
+//!
+//! The worker that took the job leads: it opens the file, publishes the transfer once it may be split,
+//! brings a segment like everybody else, and stays until all helpers have left; it alone starts over,
+//! fails or commits. Helpers know nothing of the job's fate.
+//!
+//! # Locks
+//! The list of transfers and each transfer's table are behind a mutex of their own, held for a few
+//! comparisons: once by a worker that looks for something to do, and twice for each write of a whole
+//! buffer. No read or write happens under them, and the list's is never taken inside a table's.
+
+mod joint;
+mod lane;
+pub(super) mod part;
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, Select, Sender};
+
+pub(super) use joint::{End, Joint, Subject, Task};
+pub(super) use lane::Lane;
+
+use crate::engine::hosts::Hosts;
+use crate::http::client::Client;
+
+/// How often a worker that found nothing to help with looks again, while transfers run that it might
+/// help later.
+const TURN: Duration = Duration::from_millis(25);
+
+/// The transfers that may be helped, and who waits for something to do.
+#[derive(Debug)]
+pub(super) struct Assist {
+    joints: Mutex<Vec<Arc<Joint>>>,
+    /// How many there are, so that who has a full queue takes no lock.
+    count: AtomicUsize,
+    /// Workers that wait without a timeout, because there is nothing that they could help with.
+    idle: AtomicUsize,
+    /// Carries one token for each worker to wake, at most; a token more or less does no harm, for whoever
+    /// wakes looks for itself. Never closed while workers run.
+    bell: (Sender<()>, Receiver<()>),
+}
+
+impl Assist {
+    /// Makes an empty list for so many workers.
+    pub(super) fn new(workers: usize) -> Self {
+        Self {
+            joints: Mutex::default(),
+            count: AtomicUsize::new(0),
+            idle: AtomicUsize::new(0),
+            bell: crossbeam_channel::bounded(workers.max(1)),
+        }
+    }
+
+    /// Offers a transfer to idle workers, until the returned value is dropped.
+    pub(super) fn publish(&self, joint: &Arc<Joint>) -> Published<'_> {
+        self.lock().push(Arc::clone(joint));
+        self.count.fetch_add(1, Ordering::SeqCst);
+        self.ring();
+        Published { assist: self, joint: Arc::clone(joint) }
+    }
+
+    /// Wakes the workers that wait for work: there is something for them now.
+    fn ring(&self) {
+        for _ in 0..self.idle.load(Ordering::SeqCst) {
+            if self.bell.0.try_send(()).is_err() {
+                break;
+            }
+        }
+    }
+
+    /// Returns a part of the transfer that would end last, if that may be helped now.
+    pub(super) fn find(&self, client: &Client, hosts: &Hosts) -> Option<Lane> {
+        if self.count.load(Ordering::SeqCst) == 0 {
+            return None;
+        }
+        let mut joints: Vec<(f64, Arc<Joint>)> = self
+            .lock()
+            .iter()
+            .filter_map(|joint| Some((joint.time_left()?, Arc::clone(joint))))
+            .collect();
+        joints.sort_by(|(a, _), (b, _)| b.total_cmp(a));
+        joints.into_iter().find_map(|(_, joint)| {
+            if !hosts.try_enter(&joint.subject().host) {
+                return None;
+            }
+            let lane = joint.help(client);
+            if lane.is_none() {
+                hosts.leave_unused(&joint.subject().host);
+            }
+            lane
+        })
+    }
+
+    /// Waits until there may be something to do: a job, a transfer to help, or some time has passed with
+    /// transfers that might be helped by now.
+    pub(super) fn wait<T>(&self, queue: &Receiver<T>) {
+        let mut select = Select::new();
+        select.recv(queue);
+        if self.count.load(Ordering::SeqCst) > 0 {
+            // Not the bell too: its tokens are for those who sleep without a timeout.
+            let _ = select.ready_timeout(TURN);
+            return;
+        }
+        let bell = select.recv(&self.bell.1);
+        self.idle.fetch_add(1, Ordering::SeqCst);
+        // Counted as idle before this look: a transfer that it does not see is published by somebody who
+        // sees this worker.
+        if self.count.load(Ordering::SeqCst) == 0 && select.ready() == bell {
+            let _ = self.bell.1.try_recv();
+        }
+        self.idle.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Arc<Joint>>> {
+        self.joints.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A transfer that is on the list.
+#[derive(Debug)]
+pub(super) struct Published<'a> {
+    assist: &'a Assist,
+    joint: Arc<Joint>,
+}
+
+impl Drop for Published<'_> {
+    /// Takes it off the list and waits until every helper has left it.
+    fn drop(&mut self) {
+        self.assist.lock().retain(|other| !Arc::ptr_eq(other, &self.joint));
+        self.assist.count.fetch_sub(1, Ordering::SeqCst);
+        self.joint.close();
+    }
+}

@@ -1,0 +1,401 @@
+//! A transfer that several workers bring: its table of segments, and how it ends.
+
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use url::Url;
+
+use crate::disk::partial::Partial;
+use crate::engine::assist::lane::{Lane, Shared};
+use crate::http::client::{Canceller, Client};
+use crate::model::error::Cause;
+use crate::model::job::{Credentials, Job};
+use crate::model::progress::Progress;
+use crate::model::range::ByteRange;
+use crate::model::range_set::RangeSet;
+use crate::policy::resume::{Held, Restart};
+use crate::policy::share::{self, Load, Meter, Terms};
+use crate::policy::split::{SegmentId, Segments};
+
+/// How many bytes may come between two records: what a killed process loses at most, with the buffers.
+const RECORD_BYTES: u64 = 4 * 1024 * 1024;
+
+/// How much time may pass between two records while bytes come.
+const RECORD_TIME: Duration = Duration::from_secs(1);
+
+/// How often connections may fail one after the other before no more are opened.
+const MAX_FAILURES: u32 = 3;
+
+/// How many connections that have ended are remembered by their speeds.
+const MAX_PAST: usize = 16;
+
+/// What is known of a transfer that may be split.
+#[derive(Clone, Debug)]
+pub(in crate::engine) struct Subject {
+    /// The job, for events.
+    pub(in crate::engine) job: Job,
+    /// Its host, as connections are counted.
+    pub(in crate::engine) host: String,
+    /// The URL that gave the first response, behind all redirects.
+    pub(in crate::engine) url: Url,
+    /// Credentials, if they may go there.
+    pub(in crate::engine) credentials: Option<Credentials>,
+    /// The representation, and which bytes of it were there at the beginning.
+    pub(in crate::engine) held: Held,
+    /// Its length.
+    pub(in crate::engine) length: u64,
+    /// Its strong validator.
+    pub(in crate::engine) validator: String,
+    /// What a part must have to be worth a connection.
+    pub(in crate::engine) terms: Terms,
+    /// Whether a record is kept of what is there.
+    pub(in crate::engine) is_recorded: bool,
+    /// How far it is.
+    pub(in crate::engine) progress: Arc<Progress>,
+}
+
+/// A transfer that several workers bring.
+#[derive(Debug)]
+pub(in crate::engine) struct Joint {
+    pub(super) subject: Subject,
+    began: Instant,
+    state: Mutex<State>,
+    /// A lane was closed, or it has ended.
+    changed: Condvar,
+}
+
+#[derive(Debug)]
+struct State {
+    segments: Segments,
+    lanes: Vec<Working>,
+    /// The speeds of connections that have ended, the last ones.
+    past: Vec<f64>,
+    /// Where the bytes go; `None` once it is closed.
+    file: Option<Arc<Partial>>,
+    end: Option<End>,
+    help: Help,
+    failures: u32,
+    last_failure: Option<Cause>,
+    unrecorded: u64,
+    recorded_at: Instant,
+}
+
+/// A connection at work.
+#[derive(Debug)]
+struct Working {
+    shared: Arc<Shared>,
+    meter: Meter,
+    canceller: Canceller,
+}
+
+/// Whether further connections may be opened.
+#[derive(Clone, Copy, Debug)]
+enum Help {
+    Never,
+    NotBefore(Instant),
+}
+
+/// How a transfer that was shared ends.
+#[derive(Debug)]
+pub(in crate::engine) enum End {
+    /// Its leader goes on alone.
+    Alone,
+    /// The representation is not what it was.
+    Changed(Restart),
+    /// All bytes are there.
+    Complete,
+    /// Something failed that would fail for every connection, or nobody is left.
+    Failed(Cause),
+}
+
+/// What there is to do for its leader.
+#[derive(Debug)]
+pub(in crate::engine) enum Task {
+    /// Bring this.
+    Bring(Lane),
+    /// See to its end.
+    Finish(End),
+    /// Wait: others are at work.
+    Wait,
+}
+
+impl Joint {
+    /// Makes a transfer whose first response brings the bytes of `response`, and the lane of that response.
+    /// `None` when it brings nothing that is missing.
+    pub(in crate::engine) fn new(
+        subject: Subject,
+        file: Arc<Partial>,
+        response: ByteRange,
+        client: &Client,
+    ) -> Option<(Arc<Self>, Lane)> {
+        let mut segments = Segments::new(subject.length, subject.held.ranges.clone());
+        let (id, range) = segments.open_at(response.start, response.end)?;
+        let now = Instant::now();
+        let state = State {
+            segments,
+            lanes: Vec::new(),
+            past: Vec::new(),
+            file: Some(file),
+            end: None,
+            help: Help::NotBefore(now),
+            failures: 0,
+            last_failure: None,
+            unrecorded: 0,
+            recorded_at: now,
+        };
+        let joint = Arc::new(Self {
+            subject,
+            began: now,
+            state: Mutex::new(state),
+            changed: Condvar::new(),
+        });
+        let mut lane = joint.open(&mut joint.lock(), id, range, client, true)?;
+        lane.set_reach(response.end);
+        Some((joint, lane))
+    }
+
+    /// Returns what is known of it.
+    pub(in crate::engine) fn subject(&self) -> &Subject {
+        &self.subject
+    }
+
+    /// Returns which bytes are written.
+    pub(in crate::engine) fn done(&self) -> RangeSet {
+        self.lock().segments.done().clone()
+    }
+
+    /// Returns how many seconds it will take if nobody helps, as far as that can be told; `None` when
+    /// nobody may help.
+    pub(super) fn time_left(&self) -> Option<f64> {
+        let mut state = self.lock();
+        if !state.is_open() {
+            return None;
+        }
+        let loads = state.loads(self.began);
+        Some(share::time_left(&loads, state.segments.free_bytes()).unwrap_or(0.0))
+    }
+
+    /// Takes over a part for a helper.
+    pub(super) fn help(self: &Arc<Self>, client: &Client) -> Option<Lane> {
+        let mut state = self.lock();
+        if state.is_open() { self.take(&mut state, client, false) } else { None }
+    }
+
+    /// Returns what its leader is to do next.
+    pub(in crate::engine) fn next(self: &Arc<Self>, client: &Client) -> Task {
+        let mut state = self.lock();
+        if let Some(end) = state.end.take() {
+            return Task::Finish(end);
+        }
+        if state.segments.is_complete() {
+            return Task::Finish(End::Complete);
+        }
+        if state.is_open()
+            && let Some(lane) = self.take(&mut state, client, true)
+        {
+            return Task::Bring(lane);
+        }
+        if !state.lanes.is_empty() {
+            return Task::Wait;
+        }
+        Task::Finish(match state.last_failure.take() {
+            Some(cause) => End::Failed(cause),
+            None => End::Alone,
+        })
+    }
+
+    /// Waits until a lane was closed, at most so long.
+    pub(in crate::engine) fn wait(&self, timeout: Duration) {
+        let state = self.lock();
+        if state.end.is_none() {
+            let _ = self.changed.wait_timeout(state, timeout);
+        }
+    }
+
+    /// Lets nobody take over anything any more and breaks off what is under way. When it returns every
+    /// helper has left, and no more bytes are written.
+    pub(super) fn close(&self) {
+        let mut state = self.lock();
+        state.help = Help::Never;
+        state.break_off();
+        while !state.lanes.is_empty() {
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        state.file = None;
+    }
+
+    fn take(
+        self: &Arc<Self>,
+        state: &mut State,
+        client: &Client,
+        is_leaders: bool,
+    ) -> Option<Lane> {
+        let (id, range) = if let Some(free) = state.segments.take_free(u64::MAX, u64::MAX) {
+            free
+        } else {
+            let loads = state.loads(self.began);
+            let (id, at) = share::choose(&loads, &state.past, self.subject.terms)?;
+            let taken = state.segments.split(id, at)?;
+            state.set_end(id, at);
+            taken
+        };
+        self.open(state, id, range, client, is_leaders)
+    }
+
+    fn open(
+        self: &Arc<Self>,
+        state: &mut State,
+        id: SegmentId,
+        range: ByteRange,
+        client: &Client,
+        is_leaders: bool,
+    ) -> Option<Lane> {
+        let file = Arc::clone(state.file.as_ref()?);
+        let shared = Arc::new(Shared::new(id, range));
+        state.lanes.push(Working {
+            shared: Arc::clone(&shared),
+            meter: Meter::new(self.began.elapsed()),
+            canceller: client.begin_piece(),
+        });
+        self.subject.progress.set_connections(state.lanes.len());
+        Some(Lane::new(Arc::clone(self), shared, file, range, is_leaders))
+    }
+
+    /// See [`Segments::set_reach`].
+    pub(super) fn set_reach(&self, id: SegmentId, reach: u64) {
+        let mut state = self.lock();
+        state.segments.set_reach(id, reach);
+        let end = state.segments.open().iter().find(|open| open.id == id).map(|open| open.end);
+        if let Some(end) = end {
+            state.set_end(id, end);
+        }
+    }
+
+    /// See [`Segments::claim`]. Nothing is claimed once it has ended.
+    pub(super) fn claim(&self, id: SegmentId, bytes: u64) -> u64 {
+        let mut state = self.lock();
+        if state.end.is_some() { 0 } else { state.segments.claim(id, bytes) }
+    }
+
+    /// Says that claimed bytes are written; returns what to put down in the record, if it is time.
+    pub(super) fn advance(&self, id: SegmentId, bytes: u64) -> Option<Held> {
+        let mut state = self.lock();
+        state.segments.advance(id, bytes);
+        state.unrecorded += bytes;
+        let is_due = state.unrecorded >= RECORD_BYTES || state.recorded_at.elapsed() >= RECORD_TIME;
+        (is_due && self.subject.is_recorded).then(|| {
+            state.unrecorded = 0;
+            state.recorded_at = Instant::now();
+            Held { ranges: state.segments.done().clone(), ..self.subject.held.clone() }
+        })
+    }
+
+    /// Says that a connection works: what failed before it counts no more.
+    pub(super) fn note_success(&self) {
+        self.lock().failures = 0;
+    }
+
+    /// Opens no further connection for a while after one has failed; none at all after several, or when
+    /// there is no use in waiting. Only what fails for its leader is the transfer's failure.
+    pub(super) fn note_failure(&self, cause: Cause, pause: Option<Duration>, is_leaders: bool) {
+        let mut state = self.lock();
+        state.failures += 1;
+        if is_leaders {
+            state.last_failure = Some(cause);
+        }
+        let pause = pause.filter(|_| state.failures < MAX_FAILURES);
+        state.help = match (state.help, pause) {
+            (Help::Never, _) | (_, None) => Help::Never,
+            (Help::NotBefore(old), Some(pause)) => Help::NotBefore(old.max(Instant::now() + pause)),
+        };
+    }
+
+    /// Returns how many connections failed one after the other.
+    pub(super) fn failures(&self) -> u32 {
+        self.lock().failures
+    }
+
+    /// Opens no further connection: ranges are not served as they should be.
+    pub(super) fn forbid_help(&self) {
+        self.lock().help = Help::Never;
+    }
+
+    /// Returns whether it has ended for all.
+    pub(super) fn has_ended(&self) -> bool {
+        self.lock().end.is_some()
+    }
+
+    /// Ends it for all.
+    pub(super) fn end(&self, end: End) {
+        let mut state = self.lock();
+        state.end.get_or_insert(end);
+        state.help = Help::Never;
+        state.break_off();
+        self.changed.notify_all();
+    }
+
+    /// Closes a lane. What it lacks is somebody else's.
+    pub(super) fn leave(&self, id: SegmentId) {
+        let mut state = self.lock();
+        if let Some((heir, end)) = state.segments.give_back(id) {
+            state.set_end(heir, end);
+        }
+        if let Some(index) = state.lanes.iter().position(|lane| lane.shared.id == id) {
+            let Working { shared, mut meter, .. } = state.lanes.swap_remove(index);
+            let speed = meter.speed(self.began.elapsed(), shared.received()).mean;
+            if state.past.len() >= MAX_PAST {
+                state.past.remove(0);
+            }
+            state.past.extend(speed);
+        }
+        self.subject.progress.set_connections(state.lanes.len().max(1));
+        self.changed.notify_all();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Returns whether another connection may be opened now.
+    fn is_open(&self) -> bool {
+        let is_time = match self.help {
+            Help::Never => false,
+            Help::NotBefore(time) => Instant::now() >= time,
+        };
+        is_time && self.end.is_none()
+    }
+
+    fn loads(&mut self, began: Instant) -> Vec<Load> {
+        let now = began.elapsed();
+        let Self { segments, lanes, .. } = self;
+        let load = |Working { shared, meter, .. }: &mut Working| {
+            let open = segments.open().iter().find(|open| open.id == shared.id)?;
+            let received = shared.received();
+            // What has come is not split off, as far as that can be helped.
+            let position = (shared.start + received).max(open.claimed).min(open.end);
+            let age = meter.age(now).as_secs_f64();
+            let busy = if age > 0.0 { shared.busy().as_secs_f64() / age } else { 0.0 };
+            let speed = meter.speed(now, received);
+            Some(Load { id: shared.id, position, end: open.end, speed, busy })
+        };
+        lanes.iter_mut().filter_map(load).collect()
+    }
+
+    /// Tells a lane where it ends now. One that has nothing left to bring is broken off: its worker may
+    /// be waiting for bytes that are not wanted.
+    fn set_end(&self, id: SegmentId, end: u64) {
+        let Some(lane) = self.lanes.iter().find(|lane| lane.shared.id == id) else { return };
+        lane.shared.set_end(end);
+        if lane.shared.start + lane.shared.received() >= end {
+            lane.canceller.cancel();
+        }
+    }
+
+    fn break_off(&self) {
+        for lane in &self.lanes {
+            lane.canceller.cancel();
+        }
+    }
+}

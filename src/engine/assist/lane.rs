@@ -1,0 +1,182 @@
+//! One connection's share of a transfer: a segment, and the way to the file.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use rustix::time::{ClockId, clock_gettime};
+
+use crate::disk::partial::Partial;
+use crate::engine::assist::Joint;
+use crate::engine::pump::{Next, Track};
+use crate::model::error::Cause;
+use crate::model::range::ByteRange;
+use crate::policy::split::SegmentId;
+
+/// What a lane's worker and idle workers see of each other without a lock.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) id: SegmentId,
+    pub(super) start: u64,
+    /// The byte after its last one. The table's lock decides; a reader may see an old end for a moment,
+    /// and then has read a little that it will not be allowed to write.
+    end: AtomicU64,
+    received: AtomicU64,
+    /// Nanoseconds in which its worker did not wait for bytes.
+    busy: AtomicU64,
+}
+
+impl Shared {
+    pub(super) fn new(id: SegmentId, ByteRange { start, end }: ByteRange) -> Self {
+        Self {
+            id,
+            start,
+            end: AtomicU64::new(end),
+            received: AtomicU64::new(0),
+            busy: AtomicU64::new(0),
+        }
+    }
+
+    pub(super) fn set_end(&self, end: u64) {
+        self.end.store(end, Ordering::Release);
+    }
+
+    pub(super) fn busy(&self) -> Duration {
+        Duration::from_nanos(self.busy.load(Ordering::Relaxed))
+    }
+
+    pub(super) fn received(&self) -> u64 {
+        self.received.load(Ordering::Relaxed)
+    }
+}
+
+/// A segment that one worker brings. Dropping it gives back what is missing.
+#[derive(Debug)]
+pub(in crate::engine) struct Lane {
+    joint: Arc<Joint>,
+    shared: Arc<Shared>,
+    /// `None` once it is given back.
+    file: Option<Arc<Partial>>,
+    position: u64,
+    /// Where the response ends.
+    reach: u64,
+    /// Bytes in the buffer that the progress has already.
+    counted: u64,
+    /// The processor's time of its worker after the last write.
+    cpu: Duration,
+    is_leaders: bool,
+}
+
+impl Lane {
+    pub(super) fn new(
+        joint: Arc<Joint>,
+        shared: Arc<Shared>,
+        file: Arc<Partial>,
+        range: ByteRange,
+        is_leaders: bool,
+    ) -> Self {
+        let ByteRange { start: position, end: reach } = range;
+        Self {
+            joint,
+            shared,
+            file: Some(file),
+            position,
+            reach,
+            counted: 0,
+            cpu: cpu_time(),
+            is_leaders,
+        }
+    }
+
+    /// Returns the transfer.
+    pub(in crate::engine) fn joint(&self) -> &Arc<Joint> {
+        &self.joint
+    }
+
+    /// Returns the bytes that it still lacks.
+    pub(in crate::engine) fn range(&self) -> ByteRange {
+        ByteRange { start: self.position, end: self.end() }
+    }
+
+    /// Returns whether its response was read to its last byte, so that its connection can be used again.
+    pub(super) fn is_at_reach(&self) -> bool {
+        self.position == self.reach
+    }
+
+    /// Returns whether it is brought by the worker that leads the transfer.
+    pub(super) fn is_leaders(&self) -> bool {
+        self.is_leaders
+    }
+
+    /// Returns whether any byte has come.
+    pub(super) fn has_begun(&self) -> bool {
+        self.shared.received() > 0
+    }
+
+    /// Says where its response ends, which may be before or behind the segment's end.
+    pub(super) fn set_reach(&mut self, reach: u64) {
+        self.reach = reach;
+        self.joint.set_reach(self.shared.id, reach);
+    }
+
+    fn end(&self) -> u64 {
+        self.shared.end.load(Ordering::Acquire)
+    }
+}
+
+impl Track for Lane {
+    fn receive(&mut self, count: usize, filled: usize) -> Result<Next, Cause> {
+        let (count, filled) = (count as u64, filled as u64);
+        let room = self.end().saturating_sub(self.position + filled - count);
+        let useful = room.min(count);
+        self.counted += useful;
+        self.shared.received.fetch_add(count, Ordering::Relaxed);
+        self.joint.subject.progress.advance_by(count, useful);
+        Ok(if count >= room { Next::Write } else { Next::Read })
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<(), Cause> {
+        let Some(file) = &self.file else { return Ok(()) };
+        let wanted = self.joint.claim(self.shared.id, bytes.len() as u64);
+        // What was taken over since it came is counted by whoever brings it.
+        let counted = std::mem::take(&mut self.counted);
+        self.joint.subject.progress.retreat(counted.saturating_sub(wanted));
+        if wanted == 0 {
+            return Ok(());
+        }
+        // Reading is work only as far as the processor is; writing is, also where it waits for the disk.
+        let read = cpu_time().saturating_sub(self.cpu);
+        let began = Instant::now();
+        file.write_at(&bytes[..wanted as usize], self.position)?;
+        let busy = (read + began.elapsed()).as_nanos() as u64;
+        self.shared.busy.fetch_add(busy, Ordering::Relaxed);
+        self.cpu = cpu_time();
+        self.position += wanted;
+        if let Some(held) = self.joint.advance(self.shared.id, wanted) {
+            // The old record stays true; a disk that takes no record will fail the next write.
+            let _ = file.record(&held);
+        }
+        Ok(())
+    }
+
+    fn is_over(&self) -> bool {
+        self.position >= self.end()
+    }
+
+    fn is_recorded(&self) -> bool {
+        true
+    }
+}
+
+impl Drop for Lane {
+    fn drop(&mut self) {
+        // The file first: once nobody is left, its leader may do with it what it likes.
+        self.file = None;
+        self.joint.leave(self.shared.id);
+    }
+}
+
+/// Returns how long this thread has kept a processor busy.
+fn cpu_time() -> Duration {
+    Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap_or_default()
+}

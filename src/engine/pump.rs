@@ -1,0 +1,179 @@
+//! From a body to where its bytes go.
+//!
+//! Reads fill one buffer before each write, and now and then a buffer is written before it is full, so
+//! that a process that is killed loses little. What has come when a read fails is written all the same.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::engine::Shared;
+use crate::http::body::Body;
+use crate::model::error::Cause;
+use crate::model::progress::Progress;
+use crate::policy::pace::Pace;
+use crate::policy::rate::Bucket;
+
+/// How long bytes of which a record is kept may wait in the buffer.
+const FLUSH_TIME: Duration = Duration::from_secs(1);
+
+/// Where the bytes of a body go, and how many of them are wanted.
+pub(super) trait Track {
+    /// Takes note that `count` bytes have come, with which `filled` wait to be written.
+    ///
+    /// # Errors
+    /// Why the transfer must end.
+    fn receive(&mut self, count: usize, filled: usize) -> Result<Next, Cause>;
+
+    /// Writes what came, as far as it is wanted.
+    ///
+    /// # Errors
+    /// What the disk or the stream says.
+    fn write(&mut self, bytes: &[u8]) -> Result<(), Cause>;
+
+    /// Returns whether nothing that may still come is wanted.
+    fn is_over(&self) -> bool;
+
+    /// Returns whether a record is kept of what is there.
+    fn is_recorded(&self) -> bool;
+}
+
+/// What to do after a read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    /// Read on.
+    Read,
+    /// Nothing of the buffer is to be trusted.
+    Refuse,
+    /// Write what is in the buffer.
+    Write,
+}
+
+/// What came of a body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Copied {
+    /// All that is wanted of it has been written.
+    All,
+    /// It was longer than it should have been.
+    TooLong,
+}
+
+/// What moves the bytes: a worker's buffer, and what may hold it back.
+pub(super) struct Pump<'a> {
+    pub(super) shared: &'a Shared<'a>,
+    pub(super) buffer: &'a mut [u8],
+}
+
+/// Watches the time that a whole transfer takes.
+pub(super) struct Watch<'a> {
+    pub(super) pace: &'a mut Pace,
+    /// When the job's first attempt began.
+    pub(super) began: Instant,
+    /// How far it is, over all its connections.
+    pub(super) progress: &'a Progress,
+}
+
+impl Pump<'_> {
+    /// Copies a body to where its bytes go, until its end or until no more is wanted.
+    ///
+    /// # Errors
+    /// Why it ended early.
+    pub(super) fn run(
+        &mut self,
+        body: &mut Body,
+        track: &mut impl Track,
+        watch: Option<Watch<'_>>,
+    ) -> Result<Copied, Cause> {
+        let mut filled = 0;
+        let result = self.read_all(body, track, watch, &mut filled);
+        if filled == 0 {
+            return result;
+        }
+        let written = track.write(&self.buffer[..filled]);
+        result.and_then(|copied| written.map(|()| copied))
+    }
+
+    fn read_all(
+        &mut self,
+        body: &mut Body,
+        track: &mut impl Track,
+        mut watch: Option<Watch<'_>>,
+        filled: &mut usize,
+    ) -> Result<Copied, Cause> {
+        let stall_timeout = self.shared.http.stall_timeout();
+        let patience = watch.as_ref().and_then(|watch| watch.pace.patience(stall_timeout));
+        body.set_patience(patience);
+        let mut last_byte = Instant::now();
+        let mut last_write = last_byte;
+        loop {
+            if track.is_over() {
+                return Ok(Copied::All);
+            }
+            let end = self.buffer.len().min(filled.saturating_add(self.read_bytes()));
+            let count = match body.read(&mut self.buffer[*filled..end]) {
+                Ok(0) => return Ok(Copied::All),
+                Ok(count) => count,
+                // A short patience only asks whether all is well.
+                Err(Cause::Stalled { .. })
+                    if patience.is_some() && last_byte.elapsed() < stall_timeout =>
+                {
+                    check(&mut watch)?;
+                    continue;
+                }
+                Err(cause) => return Err(cause),
+            };
+            *filled += count;
+            let next = track.receive(count, *filled);
+            self.hold_back(count as u64);
+            let is_full = match next? {
+                Next::Refuse => {
+                    *filled = 0;
+                    return Ok(Copied::TooLong);
+                }
+                Next::Read => *filled == self.buffer.len(),
+                Next::Write => true,
+            };
+            let mut is_time = false;
+            if patience.is_some() || track.is_recorded() {
+                let now = Instant::now();
+                last_byte = now;
+                is_time = track.is_recorded() && now.duration_since(last_write) >= FLUSH_TIME;
+                if is_time {
+                    last_write = now;
+                }
+                check(&mut watch)?;
+            }
+            if is_full || is_time {
+                track.write(&self.buffer[..std::mem::take(filled)])?;
+            }
+        }
+    }
+
+    /// Returns how many bytes one read may bring.
+    fn read_bytes(&self) -> usize {
+        match &self.shared.rate {
+            None => usize::MAX,
+            Some((_, bucket)) => lock(bucket).read_bytes(),
+        }
+    }
+
+    /// Waits until the run's rate allows the next read, or the run must end.
+    fn hold_back(&self, bytes: u64) {
+        if let Some((since, bucket)) = &self.shared.rate {
+            let wait = lock(bucket).take(bytes, since.elapsed());
+            if !wait.is_zero() {
+                self.shared.stop.wait(wait);
+            }
+        }
+    }
+}
+
+fn check(watch: &mut Option<Watch<'_>>) -> Result<(), Cause> {
+    match watch {
+        Some(Watch { pace, began, progress }) => pace.check(began.elapsed(), progress.received()),
+        None => Ok(()),
+    }
+}
+
+fn lock(bucket: &Mutex<Bucket>) -> MutexGuard<'_, Bucket> {
+    bucket.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,144 @@
+//! Leading a transfer that idle workers may help with (see [`assist`](crate::engine::assist)).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use url::Url;
+
+use crate::engine::assist::part::{bring, copy};
+use crate::engine::assist::{End, Joint, Lane, Subject, Task};
+use crate::engine::pump::Watch;
+use crate::engine::sink::Sink;
+use crate::engine::transfer::{Transfer, host_of};
+use crate::http::body::Body;
+use crate::http::head::{Framing, Head};
+use crate::model::error::Cause;
+use crate::model::range::ByteRange;
+use crate::policy::pace::Pace;
+use crate::policy::resume::{Held, Restart};
+use crate::policy::share::Terms;
+
+/// How often a leader that waits for its helpers looks whether all is well.
+const TURN: Duration = Duration::from_millis(25);
+
+/// What came of a transfer that was shared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Led {
+    /// The representation is another one.
+    Changed(Restart),
+    /// Every byte is there, or its leader goes on alone.
+    Well,
+}
+
+/// A response that a transfer has begun with.
+pub(super) struct First<'r> {
+    /// Its head.
+    pub(super) head: &'r Head,
+    /// Where it came from.
+    pub(super) url: &'r Url,
+    /// Whether the job's credentials went there.
+    pub(super) may_carry: bool,
+    /// From its request to its head.
+    pub(super) latency: Duration,
+    /// The bytes that its body has.
+    pub(super) range: ByteRange,
+}
+
+impl<'a> Transfer<'a> {
+    /// Makes a transfer that may be split of one that has begun, if idle workers could be of use.
+    pub(super) fn share(
+        &self,
+        sink: &Sink<'a>,
+        held: &Held,
+        first: &First<'_>,
+    ) -> Option<(Arc<Joint>, Lane)> {
+        let options = self.shared.options;
+        let (Sink::Partial(file), Some(length)) = (sink, held.length) else { return None };
+        let min_part = options.min_split?;
+        let left = length - held.ranges.len();
+        // The end of a body has to be sure, and so has its version, to put another's behind it.
+        let is_splittable = self.work.may_split
+            && options.workers > 1
+            && left >= min_part.saturating_mul(2)
+            && matches!(first.head.framing, Framing::Length(bytes) if bytes == first.range.len())
+            && (first.head.status == 206 || first.head.accepts_ranges);
+        if !is_splittable {
+            return None;
+        }
+        let Some(validator) = held.validators.strong() else {
+            self.note("not split: the server gave nothing to tell a changed file by");
+            return None;
+        };
+        let job = &self.work.job;
+        let subject = Subject {
+            job: job.clone(),
+            host: host_of(job),
+            url: first.url.clone(),
+            credentials: job.credentials.clone().filter(|_| first.may_carry),
+            held: held.clone(),
+            length,
+            validator: validator.to_owned(),
+            terms: Terms { min_part, latency: first.latency },
+            is_recorded: self.is_worth_keeping(held),
+            progress: Arc::clone(self.progress),
+        };
+        Joint::new(subject, Arc::clone(file), first.range, self.client)
+    }
+
+    /// Brings a shared transfer to its end, and keeps `held` true.
+    ///
+    /// # Errors
+    /// Why it failed.
+    pub(super) fn lead(
+        &mut self,
+        joint: &Arc<Joint>,
+        mut lane: Lane,
+        mut body: Body,
+        held: &mut Held,
+    ) -> Result<Led, Cause> {
+        let shared = self.shared;
+        let mut pace = Pace::new(shared.options.pace, self.began.elapsed());
+        let published = shared.assist.publish(joint);
+        let (began, progress) = (self.began, self.progress);
+        let watch = Watch { pace: &mut pace, began, progress };
+        copy(shared, self.buffer, &mut body, &mut lane, Some(watch));
+        drop((lane, body));
+        self.client.end_piece();
+        let end = loop {
+            if shared.stop.is_stopped() {
+                break End::Alone;
+            }
+            match joint.next(self.client) {
+                Task::Finish(end) => break end,
+                Task::Bring(lane) => {
+                    let watch = Watch { pace: &mut pace, began, progress };
+                    bring(shared, self.client, self.buffer, lane, Some(watch));
+                }
+                Task::Wait => {
+                    joint.wait(TURN);
+                    if let Err(cause) = pace.check(self.began.elapsed(), self.progress.received()) {
+                        break End::Failed(cause);
+                    }
+                }
+            }
+        };
+        drop(published);
+        held.ranges = joint.done();
+        match end {
+            End::Alone => {
+                self.work.may_split = false;
+                Ok(Led::Well)
+            }
+            End::Changed(reason) => {
+                self.work.may_split = false;
+                Ok(Led::Changed(reason))
+            }
+            End::Complete => Ok(Led::Well),
+            // A body's own numbers are those of a range.
+            End::Failed(Cause::Truncated { .. }) => {
+                Err(Cause::Truncated { received: held.ranges.len(), expected: held.length })
+            }
+            End::Failed(cause) => Err(cause),
+        }
+    }
+}

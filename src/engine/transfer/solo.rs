@@ -1,0 +1,96 @@
+//! A body that one worker brings alone: to a stream, or to a file that is not split.
+
+use std::time::{Duration, Instant};
+
+use crate::engine::pump::{Next, Track};
+use crate::engine::sink::Sink;
+use crate::model::error::Cause;
+use crate::model::progress::Progress;
+use crate::model::range::ByteRange;
+use crate::policy::resume::Held;
+
+/// How many bytes may come between two records: what a killed process loses at most, with the
+/// buffer.
+const RECORD_BYTES: u64 = 4 * 1024 * 1024;
+
+/// How much time may pass between two records while bytes come.
+const RECORD_TIME: Duration = Duration::from_secs(1);
+
+/// Bytes on their way behind what is held.
+pub(super) struct Solo<'t, 's> {
+    sink: &'t mut Sink<'s>,
+    held: &'t mut Held,
+    progress: &'t Progress,
+    /// Where the next byte goes.
+    position: u64,
+    /// Where the body has to end.
+    end: u64,
+    max_size: Option<u64>,
+    is_recorded: bool,
+    recorded_bytes: u64,
+    recorded_at: Instant,
+}
+
+impl<'t, 's> Solo<'t, 's> {
+    /// Begins at `range.start`; the body has to end at `range.end`.
+    pub(super) fn new(
+        sink: &'t mut Sink<'s>,
+        held: &'t mut Held,
+        progress: &'t Progress,
+        range: ByteRange,
+        max_size: Option<u64>,
+        is_recorded: bool,
+    ) -> Self {
+        let recorded_bytes = held.ranges.len();
+        Self {
+            sink,
+            held,
+            progress,
+            position: range.start,
+            end: range.end,
+            max_size,
+            is_recorded,
+            recorded_bytes,
+            recorded_at: Instant::now(),
+        }
+    }
+}
+
+impl Track for Solo<'_, '_> {
+    fn receive(&mut self, count: usize, filled: usize) -> Result<Next, Cause> {
+        self.progress.advance(count as u64);
+        let size = self.position + filled as u64;
+        if size > self.end {
+            // None of the buffer is to be trusted, and all of it will come again.
+            return Ok(Next::Refuse);
+        }
+        if let Some(limit) = self.max_size.filter(|limit| size > *limit) {
+            return Err(Cause::TooLarge { limit });
+        }
+        Ok(if self.sink.is_stream() { Next::Write } else { Next::Read })
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<(), Cause> {
+        self.sink.write(bytes, self.position)?;
+        let written = ByteRange { start: self.position, end: self.position + bytes.len() as u64 };
+        self.position = written.end;
+        self.held.ranges.insert(written);
+        let held = self.held.ranges.len();
+        if self.is_recorded
+            && (held.saturating_sub(self.recorded_bytes) >= RECORD_BYTES
+                || self.recorded_at.elapsed() >= RECORD_TIME)
+        {
+            self.sink.record(self.held);
+            (self.recorded_bytes, self.recorded_at) = (held, Instant::now());
+        }
+        Ok(())
+    }
+
+    fn is_over(&self) -> bool {
+        false
+    }
+
+    fn is_recorded(&self) -> bool {
+        self.is_recorded
+    }
+}

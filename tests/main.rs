@@ -40,6 +40,8 @@ mod output;
 mod placing;
 /// What servers answer to a request for the rest of a file.
 mod ranges;
+/// Rates of bytes.
+mod rates;
 /// Against a real nginx, over http and https.
 mod real_nginx;
 /// The record beside a partial file.

@@ -132,6 +132,12 @@ pub struct Args {
     #[arg(long, value_name = "RATE", value_parser = rate)]
     pub limit_rate: Option<ByteSize>,
 
+    /// Receive no more than RATE bytes a second from each host, such as `500K`
+    ///
+    /// A host is the one that a URL names, with its port. With `--limit-rate` both hold.
+    #[arg(long, value_name = "RATE", value_parser = rate)]
+    pub limit_rate_host: Option<ByteSize>,
+
     /// Fail an attempt that is slower than RATE over SECONDS, such as `50K:10`
     #[arg(long, value_name = "RATE:SECONDS", value_parser = min_speed)]
     pub min_speed: Option<MinSpeed>,

@@ -4,6 +4,7 @@ mod assist;
 mod claims;
 mod feeder;
 mod hosts;
+mod limits;
 pub mod pool;
 mod pump;
 mod sink;
@@ -12,20 +13,20 @@ mod work;
 mod worker;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::disk::partial::Sync;
 use crate::engine::assist::Assist;
 use crate::engine::claims::Claims;
 use crate::engine::hosts::Hosts;
+use crate::engine::limits::Limits;
 use crate::engine::work::InFlight;
 use crate::http::client::Common;
 use crate::model::event::Observer;
 use crate::model::stop::Stop;
 use crate::policy::existing::IfExists;
-use crate::policy::rate::Bucket;
 use crate::policy::{pace, redirect, retry};
 
 /// Where the files of a run go.
@@ -88,6 +89,8 @@ pub struct Options {
     pub max_size: Option<u64>,
     /// The most bytes a second for the whole run.
     pub limit_rate: Option<u64>,
+    /// The most bytes a second from each host.
+    pub limit_rate_host: Option<u64>,
     /// How long transfers may take.
     pub pace: pace::Options,
     /// What redirects are followed.
@@ -110,8 +113,7 @@ struct Shared<'a> {
     in_flight: InFlight,
     /// Whether records of earlier runs may lie about without their partial files.
     expects_orphans: bool,
-    /// The rate that all workers share, and since when it counts; held for one addition.
-    rate: Option<(Instant, Mutex<Bucket>)>,
+    limits: Limits,
     /// What is synced, by the user's wish and the folder's need.
     sync: Sync,
     /// Raised when a body broke off after some of it went to standard output; nothing may follow.

@@ -5,10 +5,9 @@
 //! take from it.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::Instant;
 
 use crossbeam_channel::Receiver;
 
@@ -18,6 +17,7 @@ use crate::disk::partial::Sync;
 use crate::engine::assist::Assist;
 use crate::engine::claims::Claims;
 use crate::engine::hosts::Hosts;
+use crate::engine::limits::Limits;
 use crate::engine::work::InFlight;
 use crate::engine::{Options, Output, Shared, feeder, worker};
 use crate::http::client::Common;
@@ -25,7 +25,6 @@ use crate::input::Entry;
 use crate::model::event::{Event, Observer};
 use crate::model::stop::Stop;
 use crate::model::totals::Totals;
-use crate::policy::rate::Bucket;
 
 /// Under 64 the channel itself costs: 15 % of the rate of small files at 16, half of it at 1. Twice
 /// that lets the feeder rest for a moment when it is full (see [`feeder`]).
@@ -62,7 +61,7 @@ pub fn run(
         assist: Assist::new(options.workers),
         in_flight: InFlight::default(),
         expects_orphans: options.output != Output::Folder || leftovers::may_have_records(here),
-        rate: options.limit_rate.map(|rate| (Instant::now(), Mutex::new(Bucket::new(rate)))),
+        limits: Limits::new(options),
         sync: match options.sync {
             true => Sync::All,
             false if folder::tells_errors_late(here) => Sync::Data,
@@ -111,6 +110,7 @@ pub fn run(
 #[cfg(test)]
 mod tests {
     use std::io;
+    use std::sync::Mutex;
     use std::time::Duration;
 
     use super::*;
@@ -157,6 +157,7 @@ mod tests {
             resume: Resume::Always,
             max_size: None,
             limit_rate: None,
+            limit_rate_host: None,
             pace: pace::Options::default(),
             redirects: redirect::Options { max_hops: 10, allow_downgrade: false },
             retries: retry::Options { retries: 0, max_wait: Duration::ZERO },

@@ -3,15 +3,14 @@
 //! Reads fill one buffer before each write, and now and then a buffer is written before it is full, so
 //! that a process that is killed loses little. What has come when a read fails is written all the same.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::engine::Shared;
+use crate::engine::limits::Throttle;
 use crate::http::body::Body;
 use crate::model::error::Cause;
 use crate::model::progress::Progress;
 use crate::policy::pace::Pace;
-use crate::policy::rate::Bucket;
 
 /// How long bytes of which a record is kept may wait in the buffer.
 const FLUSH_TIME: Duration = Duration::from_secs(1);
@@ -61,6 +60,8 @@ pub(super) enum Copied {
 pub(super) struct Pump<'a> {
     pub(super) shared: &'a Shared<'a>,
     pub(super) buffer: &'a mut [u8],
+    /// What holds its connection to the rates of the run and the host.
+    pub(super) throttle: &'a Throttle,
 }
 
 /// Watches the time that a whole transfer takes.
@@ -104,11 +105,13 @@ impl Pump<'_> {
         body.set_patience(patience);
         let mut last_byte = Instant::now();
         let mut last_write = last_byte;
+        // Who comes to a rate that others share begins at the end of their line.
+        self.hold_back(0, track);
         loop {
             if track.is_over() {
                 return Ok(Copied::All);
             }
-            let end = self.buffer.len().min(filled.saturating_add(self.read_bytes()));
+            let end = self.buffer.len().min(filled.saturating_add(self.throttle.read_bytes()));
             let count = match body.read(&mut self.buffer[*filled..end]) {
                 Ok(0) => return Ok(Copied::All),
                 Ok(count) => count,
@@ -123,7 +126,7 @@ impl Pump<'_> {
             };
             *filled += count;
             let next = track.receive(count, *filled);
-            self.hold_back(count as u64);
+            self.hold_back(count as u64, track);
             let is_full = match next? {
                 Next::Refuse => {
                     *filled = 0;
@@ -148,22 +151,8 @@ impl Pump<'_> {
         }
     }
 
-    /// Returns how many bytes one read may bring.
-    fn read_bytes(&self) -> usize {
-        match &self.shared.rate {
-            None => usize::MAX,
-            Some((_, bucket)) => lock(bucket).read_bytes(),
-        }
-    }
-
-    /// Waits until the run's rate allows the next read, or the run must end.
-    fn hold_back(&self, bytes: u64) {
-        if let Some((since, bucket)) = &self.shared.rate {
-            let wait = lock(bucket).take(bytes, since.elapsed());
-            if !wait.is_zero() {
-                self.shared.stop.wait(wait);
-            }
-        }
+    fn hold_back(&self, bytes: u64, track: &impl Track) {
+        self.throttle.hold_back(bytes, self.shared.stop, || track.is_over());
     }
 }
 
@@ -172,8 +161,4 @@ fn check(watch: &mut Option<Watch<'_>>) -> Result<(), Cause> {
         Some(Watch { pace, began, progress }) => pace.check(began.elapsed(), progress.received()),
         None => Ok(()),
     }
-}
-
-fn lock(bucket: &Mutex<Bucket>) -> MutexGuard<'_, Bucket> {
-    bucket.lock().unwrap_or_else(PoisonError::into_inner)
 }

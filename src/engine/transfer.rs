@@ -19,6 +19,7 @@ use url::Url;
 use crate::disk::device::Device;
 use crate::disk::partial::{Content, Partial, Purpose, Replace};
 use crate::disk::{folder, presence};
+use crate::engine::limits::Throttle;
 use crate::engine::pump::{Copied, Pump, Watch};
 use crate::engine::sink::Sink;
 use crate::engine::work::Work;
@@ -104,6 +105,8 @@ pub(super) struct Transfer<'a> {
     pub(super) progress: &'a Arc<Progress>,
     /// When the job's first attempt began.
     pub(super) began: Instant,
+    /// What holds its connection to the rates of the run and the host.
+    pub(super) throttle: Throttle,
 }
 
 impl<'a> Transfer<'a> {
@@ -268,7 +271,11 @@ impl<'a> Transfer<'a> {
         let mut pace = Pace::new(shared.options.pace, self.began.elapsed());
         let watch = Watch { pace: &mut pace, began: self.began, progress: self.progress };
         let mut solo = Solo::new(sink, held, self.progress, range, max_size, is_recorded);
-        let copied = Pump { shared, buffer: self.buffer }.run(body, &mut solo, Some(watch));
+        let copied = Pump { shared, buffer: self.buffer, throttle: &self.throttle }.run(
+            body,
+            &mut solo,
+            Some(watch),
+        );
         copied.map_err(|cause| match cause {
             // The body's own numbers are those of a range.
             Cause::Truncated { .. } => {

@@ -152,7 +152,9 @@ impl Worker<'_> {
         shared.observer.event(&Event::Noted { job: &subject.job, text: &text });
         let (client, buffer) = (&self.client, &mut self.buffer[..]);
         // A panic gives the part back as any failure does; its leader brings it.
-        let answered = catch_unwind(AssertUnwindSafe(|| bring(shared, client, buffer, lane, None)));
+        let throttle = shared.limits.of(&subject.job, subject.began);
+        let answered =
+            catch_unwind(AssertUnwindSafe(|| bring(shared, client, buffer, lane, &throttle, None)));
         self.leave(&subject.host, answered.unwrap_or(Answered::Otherwise));
     }
 
@@ -239,7 +241,8 @@ impl Worker<'_> {
             let name = name_of(work);
             shared.observer.event(&Event::Started { job, name: &name, progress: &progress });
             let (client, buffer) = (&self.client, &mut self.buffer[..]);
-            Transfer { shared, client, buffer, work, progress: &progress, began }.run()
+            let throttle = shared.limits.of(job, began);
+            Transfer { shared, client, buffer, work, progress: &progress, began, throttle }.run()
         }))
         .unwrap_or_else(|panic| Err(Cause::Panicked { message: message_of(&*panic) }.into()));
         work.received += progress.received();

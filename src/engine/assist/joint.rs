@@ -34,6 +34,8 @@ const MAX_PAST: usize = 16;
 pub(in crate::engine) struct Subject {
     /// The job, for events.
     pub(in crate::engine) job: Job,
+    /// When its first attempt began.
+    pub(in crate::engine) began: Instant,
     /// Its host, as connections are counted.
     pub(in crate::engine) host: String,
     /// The URL that gave the first response, behind all redirects.
@@ -395,6 +397,8 @@ impl State {
 
     fn break_off(&self) {
         for lane in &self.lanes {
+            // Whatever it waits for, it has nothing to wait for; what it has is still written.
+            lane.shared.set_end(0);
             lane.canceller.cancel();
         }
     }

@@ -3,6 +3,7 @@
 use crate::engine::Shared;
 use crate::engine::assist::{End, Lane};
 use crate::engine::hosts::Answered;
+use crate::engine::limits::Throttle;
 use crate::engine::pump::{Copied, Pump, Track, Watch};
 use crate::engine::transfer::refusal;
 use crate::http::body::Body;
@@ -21,6 +22,7 @@ pub(in crate::engine) fn bring(
     client: &Client,
     buffer: &mut [u8],
     mut lane: Lane,
+    throttle: &Throttle,
     watch: Option<Watch<'_>>,
 ) -> Answered {
     let asked = lane.range();
@@ -32,7 +34,7 @@ pub(in crate::engine) fn bring(
             Ok(end) => {
                 lane.set_reach(end);
                 lane.joint().note_success();
-                copy(shared, buffer, &mut body, &mut lane, watch)
+                copy(&mut Pump { shared, buffer, throttle }, &mut body, &mut lane, watch)
             }
             Err(unfit) => {
                 body.drain();
@@ -48,14 +50,13 @@ pub(in crate::engine) fn bring(
 
 /// Copies the body of a lane's response, as far as it is wanted.
 pub(in crate::engine) fn copy(
-    shared: &Shared<'_>,
-    buffer: &mut [u8],
+    pump: &mut Pump<'_>,
     body: &mut Body,
     lane: &mut Lane,
     watch: Option<Watch<'_>>,
 ) -> Answered {
-    let result = Pump { shared, buffer }.run(body, lane, watch);
-    match result {
+    let shared = pump.shared;
+    match pump.run(body, lane, watch) {
         _ if lane.is_over() => {
             if lane.is_at_reach() {
                 // Only a read that finds the end makes the connection free for the next request.

@@ -7,7 +7,7 @@ use url::Url;
 
 use crate::engine::assist::part::{bring, copy};
 use crate::engine::assist::{End, Joint, Lane, Subject, Task};
-use crate::engine::pump::Watch;
+use crate::engine::pump::{Pump, Watch};
 use crate::engine::sink::Sink;
 use crate::engine::transfer::{Transfer, host_of};
 use crate::http::body::Body;
@@ -72,6 +72,7 @@ impl<'a> Transfer<'a> {
         let job = &self.work.job;
         let subject = Subject {
             job: job.clone(),
+            began: self.began,
             host: host_of(job),
             url: first.url.clone(),
             credentials: job.credentials.clone().filter(|_| first.may_carry),
@@ -101,7 +102,13 @@ impl<'a> Transfer<'a> {
         let published = shared.assist.publish(joint);
         let (began, progress) = (self.began, self.progress);
         let watch = Watch { pace: &mut pace, began, progress };
-        copy(shared, self.buffer, &mut body, &mut lane, Some(watch));
+        let throttle = &self.throttle;
+        copy(
+            &mut Pump { shared, buffer: self.buffer, throttle },
+            &mut body,
+            &mut lane,
+            Some(watch),
+        );
         drop((lane, body));
         self.client.end_piece();
         let end = loop {
@@ -112,7 +119,7 @@ impl<'a> Transfer<'a> {
                 Task::Finish(end) => break end,
                 Task::Bring(lane) => {
                     let watch = Watch { pace: &mut pace, began, progress };
-                    bring(shared, self.client, self.buffer, lane, Some(watch));
+                    bring(shared, self.client, self.buffer, lane, throttle, Some(watch));
                 }
                 Task::Wait => {
                     joint.wait(TURN);

@@ -40,7 +40,7 @@ mod output;
 mod placing;
 /// What servers answer to a request for the rest of a file.
 mod ranges;
-/// Rates of bytes.
+/// Rates of bytes and of requests.
 mod rates;
 /// Against a real nginx, over http and https.
 mod real_nginx;

@@ -1,9 +1,10 @@
-//! How fast bytes may come from one host.
+//! How fast bytes may come from one host, and how often requests may be sent.
 
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
+use crate::harness::resource::Resource;
 use crate::harness::{Gate, Reply, Server, Test, content};
 
 /// Downloads so many files of 50,000 bytes each from so many hosts; returns how long it took.
@@ -98,4 +99,118 @@ fn a_host_rate_of_nothing_is_a_usage_error() {
     let output = test.stdout("").any_stderr().status(2).run();
     let told = "invalid value '0' for '--limit-rate-host <RATE>': a rate of zero would never end";
     assert!(output.stderr.contains(told), "{}", output.stderr);
+}
+
+/// Expects that no request came before its turn, with this gap between two turns.
+#[track_caller]
+fn in_turn(server: &Server, began: Instant, gap: Duration) {
+    let mut times: Vec<Instant> = server.requests().iter().map(|request| request.at).collect();
+    times.sort();
+    for (number, at) in (0..).zip(times) {
+        let after = at.duration_since(began);
+        assert!(after >= gap * number, "request {number} after {after:?}");
+    }
+}
+
+#[test]
+fn requests_of_every_kind_are_begun_evenly() {
+    let server = Server::start();
+    let body = content(1, 10_000);
+    let resource = Resource::new(&body, "\"v1\"");
+    let copy = resource.clone();
+    server.always("/a", Reply::redirect(302, "/b"));
+    server.answer("/b", move |request| copy.answer(request).cut_after(5000));
+    server.answer("/b", move |request| resource.answer(request));
+    server.serve("/c", Reply::status(503, "-"));
+    server.serve("/c", Reply::ok("c"));
+    server.serve("/d", Reply::ok("d"));
+    let began = Instant::now();
+    server
+        .get(["/a", "/c", "/d"])
+        .args(["--rate", "20/s"])
+        .retries(5)
+        .any_stderr()
+        .expect_file("a", body)
+        .expect_file("c", "c")
+        .expect_file("d", "d")
+        .run();
+    assert_eq!(server.requests().len(), 7, "{:?}", server.targets());
+    in_turn(&server, began, Duration::from_millis(50));
+}
+
+#[test]
+fn a_request_that_is_sent_again_on_another_connection_has_its_turn() {
+    let server = Server::start();
+    server.serve("/a", Reply::ok("a"));
+    // The server closes a connection that was kept.
+    server.serve("/b", Reply::nothing());
+    server.serve("/b", Reply::ok("b"));
+    let began = Instant::now();
+    let test = server.get(["/a", "/b"]).args(["-j", "1", "--rate", "600/m"]);
+    test.expect_file("a", "a").expect_file("b", "b").run();
+    in_turn(&server, began, Duration::from_millis(100));
+}
+
+#[test]
+fn the_wait_for_a_turn_is_time_of_the_file() {
+    let server = Server::start();
+    server.serve("/a", Reply::ok("a"));
+    let began = Instant::now();
+    server
+        .get(["/a", "/b"])
+        .args(["-j", "1", "--rate", "1/h", "--max-time", "0.5"])
+        .retries(5)
+        .expect_file("a", "a")
+        .fails(server.url("/b"), "not done within 0.50s")
+        .run();
+    assert!(began.elapsed() >= Duration::from_millis(500), "{:?}", began.elapsed());
+}
+
+#[test]
+fn a_signal_ends_the_wait_for_a_turn() {
+    let server = Server::start();
+    let targets = ["/a", "/a?1", "/a?2", "/a?3"];
+    // Any of them may be the first.
+    for target in targets {
+        server.maybe(target, Reply::ok("a"));
+    }
+    let mut running = server.get(targets).args(["--rate", "1/d"]).any_result().start();
+    running.wait_for_stderr("saved a");
+    running.signal(Signal::INT);
+    let output = running.finish();
+    assert_eq!(output.status, Some(130), "{}", output.stderr);
+    assert!(output.since_signal.unwrap() < Duration::from_secs(2), "{:?}", output.since_signal);
+    assert_eq!(server.requests().len(), 1, "{:?}", server.targets());
+}
+
+#[test]
+fn what_is_skipped_takes_no_turn() {
+    let server = Server::start();
+    server.serve("/c", Reply::ok("c"));
+    server
+        .get(["/a", "/b", "/c"])
+        .existing("a", "old")
+        .existing("b", "old")
+        .args(["--rate", "1/h"])
+        .skips("a", "exists already")
+        .skips("b", "exists already")
+        .expect_file("c", "c")
+        .run();
+}
+
+#[test]
+fn a_request_rate_that_means_nothing_is_a_usage_error() {
+    const ACCEPTED: &str = "give a whole number and s, m, h or d, such as 2/s, 30/m or 100/h";
+    for (value, cause) in [
+        ("2", "it has no unit"),
+        ("0/s", "with a rate of zero nothing would ever be sent"),
+        ("1.5/s", "`1.5` is not a whole number"),
+        ("2/week", "`week` is not a unit"),
+        ("1000001/s", "more than 1000000 in one unit"),
+    ] {
+        let test = Test::new().args(["--rate", value, "http://127.0.0.1:1/a"]);
+        let output = test.stdout("").any_stderr().status(2).run();
+        let told = format!("invalid value '{value}' for '--rate <N/UNIT>': {cause}; {ACCEPTED}");
+        assert!(output.stderr.contains(&told), "{}", output.stderr);
+    }
 }

@@ -9,6 +9,7 @@ use clap::{Parser, ValueEnum};
 use crate::model::size::ByteSize;
 use crate::policy::existing::IfExists;
 use crate::policy::pace::MinSpeed;
+use crate::policy::spacing::Frequency;
 
 /// The least part in bytes that may be asked for.
 const MIN_PART: u64 = 64 * 1024;
@@ -137,6 +138,13 @@ pub struct Args {
     /// A host is the one that a URL names, with its port. With `--limit-rate` both hold.
     #[arg(long, value_name = "RATE", value_parser = rate)]
     pub limit_rate_host: Option<ByteSize>,
+
+    /// Begin no more than N requests a UNIT (s, m, h or d), such as `2/s` or `30/m`
+    ///
+    /// All of the run's are counted, also those that follow a redirect or go on after a failure. They
+    /// are begun evenly: with `30/m` one every two seconds. Waiting counts as time of the file.
+    #[arg(long, value_name = "N/UNIT")]
+    pub rate: Option<Frequency>,
 
     /// Fail an attempt that is slower than RATE over SECONDS, such as `50K:10`
     #[arg(long, value_name = "RATE:SECONDS", value_parser = min_speed)]

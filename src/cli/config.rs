@@ -88,6 +88,7 @@ impl Config {
                 },
                 limit_rate: args.limit_rate.map(|rate| rate.0),
                 limit_rate_host: args.limit_rate_host.map(|rate| rate.0),
+                request_rate: args.rate,
                 max_size: args.max_size.map(|size| size.0),
                 pace: pace::Options {
                     max_time: args.max_time.map(Duration::from_secs_f64),

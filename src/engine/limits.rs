@@ -1,20 +1,23 @@
-//! What holds the readers of bodies back: the rate of the run, and that of each host.
+//! What holds workers back: the rate of requests, the rate of the run's bytes, and that of each host's.
 //!
-//! Each rate is one bucket that all connections under it share (see [`crate::policy::rate`]). A
+//! Each rate of bytes is one bucket that all connections under it share (see [`crate::policy::rate`]). A
 //! connection takes what it has read from each bucket that is over it and then waits in no lock, for
 //! the longest of the waits that it was told: a host that owes much delays its own readers, and the
 //! others find in the run's bucket only what was really read.
 
 use std::collections::HashMap;
+use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::engine::Options;
 use crate::engine::transfer::host_of;
+use crate::model::error::Cause;
 use crate::model::job::Job;
 use crate::model::stop::Stop;
 use crate::policy::rate::{self, Bucket};
+use crate::policy::spacing::{Spacing, Turn};
 
 /// How many hosts are remembered at least before it is looked which are done with.
 const MIN_SWEEP: usize = 64;
@@ -29,6 +32,10 @@ pub(super) struct Limits {
     /// Bytes a second from each host.
     host_rate: Option<u64>,
     hosts: Mutex<Hosts>,
+    /// The turns of requests.
+    requests: Option<Mutex<Spacing>>,
+    /// Since when the turns' times count.
+    since: Instant,
     /// The longest time for a file: no wait goes on after it.
     max_time: Option<Duration>,
 }
@@ -48,6 +55,8 @@ impl Limits {
             run: options.limit_rate.map(|rate| Arc::new(Flow::new(rate))),
             host_rate: options.limit_rate_host,
             hosts: Mutex::default(),
+            requests: options.request_rate.map(|rate| Mutex::new(Spacing::new(rate.gap()))),
+            since: Instant::now(),
             max_time: options.pace.max_time,
         }
     }
@@ -60,7 +69,39 @@ impl Limits {
         if let Some(rate) = self.host_rate {
             shares.push(Share::new(&self.host(host_of(job), rate)));
         }
-        Throttle { shares, until: self.max_time.and_then(|limit| began.checked_add(limit)) }
+        Throttle { shares, until: self.end_of(began) }
+    }
+
+    /// Waits until a request may be begun for a job whose first attempt began then, or it is not wanted
+    /// any more.
+    ///
+    /// # Errors
+    /// [`Cause::TimeOver`] when the job's time is over before that, and no sooner than it is over. Any
+    /// when the request is not wanted or the run must end.
+    pub(super) fn await_turn(
+        &self,
+        began: Instant,
+        stop: &Stop,
+        is_unwanted: impl Fn() -> bool,
+    ) -> Result<(), Cause> {
+        let Some(requests) = &self.requests else { return Ok(()) };
+        let end = self.end_of(began).map(|end| end.saturating_duration_since(self.since));
+        let turn = {
+            let mut spacing = requests.lock().unwrap_or_else(PoisonError::into_inner);
+            spacing.take(self.since.elapsed(), end)
+        };
+        match turn {
+            Turn::After(wait) if !pause(wait, stop, &is_unwanted) && !is_unwanted() => Ok(()),
+            Turn::TooLate(left) if !stop.wait(left) => {
+                Err(Cause::TimeOver { limit: self.max_time.unwrap_or_default() })
+            }
+            _ => Err(Cause::Connection { source: io::ErrorKind::Interrupted.into() }),
+        }
+    }
+
+    /// Returns when all time is over for a job whose first attempt began then.
+    fn end_of(&self, began: Instant) -> Option<Instant> {
+        self.max_time.and_then(|limit| began.checked_add(limit))
     }
 
     /// Returns what flows from a host.
@@ -188,7 +229,14 @@ mod tests {
 
     fn limits(run: Option<u64>, host_rate: Option<u64>) -> Limits {
         let run = run.map(|rate| Arc::new(Flow::new(rate)));
-        Limits { run, host_rate, hosts: Mutex::default(), max_time: None }
+        Limits {
+            run,
+            host_rate,
+            hosts: Mutex::default(),
+            requests: None,
+            since: Instant::now(),
+            max_time: None,
+        }
     }
 
     fn job(url: &str) -> Job {
@@ -263,6 +311,38 @@ mod tests {
         stop.stop(StopReason::Signal(2));
         limits.of(&job("http://a/"), Instant::now()).hold_back(1_000_000, &stop, || false);
         assert!(began.elapsed() < Duration::from_secs(60));
+    }
+
+    #[test]
+    fn a_turn_that_comes_after_the_jobs_time_is_left_to_another_job() {
+        let mut limits = limits(None, None);
+        limits.requests = Some(Mutex::new(Spacing::new(Duration::from_secs(3600))));
+        let stop = Stop::default();
+        limits.await_turn(Instant::now(), &stop, || false).unwrap();
+        limits.max_time = Some(Duration::from_millis(20));
+        let began = Instant::now();
+        let cause = limits.await_turn(began, &stop, || false).unwrap_err();
+        assert!(matches!(cause, Cause::TimeOver { .. }), "{cause}");
+        assert!(began.elapsed() >= Duration::from_millis(20));
+        // The second turn has not gone away with the one that could not wait for it.
+        let mut spacing = limits.requests.as_ref().unwrap().lock().unwrap();
+        let Turn::After(wait) = spacing.take(limits.since.elapsed(), None) else {
+            panic!("no turn")
+        };
+        assert!(wait <= Duration::from_secs(3600), "{wait:?}");
+    }
+
+    #[test]
+    fn a_wait_for_a_turn_ends_with_the_run() {
+        let mut limits = limits(None, None);
+        limits.requests = Some(Mutex::new(Spacing::new(Duration::from_secs(3600))));
+        let stop = Stop::default();
+        limits.await_turn(Instant::now(), &stop, || false).unwrap();
+        stop.stop(StopReason::Signal(2));
+        assert!(limits.await_turn(Instant::now(), &stop, || false).is_err());
+        // Without a rate nobody has to ask.
+        limits.requests = None;
+        limits.await_turn(Instant::now(), &stop, || false).unwrap();
     }
 
     #[test]

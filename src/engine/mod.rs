@@ -27,6 +27,7 @@ use crate::http::client::Common;
 use crate::model::event::Observer;
 use crate::model::stop::Stop;
 use crate::policy::existing::IfExists;
+use crate::policy::spacing::Frequency;
 use crate::policy::{pace, redirect, retry};
 
 /// Where the files of a run go.
@@ -91,6 +92,8 @@ pub struct Options {
     pub limit_rate: Option<u64>,
     /// The most bytes a second from each host.
     pub limit_rate_host: Option<u64>,
+    /// How often a request may be begun, over the whole run.
+    pub request_rate: Option<Frequency>,
     /// How long transfers may take.
     pub pace: pace::Options,
     /// What redirects are followed.

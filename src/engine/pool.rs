@@ -158,6 +158,7 @@ mod tests {
             max_size: None,
             limit_rate: None,
             limit_rate_host: None,
+            request_rate: None,
             pace: pace::Options::default(),
             redirects: redirect::Options { max_hops: 10, allow_downgrade: false },
             retries: retry::Options { retries: 0, max_wait: Duration::ZERO },

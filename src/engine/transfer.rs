@@ -303,15 +303,15 @@ impl<'a> Transfer<'a> {
         let mut may_carry = true;
         loop {
             let url = visited.last().unwrap_or(&job.url);
+            self.await_turn()?;
             observer.event(&Event::Requested { job, url });
             // What was dropped at a foreign origin is not picked up again behind it.
             may_carry &= redirect::may_carry(&job.url, url);
             let credentials = job.credentials.as_ref().filter(|_| may_carry);
-            self.client.set_patience(self.time_left()?);
             let sent = Instant::now();
             let response = self
                 .client
-                .get(&Request { url, credentials, rest })
+                .get(&Request { url, credentials, rest }, || self.await_turn())
                 .map_err(|cause| self.time_left().err().unwrap_or(cause))?;
             let Head { status, location, .. } = &response.head;
             if !redirect::is_redirect(*status) {
@@ -326,6 +326,16 @@ impl<'a> Transfer<'a> {
             response.body.drain();
             visited.push(to);
         }
+    }
+
+    /// Waits until a request may be begun, and bounds how long its answer may be waited for.
+    ///
+    /// # Errors
+    /// [`Cause::TimeOver`] when no time is left.
+    fn await_turn(&self) -> Result<(), Cause> {
+        self.shared.limits.await_turn(self.began, self.shared.stop, || false)?;
+        self.client.set_patience(self.time_left()?);
+        Ok(())
     }
 
     /// Returns how long a read may wait at most because of `--max-time`.

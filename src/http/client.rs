@@ -94,17 +94,24 @@ impl Client {
     /// Sends a request and waits for the head of its response.
     ///
     /// A kept connection that the server has closed in the meantime is not a failure: the request is
-    /// sent again at once on another (RFC 9112 §9.3.1 allows it for GET).
+    /// sent again on another (RFC 9112 §9.3.1 allows it for GET), as soon as `before_again` returns.
     ///
     /// # Errors
-    /// What went wrong with the look-up, the connection or the response's head.
-    pub fn get(&self, request: &Request<'_>) -> Result<Response, Cause> {
+    /// What went wrong with the look-up, the connection or the response's head; what `before_again` says.
+    pub fn get(
+        &self,
+        request: &Request<'_>,
+        before_again: impl Fn() -> Result<(), Cause>,
+    ) -> Result<Response, Cause> {
         let mut stale = 0;
         let response = loop {
             self.link.begin();
             match self.agent.run(build(request)?) {
                 Ok(response) => break response,
-                Err(error) if stale < MAX_STALE && self.is_stale(&error) => stale += 1,
+                Err(error) if stale < MAX_STALE && self.is_stale(&error) => {
+                    stale += 1;
+                    before_again()?;
+                }
                 Err(error) => return Err(self.failure(error)),
             }
         };

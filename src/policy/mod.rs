@@ -10,5 +10,6 @@ pub mod redirect;
 pub mod resume;
 pub mod retry;
 pub mod share;
+pub mod spacing;
 pub mod split;
 pub mod target;

@@ -80,10 +80,12 @@ fn request(
 ) -> Result<Response, Cause> {
     let subject = lane.joint().subject();
     client.set_patience(None);
+    let await_turn = || shared.limits.await_turn(subject.began, shared.stop, || lane.is_over());
+    await_turn()?;
     let rest = Rest { from: asked.start, to: Some(asked.end), validator: &subject.validator };
     let (url, credentials) = (&subject.url, subject.credentials.as_ref());
     shared.observer.event(&Event::Requested { job: &subject.job, url });
-    let response = client.get(&Request { url, credentials, rest: Some(rest) })?;
+    let response = client.get(&Request { url, credentials, rest: Some(rest) }, await_turn)?;
     let Head { status, .. } = response.head;
     let length = response.head.length();
     shared.observer.event(&Event::Responded { job: &subject.job, status, length });

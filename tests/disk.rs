@@ -1,11 +1,12 @@
 //! A disk that is full, and one that is told to keep what it was given.
 
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::harness::folder::Entry;
 use crate::harness::resource::Resource;
-use crate::harness::{Reply, Server, Test, content, is_missing, skip};
+use crate::harness::{Gate, Reply, Server, Test, content, is_missing, skip};
 
 /// A file system in memory, of a few MiB. Unmounted when dropped.
 struct SmallDisk(PathBuf);
@@ -13,8 +14,12 @@ struct SmallDisk(PathBuf);
 impl SmallDisk {
     /// Mounts it at `folder`; `None` where that is not allowed.
     fn mount(folder: &Path, size: &str) -> Option<Self> {
+        Self::mount_as("tmpfs", &format!("size={size}"), folder)
+    }
+
+    fn mount_as(kind: &str, options: &str, folder: &Path) -> Option<Self> {
         let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", &format!("size={size}"), "none"]).arg(folder);
+        mount.args(["-t", kind, "-o", options, "none"]).arg(folder);
         let done = mount.output().is_ok_and(|output| output.status.success());
         if !done {
             skip("may not mount");
@@ -114,6 +119,130 @@ fn an_older_file_survives_a_full_disk() {
         .any_stderr()
         .status(1)
         .run();
+}
+
+/// Bytes that a file has room for, in and behind it.
+fn room(path: &Path) -> u64 {
+    path.metadata().unwrap().blocks() * 512
+}
+
+/// Returns whether files in the folder for temporary files can have room that they do not use; says
+/// that the test is skipped if not.
+fn can_allocate() -> bool {
+    let file = tempfile::tempfile().unwrap();
+    let flags = rustix::fs::FallocateFlags::KEEP_SIZE;
+    let can = rustix::fs::fallocate(&file, flags, 0, 4096).is_ok();
+    if !can {
+        skip("the file system cannot allocate in advance");
+    }
+    can
+}
+
+#[test]
+fn a_disk_without_room_for_all_of_a_file_is_found_full_before_its_first_byte() {
+    let (server, never) = (Server::start(), Gate::default());
+    // Too small to be looked at before; and its body never comes.
+    server.serve("/big", Reply::ok(content(1, 900_000)).hold_after(0, &never));
+    let Some((test, disk)) = on_disk(&server, &["/big", "/later"], "512k") else { return };
+    let output = test.args(["-j", "1", "--prealloc"]).retries(5).any_stderr().status(1).run();
+    let cause = "cannot allocate room for disk/big.part: no space left on device";
+    let told = format!("error: {}: {cause}\n  hint: make room and ", server.url("/big"));
+    assert!(output.stderr.contains(&told), "{}", output.stderr);
+    assert!(output.stderr.contains("warning: the disk is full: "), "{}", output.stderr);
+    assert_eq!(server.targets(), ["/big"]);
+    // All that was allocated is free again.
+    let free = rustix::fs::statvfs(&disk.0).unwrap();
+    assert_eq!(free.f_bavail * free.f_frsize, 512 * 1024);
+}
+
+#[test]
+fn what_is_held_stays_when_its_rest_gets_no_room() {
+    let (server, never) = (Server::start(), Gate::default());
+    let body = content(1, 900_000);
+    let resource = Resource::new(&body, "\"v1\"");
+    let copy = resource.clone();
+    server.answer("/a", move |request| copy.answer(request).cut_after(300_000));
+    server.answer("/a", move |request| resource.answer(request).hold_after(0, &never));
+    let Some((test, _disk)) = on_disk(&server, &["/a"], "512k") else { return };
+    let output = test.any_result().run();
+    let part = output.folder.path().join("disk/a.part");
+    assert_eq!(std::fs::read(&part).unwrap(), &body[..300_000], "{}", output.stderr);
+    let test = server.get(["/a"]).args(["-d", "disk", "--prealloc"]).in_folder(output.folder);
+    let output = test.any_result().run();
+    assert_eq!(output.status, Some(1));
+    assert!(output.stderr.contains("cannot allocate room for disk/a.part"), "{}", output.stderr);
+    assert_eq!(std::fs::read(&part).unwrap(), &body[..300_000]);
+    assert!(room(&part) < 400_000, "{}", room(&part));
+    assert_eq!(server.asked(), ["all", "bytes=300000- ? \"v1\""]);
+}
+
+#[test]
+fn what_a_kept_file_has_allocated_is_not_asked_for_again() {
+    let server = Server::start();
+    let body = content(1, 3_000_000);
+    let resource = Resource::new(&body, "\"v1\"");
+    for cut in [400_000, 400_000] {
+        let copy = resource.clone();
+        server.answer("/a", move |request| copy.answer(request).cut_after(cut));
+    }
+    server.answer("/a", move |request| resource.answer(request));
+    let Some((test, disk)) = on_disk(&server, &["/a"], "4m") else { return };
+    // Each time more is missing than is free.
+    let mut output = test.arg("--prealloc").any_result().run();
+    let part = disk.0.join("a.part");
+    for (options, held) in [(&["--prealloc"][..], 400_000), (&[], 800_000)] {
+        assert_eq!(part.metadata().unwrap().len(), held, "{}", output.stderr);
+        assert!(room(&part) >= 3_000_000, "{}", room(&part));
+        let test = server.get(["/a"]).args(["-d", "disk"]).args(options.iter().copied());
+        output = test.in_folder(output.folder).any_result().run();
+    }
+    assert_eq!(output.status, Some(0), "{}", output.stderr);
+    assert_eq!(std::fs::read(disk.0.join("a")).unwrap(), body);
+}
+
+#[test]
+fn a_file_whose_room_was_allocated_has_no_more_of_it_than_it_needs() {
+    if !can_allocate() {
+        return;
+    }
+    let server = Server::start();
+    let (long, short) = (content(1, 8_000_000), content(2, 100_000));
+    let resource = Resource::new(&long, "\"v1\"");
+    let copy = resource.clone();
+    server.answer("/a", move |request| copy.answer(request).cut_after(50_000));
+    let shorter = resource.clone();
+    server.answer("/a", move |request| {
+        shorter.change(&short, "\"v2\"");
+        shorter.answer(request)
+    });
+    server.serve("/whole", Reply::ok(&long));
+    // What is shorter than its length, and so than what was allocated, is no file.
+    server.always("/cut", Reply::ok(&long).cut_after(50_000));
+    let output = server
+        .get(["/a", "/whole", "/cut"])
+        .arg("--prealloc")
+        .retries(1)
+        .any_result()
+        .expect_file("a", content(2, 100_000))
+        .run();
+    let file = |name: &str| output.folder.path().join(name);
+    assert_eq!(std::fs::read(file("a")).unwrap(), content(2, 100_000), "{}", output.stderr);
+    assert!(room(&file("a")) < 1_000_000, "{}", room(&file("a")));
+    assert!(room(&file("whole")) < 9_000_000, "{}", room(&file("whole")));
+    assert!(!file("cut").exists() && !file("cut.part").exists(), "{}", output.stderr);
+}
+
+#[test]
+fn a_file_system_that_cannot_allocate_is_downloaded_to_all_the_same() {
+    let server = Server::start();
+    server.serve("/a", Reply::ok(content(1, 300_000)));
+    let test = server.get(["/a"]).args(["-d", "disk", "-v", "--prealloc"]).existing_folder("disk");
+    let disk = SmallDisk::mount_as("ramfs", "rw", &test.path().join("disk"));
+    if disk.is_none() {
+        return server.forget();
+    }
+    let output = test.expect_file("disk/a", content(1, 300_000)).any_stderr().run();
+    assert!(output.stderr.contains("cannot allocate room in advance"), "{}", output.stderr);
 }
 
 /// One line of strace: the call with its arguments.

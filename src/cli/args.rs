@@ -170,6 +170,13 @@ pub struct Args {
     #[arg(long)]
     pub fsync: bool,
 
+    /// Allocate all of a file on the disk before its first byte
+    ///
+    /// A full disk or quota is found before the transfer then, not at its end. What the file system
+    /// cannot allocate is downloaded all the same.
+    #[arg(long)]
+    pub prealloc: bool,
+
     /// Wait for another haul that is writing the same file, rather than fail
     #[arg(long)]
     pub wait_lock: bool,

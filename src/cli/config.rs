@@ -10,6 +10,7 @@ use anyhow::{Result, bail};
 
 use crate::cli::args::Args;
 use crate::cli::environment::Environment;
+use crate::disk::partial::Allocation;
 use crate::engine::{self, IfLocked, Output, Resume};
 use crate::input::Source;
 use crate::policy::{pace, redirect, retry};
@@ -80,6 +81,11 @@ impl Config {
                     allow_downgrade: args.allow_downgrade,
                 },
                 sync: args.fsync,
+                allocation: if args.prealloc {
+                    Allocation::BeforeFirstByte
+                } else {
+                    Allocation::AsWritten
+                },
                 if_locked: if args.wait_lock { IfLocked::Wait } else { IfLocked::Fail },
                 resume: match (args.no_resume, args.restart) {
                     (true, _) => Resume::Never,

@@ -1,6 +1,6 @@
 //! Files that one transfer has for itself: opened under a lock, renamed to a name that must be free.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, Metadata, OpenOptions, TryLockError};
 use std::io::ErrorKind;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
@@ -14,8 +14,9 @@ use crate::model::error::Cause;
 /// How often a file is opened anew when another process moves it away meanwhile.
 const MAX_OPENS: usize = 16;
 
-/// Opens and locks the file at `path`, following no symbolic link; returns it with its size.
-pub(super) fn open_locked(path: &Path) -> Result<(File, u64), Cause> {
+/// Opens and locks the file at `path`, following no symbolic link; returns it with what it was like
+/// then.
+pub(super) fn open_locked(path: &Path) -> Result<(File, Metadata), Cause> {
     let failed = |action, source| Cause::Disk { action, path: path.to_owned(), source };
     for attempt in 0..MAX_OPENS {
         // Nearly always the file is new: then nobody else can have done anything with it.
@@ -47,13 +48,13 @@ pub(super) fn open_locked(path: &Path) -> Result<(File, u64), Cause> {
         // Another process may have locked even a new file before we did, but not filled it, renamed it
         // and unlocked it again without a trace in its size.
         if is_new && is_locked && opened.len() == 0 {
-            return Ok((file, 0));
+            return Ok((file, opened));
         }
         // Whoever held the lock before may have renamed the file that we waited for: then it is
         // complete, has another name, and is not ours to write.
         let named = path.symlink_metadata().ok();
         if named.is_some_and(|named| (named.dev(), named.ino()) == (opened.dev(), opened.ino())) {
-            return Ok((file, opened.len()));
+            return Ok((file, opened));
         }
     }
     Err(Cause::InUse { path: path.to_owned() })

@@ -14,9 +14,9 @@
 
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
@@ -28,6 +28,10 @@ use crate::disk::record::{self, Disbelief, Record};
 use crate::model::error::Cause;
 use crate::model::failure::Kept;
 use crate::policy::resume::Held;
+
+mod room;
+
+pub use room::{Allocation, Room};
 
 /// What is put behind the destination's name.
 pub const SUFFIX: &str = ".part";
@@ -90,6 +94,8 @@ pub struct Partial {
     replace: Replace,
     url: String,
     sync: Sync,
+    /// How many bytes this transfer has allocated, from the first on.
+    room: AtomicU64,
     /// Whether a record, or an unfinished one, may lie beside it; held while one is written.
     has_record: Mutex<bool>,
     /// Whether it is to stay when this is dropped.
@@ -103,8 +109,14 @@ impl Partial {
     /// [`Cause::InUse`] when another transfer holds it, [`Cause::NotAFile`], [`Cause::Disk`].
     pub fn open(purpose: &Purpose<'_>) -> Result<(Self, Content), Cause> {
         let path = part_of(purpose.destination);
-        let (file, bytes) = open_locked(&path)?;
+        let (file, found) = open_locked(&path)?;
+        let bytes = found.len();
+        let failed = |action, source| Cause::Disk { action, path: path.clone(), source };
         if bytes == 0 {
+            if found.blocks() > 0 {
+                // A process that died allocated it, maybe for a file that was longer.
+                room::give_back(&file).map_err(|source| failed("empty", source))?;
+            }
             // A record without data was left by a process that died between the final rename and the
             // record's removal. It must not speak for what is written now.
             if purpose.expects_orphan {
@@ -114,12 +126,12 @@ impl Partial {
         }
         let content = match Record::read(&path, purpose.url, bytes) {
             Ok(held) => {
-                // What is behind may be anything, and the new end may come before its end.
-                file.set_len(held.ranges.end()).map_err(|source| Cause::Disk {
-                    action: "shorten",
-                    path: path.clone(),
-                    source,
-                })?;
+                // What is behind may be anything, and the new end may come before its end. Where there
+                // is nothing behind, what is allocated there stays.
+                let end = held.ranges.end();
+                if bytes > end {
+                    file.set_len(end).map_err(|source| failed("shorten", source))?;
+                }
                 Content::Held(held)
             }
             Err(reason) => Content::Disbelieved(reason),
@@ -136,9 +148,14 @@ impl Partial {
             replace: purpose.replace,
             url: purpose.url.to_owned(),
             sync: purpose.sync,
+            room: AtomicU64::new(0),
             has_record: Mutex::new(has_record),
             stays: AtomicBool::new(false),
         }
+    }
+
+    fn room(&self) -> u64 {
+        self.room.load(Ordering::Relaxed)
     }
 
     fn has_record(&self) -> MutexGuard<'_, bool> {
@@ -154,6 +171,7 @@ impl Partial {
         if std::mem::take(&mut *self.has_record()) {
             record::remove(&self.path);
         }
+        self.room.store(0, Ordering::Relaxed);
         self.file.set_len(0).map_err(|source| self.failed("empty", source))
     }
 
@@ -185,11 +203,18 @@ impl Partial {
         Ok(())
     }
 
-    /// Leaves the file for the next attempt or run, if a record can say what it holds.
+    /// Leaves the file for the next attempt or run, if a record can say what it holds. What was allocated
+    /// for it stays with it.
     pub fn keep(&self, mut held: Held) -> Option<Kept> {
-        if self.record(&held).is_err() {
-            // On a full disk the file's own end makes room for its record.
-            let end = held.ranges.end().saturating_sub(ROOM_FOR_RECORD);
+        let mut recorded = self.record(&held);
+        let end = held.ranges.end();
+        if recorded.is_err() && self.room() > end && self.give_back().is_ok() {
+            // On a full disk that may be what the record has no room for.
+            recorded = self.record(&held);
+        }
+        if recorded.is_err() {
+            // Then the file's own end makes room for its record.
+            let end = end.saturating_sub(ROOM_FOR_RECORD);
             held.ranges.truncate(end);
             if held.ranges.is_empty()
                 || self.file.set_len(end).is_err()
@@ -202,11 +227,16 @@ impl Partial {
         Some(Kept { path: self.path.clone(), bytes: held.ranges.len(), length: held.length })
     }
 
-    /// Gives the file its modification time and its final name.
+    /// Gives the file its modification time and its final name. It has no more room on the disk then than
+    /// its bytes need.
     ///
     /// # Errors
     /// [`Cause::Exists`] when something else took the name meanwhile, [`Cause::Disk`].
     pub fn commit(&self, modified: Option<SystemTime>) -> Result<PathBuf, Cause> {
+        if self.room() > 0 && self.file.metadata().is_ok_and(|found| found.len() < self.room()) {
+            // Too much room is no reason to lose the file.
+            let _ = self.give_back();
+        }
         if let Some(modified) = modified {
             // A time that the file system cannot keep is no reason to lose the file.
             let _ = self.file.set_modified(modified);

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use crate::disk::partial::Sync;
+use crate::disk::partial::{Allocation, Sync};
 use crate::engine::assist::Assist;
 use crate::engine::claims::Claims;
 use crate::engine::hosts::Hosts;
@@ -82,6 +82,8 @@ pub struct Options {
     pub set_modified: bool,
     /// Whether a file is synced before it gets its name.
     pub sync: bool,
+    /// When a file gets its room on the disk.
+    pub allocation: Allocation,
     /// What a job does while another process writes its file.
     pub if_locked: IfLocked,
     /// What becomes of partial files.

@@ -114,6 +114,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::disk::partial::Allocation;
     use crate::engine::{IfLocked, Output, Resume};
     use crate::http;
     use crate::model::job::Origin;
@@ -153,6 +154,7 @@ mod tests {
             if_exists: IfExists::Skip,
             set_modified: true,
             sync: false,
+            allocation: Allocation::AsWritten,
             if_locked: IfLocked::Fail,
             resume: Resume::Always,
             max_size: None,

@@ -17,8 +17,8 @@ use std::time::{Duration, Instant, SystemTime};
 use url::Url;
 
 use crate::disk::device::Device;
-use crate::disk::partial::{Content, Partial, Purpose, Replace};
-use crate::disk::{folder, presence};
+use crate::disk::partial::{Content, Partial, Purpose, Replace, Room};
+use crate::disk::presence;
 use crate::engine::limits::Throttle;
 use crate::engine::pump::{Copied, Pump, Watch};
 use crate::engine::sink::Sink;
@@ -207,14 +207,15 @@ impl<'a> Transfer<'a> {
                 held.get_or_insert_with(|| fresh(&head)).length = Some(total);
                 range
             } else {
-                if let (Some(Verdict::StartOver(reason)), Some(_)) = (verdict, &held) {
+                let has_bytes = held.as_ref().is_some_and(|held| !held.ranges.is_empty());
+                if let Some(Verdict::StartOver(reason)) = verdict.filter(|_| has_bytes) {
                     self.start_over(sink, reason)?;
                 }
                 *held = Some(fresh(&head));
                 ByteRange { start: 0, end: head.length().unwrap_or(u64::MAX) }
             };
             let held = held.get_or_insert_with(|| fresh(&head));
-            self.check_room(sink, held, Some(range.end).filter(|&end| end < u64::MAX))?;
+            self.make_room(sink, held, Some(range.end).filter(|&end| end < u64::MAX))?;
             self.progress.set_length(held.length);
             self.progress.set_position(held.ranges.len());
             let before = held.ranges.len();
@@ -388,18 +389,20 @@ impl<'a> Transfer<'a> {
         }
     }
 
-    /// Refuses what can be seen not to fit, before its bytes come.
-    fn check_room(&self, sink: &Sink<'_>, held: &Held, end: Option<u64>) -> Result<(), Cause> {
+    /// Refuses what can be seen not to fit, before its bytes come, and allocates what is to be.
+    fn make_room(&self, sink: &mut Sink<'_>, held: &Held, end: Option<u64>) -> Result<(), Cause> {
         let Some(length) = held.length.or(end) else { return Ok(()) };
         if let Some(limit) = self.shared.options.max_size.filter(|limit| length > *limit) {
             return Err(Cause::TooLarge { limit });
         }
-        match (sink, &self.work.place) {
-            (Sink::Partial(_), Some((path, _))) => {
-                folder::check_room(path, length.saturating_sub(held.ranges.len()))
+        if let Sink::Partial(partial) = sink {
+            let room =
+                partial.make_room(length, held.ranges.len(), self.shared.options.allocation)?;
+            if room == Room::NotAllocatable {
+                self.note("the file system cannot allocate room in advance");
             }
-            _ => Ok(()),
         }
+        Ok(())
     }
 
     /// Bytes without a strong validator can never be gone on with.

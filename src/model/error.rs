@@ -344,7 +344,9 @@ fn disk_hint(source: &io::Error, path: &std::path::Path) -> Option<String> {
     let path = path.to_string_lossy();
     let path = Printable(&path);
     match source.kind() {
-        ErrorKind::StorageFull => Some("make room and run the same command again".to_owned()),
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+            Some("make room and run the same command again".to_owned())
+        }
         ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
             Some(format!("make {path} writable, or give another folder with `--dir`"))
         }

@@ -49,6 +49,7 @@ fn open(destination: &Path) -> (Partial, Content) {
         destination,
         replace: Replace::Never,
         url: "http://h/a",
+        other_urls: &[],
         sync: Sync::Nothing,
         expects_orphan: true,
     };

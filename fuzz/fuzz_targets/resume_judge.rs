@@ -40,6 +40,7 @@ fuzz_target!(|input: &[u8]| {
             last_modified: owned(next()),
             date: owned(next()),
         },
+        elsewhere: None,
     };
     let status = number(next()).and_then(|status| status.try_into().ok()).unwrap_or(206);
     let content_range = next().map(str::as_bytes);

@@ -55,8 +55,10 @@ pub struct Purpose<'a> {
     pub destination: &'a Path,
     /// What may be there at the end.
     pub replace: Replace,
-    /// The URL that the user gave, redacted, as the record has it.
+    /// The URL that is asked, as the user gave it, redacted, as the record has it.
     pub url: &'a str,
+    /// More URLs of the same file, likewise.
+    pub other_urls: &'a [String],
     /// What is synced before something says that it is there.
     pub sync: Sync,
     /// Whether a record without its partial file may lie there (see [`may_have_records`](super::leftovers::may_have_records)).
@@ -124,7 +126,7 @@ impl Partial {
             }
             return Ok((Self::new(purpose, path, file, false), Content::Nothing));
         }
-        let content = match Record::read(&path, purpose.url, bytes) {
+        let content = match Record::read(&path, purpose.url, purpose.other_urls, bytes) {
             Ok(held) => {
                 // What is behind may be anything, and the new end may come before its end. Where there
                 // is nothing behind, what is allocated there stays.
@@ -324,6 +326,7 @@ mod tests {
             destination,
             replace,
             url: "http://h/a",
+            other_urls: &[],
             sync: Sync::Nothing,
             expects_orphan: true,
         }
@@ -416,7 +419,8 @@ mod tests {
         let partial = create(&destination, Replace::Never).unwrap();
         partial.write_at(b"hello ", 0).unwrap();
         let validators = Validators { etag: Some("\"v1\"".to_owned()), ..Validators::default() };
-        let held = Held { ranges: RangeSet::prefix_of(6), length: Some(11), validators };
+        let held =
+            Held { ranges: RangeSet::prefix_of(6), length: Some(11), validators, elsewhere: None };
         let kept = partial.keep(held.clone()).unwrap();
         drop(partial);
         assert_eq!((kept.bytes, kept.length), (6, Some(11)));
@@ -434,11 +438,9 @@ mod tests {
     fn starting_over_and_dropping_leave_no_record() {
         let folder = tempfile::tempdir().unwrap();
         let destination = folder.path().join("a");
-        let held = Held {
-            ranges: RangeSet::prefix_of(1),
-            length: None,
-            validators: Validators::default(),
-        };
+        let validators = Validators::default();
+        let held =
+            Held { ranges: RangeSet::prefix_of(1), length: None, validators, elsewhere: None };
         let partial = create(&destination, Replace::Never).unwrap();
         partial.write_at(b"x", 0).unwrap();
         partial.record(&held).unwrap();
@@ -453,11 +455,9 @@ mod tests {
     fn a_record_that_outlived_its_file_speaks_for_no_other() {
         let folder = tempfile::tempdir().unwrap();
         let destination = folder.path().join("a");
-        let held = Held {
-            ranges: RangeSet::prefix_of(1),
-            length: None,
-            validators: Validators::default(),
-        };
+        let validators = Validators::default();
+        let held =
+            Held { ranges: RangeSet::prefix_of(1), length: None, validators, elsewhere: None };
         let orphan =
             || Record::new("http://h/a", &held, false).write(&part_of(&destination), false);
         orphan().unwrap();

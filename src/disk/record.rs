@@ -2,8 +2,8 @@
 //!
 //! It is written after the data it speaks of and replaced by a rename, so that a process that is
 //! killed at any moment leaves a record that is true, if maybe a little old. It is untrusted input
-//! all the same: what is not understood, of another URL, or larger than the partial file counts as no
-//! record.
+//! all the same: what is not understood, of another file's URL, or larger than the partial file counts
+//! as no record.
 //!
 //! A record says in which boot of the machine it was written. Data that was written but not synced is
 //! there after the process dies, but need not be after the machine does; so a record of an earlier
@@ -40,7 +40,7 @@ const MAX_BYTES: u64 = 256 * 1024;
 pub(super) struct Record {
     /// [`VERSION`]. First, and the name says whose it is.
     haul_part: u32,
-    /// The URL that the user gave, redacted.
+    /// The URL that the bytes came from, as the user gave it, redacted.
     pub(super) url: String,
     /// The length of the whole representation.
     pub(super) length: Option<u64>,
@@ -87,12 +87,12 @@ impl fmt::Display for Disbelief {
 }
 
 impl Record {
-    /// Makes a record of what is held of a representation.
+    /// Makes a record of what is held, which came from `url` unless it says otherwise.
     pub(super) fn new(url: &str, held: &Held, synced: bool) -> Self {
         let Validators { etag, last_modified, date } = held.validators.clone();
         Self {
             haul_part: VERSION,
-            url: url.to_owned(),
+            url: held.elsewhere.as_deref().unwrap_or(url).to_owned(),
             length: held.length,
             etag,
             last_modified,
@@ -103,8 +103,14 @@ impl Record {
         }
     }
 
-    /// Reads the record of a partial file of `part_bytes` and checks it.
-    pub(super) fn read(part: &Path, url: &str, part_bytes: u64) -> Result<Held, Disbelief> {
+    /// Reads the record of a partial file of `part_bytes` and checks it. `url` is asked now, `others`
+    /// are more URLs of the same file.
+    pub(super) fn read(
+        part: &Path,
+        url: &str,
+        others: &[String],
+        part_bytes: u64,
+    ) -> Result<Held, Disbelief> {
         let file = OpenOptions::new()
             .read(true)
             .custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed())
@@ -119,14 +125,14 @@ impl Record {
             Ok(record) => record,
             Err(_) => return Err(newer(&text).unwrap_or(Disbelief::Damaged)),
         };
-        record.check(url, part_bytes)
+        record.check(url, others, part_bytes)
     }
 
-    fn check(self, url: &str, part_bytes: u64) -> Result<Held, Disbelief> {
+    fn check(self, url: &str, others: &[String], part_bytes: u64) -> Result<Held, Disbelief> {
         if self.haul_part > VERSION {
             return Err(Disbelief::Newer);
         }
-        if self.url != url {
+        if self.url != url && !others.contains(&self.url) {
             return Err(Disbelief::OtherUrl);
         }
         if !self.synced && (self.boot.is_empty() || self.boot != boot_id()) {
@@ -142,7 +148,8 @@ impl Record {
         }
         let validators =
             Validators { etag: self.etag, last_modified: self.last_modified, date: self.date };
-        Ok(Held { ranges, length: self.length, validators })
+        let elsewhere = Some(self.url).filter(|from| from != url);
+        Ok(Held { ranges, length: self.length, validators, elsewhere })
     }
 
     /// Replaces the record of a partial file.
@@ -224,14 +231,14 @@ mod tests {
 
     fn held() -> Held {
         let validators = Validators { etag: Some("\"v1\"".to_owned()), ..Validators::default() };
-        Held { ranges: RangeSet::prefix_of(40), length: Some(100), validators }
+        Held { ranges: RangeSet::prefix_of(40), length: Some(100), validators, elsewhere: None }
     }
 
     fn read(text: &[u8]) -> Result<Held, Disbelief> {
         let folder = tempfile::tempdir().unwrap();
         let part = folder.path().join("a.part");
         std::fs::write(path_of(&part), text).unwrap();
-        Record::read(&part, "http://h/a", 50)
+        Record::read(&part, "http://h/a", &[], 50)
     }
 
     fn json(change: impl FnOnce(&mut Record)) -> Vec<u8> {
@@ -247,10 +254,27 @@ mod tests {
         let record = Record::new("http://h/a", &held(), false);
         record.write(&part, false).unwrap();
         record.write(&part, true).unwrap();
-        assert_eq!(Record::read(&part, "http://h/a", 40), Ok(held()));
+        assert_eq!(Record::read(&part, "http://h/a", &[], 40), Ok(held()));
         remove(&part);
-        assert_eq!(Record::read(&part, "http://h/a", 40), Err(Disbelief::Missing));
+        assert_eq!(Record::read(&part, "http://h/a", &[], 40), Err(Disbelief::Missing));
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_record_says_which_mirror_the_bytes_came_from() {
+        let folder = tempfile::tempdir().unwrap();
+        let part = folder.path().join("a.part");
+        let (ours, theirs) = ("http://h/a", "http://other/a".to_owned());
+        Record::new(&theirs, &held(), false).write(&part, false).unwrap();
+        assert_eq!(Record::read(&part, ours, &[], 40), Err(Disbelief::OtherUrl));
+        let read = || Record::read(&part, ours, std::slice::from_ref(&theirs), 40).unwrap();
+        let elsewhere = Held { elsewhere: Some(theirs.clone()), ..held() };
+        assert_eq!(read(), elsewhere);
+        // Bytes that nothing was added to stay those of the mirror that they came from.
+        Record::new(ours, &elsewhere, false).write(&part, false).unwrap();
+        assert_eq!(read(), elsewhere);
+        let both = [ours.to_owned(), theirs.clone()];
+        assert_eq!(Record::read(&part, &theirs, &both, 40), Ok(held()));
     }
 
     #[test]

@@ -204,7 +204,9 @@ impl<'a> Transfer<'a> {
                 },
             };
             let range = if let Some(Verdict::GoOn { range, total }) = verdict {
-                held.get_or_insert_with(|| fresh(&head)).length = Some(total);
+                let held = held.get_or_insert_with(|| fresh(&head));
+                held.length = Some(total);
+                held.adopt(&head.validators);
                 range
             } else {
                 let has_bytes = held.as_ref().is_some_and(|held| !held.ranges.is_empty());
@@ -384,6 +386,7 @@ impl<'a> Transfer<'a> {
             destination,
             replace,
             url,
+            other_urls: &[],
             sync: self.shared.sync,
             expects_orphan: self.shared.expects_orphans,
         }

@@ -23,23 +23,33 @@ impl Validators {
     /// under it, so then no date is trusted either.
     pub fn strong(&self) -> Option<&str> {
         match &self.etag {
-            Some(etag) => is_strong(etag).then_some(etag),
+            Some(_) => self.strong_etag(),
             None => self.last_modified.as_deref().filter(|_| self.is_old_enough()),
         }
+    }
+
+    /// Returns the ETag if it is strong: the only validator that says something about another mirror
+    /// of the file too. A date tells versions apart only on the server that gave it.
+    pub fn strong_etag(&self) -> Option<&str> {
+        self.etag.as_deref().filter(|etag| is_strong(etag))
     }
 
     /// Returns whether a response with the validators `other` is of the same version, as far as both
     /// say something. Strong comparison: a weak ETag equals nothing.
     pub fn agree_with(&self, other: &Self) -> bool {
-        let etags = match (&self.etag, &other.etag) {
-            (Some(ours), Some(theirs)) => is_strong(ours) && ours == theirs,
-            _ => true,
-        };
         let dates = match (&self.last_modified, &other.last_modified) {
             (Some(ours), Some(theirs)) => ours == theirs,
             _ => true,
         };
-        etags && dates
+        self.etags_agree(other) && dates
+    }
+
+    /// The same as far as the field ETag tells.
+    pub fn etags_agree(&self, other: &Self) -> bool {
+        match (&self.etag, &other.etag) {
+            (Some(ours), Some(theirs)) => is_strong(ours) && ours == theirs,
+            _ => true,
+        }
     }
 
     fn is_old_enough(&self) -> bool {
@@ -116,5 +126,20 @@ mod tests {
         case(&v1, &validators(Some("\"v2\""), Some(OLD), None), false);
         case(&v1, &validators(Some("W/\"v1\""), None, None), false);
         case(&v1, &validators(None, Some(A_SECOND_LATER), None), false);
+    }
+
+    #[test]
+    fn only_a_strong_etag_holds_at_another_mirror() {
+        #[track_caller]
+        fn case(etag: Option<&str>, strong: Option<&str>) {
+            let validators = validators(etag, Some(OLD), Some(A_MINUTE_LATER));
+            assert_eq!(validators.strong_etag(), strong);
+        }
+        case(Some("\"v1\""), Some("\"v1\""));
+        case(Some("W/\"v1\""), None);
+        case(None, None);
+        let v1 = validators(Some("\"v1\""), Some(OLD), None);
+        assert!(v1.etags_agree(&validators(Some("\"v1\""), Some(A_SECOND_LATER), None)));
+        assert!(!v1.etags_agree(&validators(Some("\"v2\""), Some(OLD), None)));
     }
 }

@@ -12,6 +12,10 @@
 //! Bytes of two versions are never joined: without a strong validator there is no range request, and
 //! an answer has to show that it is the range asked for, of a representation of the known length,
 //! under validators that contradict nothing.
+//!
+//! A file may have several mirrors. Bytes of one are gone on with at another only under a strong ETag
+//! that both give: a date of modification is each server's own, and is neither trusted nor compared
+//! across two of them.
 
 use std::fmt;
 
@@ -28,6 +32,25 @@ pub struct Held {
     pub length: Option<u64>,
     /// The validators that came with them.
     pub validators: Validators,
+    /// The URL that they came from, when it is another than the one to be asked now.
+    pub elsewhere: Option<String>,
+}
+
+impl Held {
+    /// Returns what may be sent in If-Range to the mirror that is asked now.
+    fn validator(&self) -> Option<&str> {
+        match self.elsewhere {
+            None => self.validators.strong(),
+            Some(_) => self.validators.strong_etag(),
+        }
+    }
+
+    /// Says that the mirror in use, which answered with these validators, goes on with them.
+    pub fn adopt(&mut self, validators: &Validators) {
+        if self.elsewhere.take().is_some() {
+            self.validators = validators.clone();
+        }
+    }
 }
 
 /// What to ask for.
@@ -66,6 +89,8 @@ pub enum Restart {
     NoLength,
     /// The server says that the range is not there.
     NotSatisfiable,
+    /// What is held came from another mirror, under no strong ETag.
+    OtherMirror,
     /// The answer is of a representation of another length.
     OtherLength,
     /// The body is longer than the range that it should be.
@@ -85,6 +110,7 @@ impl fmt::Display for Restart {
             Self::NoStrongValidator => "the server gave nothing to tell a changed file by",
             Self::NoLength => "the server does not tell how long the file is",
             Self::NotSatisfiable => "the server has no such range",
+            Self::OtherMirror => "what is held came from another mirror, and without a strong ETag",
             Self::OtherLength => "the file has another length on the server",
             Self::TooLong => "the server sent more than the range that it announced",
             Self::Unidentified => "the server does not say which version it sent a range of",
@@ -97,8 +123,11 @@ pub fn plan(held: Option<&Held>) -> Plan {
     let Some(held) = held.filter(|held| !held.ranges.is_empty()) else {
         return Plan::Whole(Restart::NothingHeld);
     };
-    let Some(validator) = held.validators.strong() else {
-        return Plan::Whole(Restart::NoStrongValidator);
+    let Some(validator) = held.validator() else {
+        let is_trusted_there = held.validators.strong().is_some();
+        let reason =
+            if is_trusted_there { Restart::OtherMirror } else { Restart::NoStrongValidator };
+        return Plan::Whole(reason);
     };
     // When all is there, the last byte is asked for once more: the answer says whether it is still
     // the same representation, which an unsatisfiable range would not.
@@ -209,7 +238,11 @@ fn check(held: &Held, from: u64, answer: &Answer<'_>) -> Result<(ByteRange, u64)
     if contradicts(held.length, total) || held.length.is_some_and(|length| range.end > length) {
         return Err(Restart::OtherLength);
     }
-    if !held.validators.agree_with(answer.validators) {
+    let agree = match held.elsewhere {
+        None => held.validators.agree_with(answer.validators),
+        Some(_) => held.validators.etags_agree(answer.validators),
+    };
+    if !agree {
         return Err(Restart::Changed);
     }
     // RFC 9110 §15.3.7: a 206 has the ETag that a 200 would have. One without it comes from a server
@@ -232,8 +265,24 @@ mod tests {
 
     fn held(bytes: u64) -> Held {
         let ranges = RangeSet::prefix_of(bytes);
-        Held { ranges, length: Some(100), validators: etag("\"v1\"") }
+        Held { ranges, length: Some(100), validators: etag("\"v1\""), elsewhere: None }
     }
+
+    /// The same, from another mirror.
+    fn elsewhere(validators: Validators) -> Held {
+        Held { validators, elsewhere: Some("http://other/".to_owned()), ..held(40) }
+    }
+
+    fn dated(etag: Option<&str>, modified: &str) -> Validators {
+        Validators {
+            etag: etag.map(str::to_owned),
+            last_modified: Some(modified.to_owned()),
+            date: Some("Sun, 06 Nov 1994 08:49:37 GMT".to_owned()),
+        }
+    }
+
+    const OLD: &str = "Sun, 06 Nov 1994 08:40:00 GMT";
+    const OLDER: &str = "Sun, 06 Nov 1994 08:39:00 GMT";
 
     #[test]
     fn a_range_is_asked_for_only_under_a_strong_validator() {
@@ -257,6 +306,39 @@ mod tests {
         let headless = Held { ranges: with_hole.ranges, ..held(0) };
         let later = RangeSet::from_ascending([ByteRange { start: 60, end: 100 }]).unwrap();
         assert_eq!(plan(Some(&Held { ranges: later, ..headless })), rest(0, Some(60)));
+    }
+
+    #[test]
+    fn a_date_is_of_use_only_where_it_was_given() {
+        let rest =
+            |validator: &str| Plan::Rest { from: 40, to: None, validator: validator.to_owned() };
+        let here = Held { elsewhere: None, ..elsewhere(dated(None, OLD)) };
+        assert_eq!(plan(Some(&here)), rest(OLD));
+        assert_eq!(plan(Some(&elsewhere(dated(None, OLD)))), Plan::Whole(Restart::OtherMirror));
+        assert_eq!(plan(Some(&elsewhere(dated(Some("\"v1\""), OLD)))), rest("\"v1\""));
+        let nothing = Plan::Whole(Restart::NoStrongValidator);
+        assert_eq!(plan(Some(&elsewhere(dated(Some("W/\"v1\""), OLD)))), nothing);
+    }
+
+    #[test]
+    fn mirrors_with_one_etag_may_differ_in_their_dates() {
+        let etag = Some("\"v1\"");
+        let theirs = dated(etag, OLDER);
+        let answer = |validators| Answer {
+            status: 206,
+            content_range: Some(b"bytes 40-99/100"),
+            is_multipart: false,
+            body_length: None,
+            validators,
+        };
+        let mut held = elsewhere(dated(etag, OLD));
+        let go_on = Verdict::GoOn { range: ByteRange { start: 40, end: 100 }, total: 100 };
+        assert_eq!(judge(&held, 40, &answer(&theirs)), go_on);
+        // From then on they are this mirror's, and its date counts.
+        held.adopt(&theirs);
+        assert_eq!(judge(&held, 40, &answer(&theirs)), go_on);
+        let changed = Verdict::AskForAll(Restart::Changed);
+        assert_eq!(judge(&held, 40, &answer(&dated(etag, OLD))), changed);
     }
 
     #[test]

@@ -109,6 +109,7 @@ mod tests {
             destination,
             replace: Replace::Never,
             url: "http://h/a",
+            other_urls: &[],
             sync: Sync::Nothing,
             expects_orphan: true,
         })
@@ -117,7 +118,8 @@ mod tests {
 
     fn held(bytes: u64) -> Held {
         let validators = Validators { etag: Some("\"v1\"".to_owned()), ..Validators::default() };
-        Held { ranges: RangeSet::prefix_of(bytes), length: Some(LENGTH), validators }
+        let ranges = RangeSet::prefix_of(bytes);
+        Held { ranges, length: Some(LENGTH), validators, elsewhere: None }
     }
 
     fn size_and_room(path: &Path) -> (u64, u64) {

@@ -30,7 +30,8 @@ pub(super) fn verdict(plan: &Plan, old: &Held, head: &Head) -> Option<Verdict> {
 
 /// What is held at the beginning of a whole response.
 pub(super) fn fresh(head: &Head) -> Held {
-    Held { ranges: RangeSet::default(), length: head.length(), validators: head.validators.clone() }
+    let validators = head.validators.clone();
+    Held { ranges: RangeSet::default(), length: head.length(), validators, elsewhere: None }
 }
 
 /// Only a 200 is a file (a 206 that nobody asked for is a piece of one).

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 
 use crate::harness::halves::{HALF, LENGTH, REST, body, cutting, v1};
-use crate::harness::{Server, Test, content};
+use crate::harness::{Reply, Server, Test, content};
 
 /// The record of a partial file of `/a`, with half of version 1; `change` may change its fields.
 fn record(server: &Server, change: impl FnOnce(&mut serde_json::Value)) -> Vec<u8> {
@@ -111,6 +111,25 @@ fn a_record_whose_validator_is_not_strong_is_not_gone_on_with() {
         finds(&server, &body()[..HALF], &record).run();
         assert_eq!(server.asked(), ["all"], "{etag:?}");
     }
+}
+
+#[test]
+fn a_file_that_only_the_server_names_does_not_keep_the_end_of_what_is_not_gone_on_with() {
+    let server = Server::start();
+    let named = "attachment; filename=\"a\"";
+    server.serve("/?id=1", Reply::ok("short").header("Content-Disposition", named));
+    let record = record(&server, |r| {
+        r["url"] = server.url("/?id=1").into();
+        r["etag"] = "W/\"v1\"".into();
+    });
+    server
+        .get(["/?id=1"])
+        .existing("a.part", &body()[..HALF])
+        .expect_no_file("a.part")
+        .existing("a.part.haul", record)
+        .expect_no_file("a.part.haul")
+        .expect_file("a", "short")
+        .run();
 }
 
 #[test]

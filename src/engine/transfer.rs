@@ -194,10 +194,11 @@ impl<'a> Transfer<'a> {
                     Place::Write(path, replace) => {
                         let (opened, found) = self.open(&path, replace)?;
                         let sink = sink.insert(opened);
-                        if let Plan::Rest { .. } = resume::plan(found.as_ref()) {
-                            // Only now it is known that an earlier run left something for this name.
-                            *held = found;
-                            continue;
+                        // Only now it is known what an earlier run left for this name.
+                        *held = found;
+                        match resume::plan(held.as_ref()) {
+                            Plan::Rest { .. } => continue,
+                            Plan::Whole(why) => verdict = Some(Verdict::StartOver(why)),
                         }
                         sink
                     }

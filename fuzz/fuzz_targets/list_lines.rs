@@ -3,8 +3,9 @@
 
 #![no_main]
 
+use haul::model::job::Target;
 use haul::model::redact::Redacted;
-use haul::policy::target::{self, Target};
+use haul::policy::target;
 use libfuzzer_sys::fuzz_target;
 use ureq::http::Uri;
 use url::Url;

@@ -247,6 +247,7 @@ impl Feeder<'_> {
             id,
             url: target.url,
             credentials: target.credentials,
+            mirrors: Vec::new(),
             origin: entry.origin,
             destination: Destination::Stdout,
         };
@@ -301,5 +302,5 @@ impl Feeder<'_> {
 
 /// A job that failed before any attempt.
 fn failure(subject: String, origin: Origin, cause: Cause) -> Failure {
-    Failure { subject, origin, cause, attempts: 0, kept: None }
+    Failure { subject, origin, cause, attempts: 0, exhausted: None, kept: None }
 }

@@ -181,6 +181,7 @@ mod tests {
             id: JobId(id),
             url: "http://h/".parse().unwrap(),
             credentials: None,
+            mirrors: Vec::new(),
             origin: Origin::Argument,
             destination: Destination::Stdout,
         }))

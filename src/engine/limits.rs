@@ -12,9 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::engine::Options;
-use crate::engine::transfer::host_of;
 use crate::model::error::Cause;
-use crate::model::job::Job;
 use crate::model::stop::Stop;
 use crate::policy::rate::{self, Bucket};
 use crate::policy::spacing::{Spacing, Turn};
@@ -61,13 +59,13 @@ impl Limits {
         }
     }
 
-    /// Returns what a connection is held to that reads for a job, whose first attempt began then. It is
+    /// Returns what a connection to a host is held to, for a job whose first attempt began then. It is
     /// asked for once for each connection, not for each read.
-    pub(super) fn of(&self, job: &Job, began: Instant) -> Throttle {
+    pub(super) fn of(&self, host: impl FnOnce() -> String, began: Instant) -> Throttle {
         let mut shares = Vec::new();
         shares.extend(self.run.as_ref().map(Share::new));
         if let Some(rate) = self.host_rate {
-            shares.push(Share::new(&self.host(host_of(job), rate)));
+            shares.push(Share::new(&self.host(host(), rate)));
         }
         Throttle { shares, until: self.end_of(began) }
     }
@@ -224,7 +222,6 @@ fn pause(wait: Duration, stop: &Stop, is_unwanted: impl Fn() -> bool) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::job::{Destination, JobId, Origin};
     use crate::model::stop::StopReason;
 
     fn limits(run: Option<u64>, host_rate: Option<u64>) -> Limits {
@@ -239,14 +236,8 @@ mod tests {
         }
     }
 
-    fn job(url: &str) -> Job {
-        Job {
-            id: JobId(1),
-            url: url.parse().unwrap(),
-            credentials: None,
-            origin: Origin::Argument,
-            destination: Destination::Stdout,
-        }
+    fn at(host: &str) -> impl FnOnce() -> String {
+        move || host.to_owned()
     }
 
     /// How long each flow over this connection is in debt after it has read so many bytes.
@@ -257,7 +248,7 @@ mod tests {
     #[test]
     fn without_a_limit_nothing_is_kept_and_nothing_waits() {
         let limits = limits(None, None);
-        let throttle = limits.of(&job("http://a/"), Instant::now());
+        let throttle = limits.of(at("a"), Instant::now());
         assert!(throttle.shares.is_empty());
         assert_eq!(throttle.read_bytes(), usize::MAX);
         throttle.hold_back(u64::MAX, &Stop::default(), || false);
@@ -267,19 +258,16 @@ mod tests {
     fn what_one_host_owes_is_nothing_to_another() {
         let limits = limits(None, Some(1000));
         let now = Instant::now();
-        let (a, b) = (limits.of(&job("http://a/1"), now), limits.of(&job("http://b/1"), now));
+        let (a, b) = (limits.of(at("a"), now), limits.of(at("b"), now));
         assert_eq!(waits(&a, 100_000), [100.0]);
         assert_eq!(waits(&b, 1000), [1.0]);
-        // The port tells hosts apart, and what is behind it does not.
-        assert_eq!(waits(&limits.of(&job("http://a:81/"), now), 1000), [1.0]);
-        assert_eq!(waits(&limits.of(&job("http://a:80/2"), now), 1000), [101.0]);
     }
 
     #[test]
     fn a_connection_is_under_the_run_and_its_host() {
         let limits = limits(Some(10_000), Some(1000));
         let now = Instant::now();
-        let (a, b) = (limits.of(&job("http://a/"), now), limits.of(&job("http://b/"), now));
+        let (a, b) = (limits.of(at("a"), now), limits.of(at("b"), now));
         assert_eq!(waits(&a, 100_000), [10.0, 100.0]);
         // In the run's bucket the other host finds what was read, not the wait for it.
         assert_eq!(waits(&b, 10_000), [11.0, 10.0]);
@@ -289,11 +277,11 @@ mod tests {
     fn connections_that_share_a_rate_read_less_at_a_time() {
         let limits = limits(Some(1_000_000), Some(400_000));
         let now = Instant::now();
-        let first = limits.of(&job("http://a/"), now);
+        let first = limits.of(at("a"), now);
         assert_eq!(first.read_bytes(), 20_000);
         let second = first.clone();
         assert_eq!(first.read_bytes(), 10_000);
-        let others = [1, 2, 3].map(|_| limits.of(&job("http://b/"), now));
+        let others = [1, 2, 3].map(|_| limits.of(at("b"), now));
         assert_eq!((first.read_bytes(), others[0].read_bytes()), (10_000, 6666));
         drop((second, others));
         assert_eq!(first.read_bytes(), 20_000);
@@ -304,12 +292,12 @@ mod tests {
         let mut limits = limits(None, Some(1));
         let stop = Stop::default();
         limits.max_time = Some(Duration::from_millis(10));
-        let bounded = limits.of(&job("http://a/"), Instant::now());
+        let bounded = limits.of(at("a"), Instant::now());
         let began = Instant::now();
         bounded.hold_back(1_000_000, &stop, || false);
         limits.max_time = None;
         stop.stop(StopReason::Signal(2));
-        limits.of(&job("http://a/"), Instant::now()).hold_back(1_000_000, &stop, || false);
+        limits.of(at("a"), Instant::now()).hold_back(1_000_000, &stop, || false);
         assert!(began.elapsed() < Duration::from_secs(60));
     }
 
@@ -349,14 +337,14 @@ mod tests {
     fn hosts_that_owe_nothing_are_forgotten() {
         let limits = limits(None, Some(1_000_000_000));
         let now = Instant::now();
-        let kept = limits.of(&job("http://kept/"), now);
-        waits(&limits.of(&job("http://owes/"), now), u64::MAX);
+        let kept = limits.of(at("kept"), now);
+        waits(&limits.of(at("owes"), now), u64::MAX);
         for number in 0..1000 {
-            limits.of(&job(&format!("http://h{number}/")), now);
+            limits.of(at(&format!("h{number}")), now);
         }
         let hosts = limits.hosts.lock().unwrap();
         assert!(hosts.flows.len() <= MIN_SWEEP, "{}", hosts.flows.len());
-        assert!(hosts.flows.contains_key("kept:80") && hosts.flows.contains_key("owes:80"));
+        assert!(hosts.flows.contains_key("kept") && hosts.flows.contains_key("owes"));
         drop(kept);
     }
 }

@@ -30,7 +30,6 @@ use crate::http::head::Head;
 use crate::model::error::Cause;
 use crate::model::event::Event;
 use crate::model::failure::Kept;
-use crate::model::job::Job;
 use crate::model::progress::Progress;
 use crate::model::range::ByteRange;
 use crate::model::redact::Redacted;
@@ -303,15 +302,16 @@ impl<'a> Transfer<'a> {
             Plan::Rest { from, to, validator } => Some(Rest { from: *from, to: *to, validator }),
             Plan::Whole(_) => None,
         };
-        let mut visited = vec![job.url.clone()];
+        let (given, credentials) = self.work.target();
+        let mut visited = vec![given.clone()];
         let mut may_carry = true;
         loop {
-            let url = visited.last().unwrap_or(&job.url);
+            let url = visited.last().unwrap_or(given);
             self.await_turn()?;
             observer.event(&Event::Requested { job, url });
             // What was dropped at a foreign origin is not picked up again behind it.
-            may_carry &= redirect::may_carry(&job.url, url);
-            let credentials = job.credentials.as_ref().filter(|_| may_carry);
+            may_carry &= redirect::may_carry(given, url);
+            let credentials = credentials.filter(|_| may_carry);
             let sent = Instant::now();
             let response = self
                 .client
@@ -357,8 +357,9 @@ impl<'a> Transfer<'a> {
     /// Opens the partial file for a path; what it holds counts if it may be gone on with.
     fn open(&mut self, path: &Path, replace: Replace) -> Result<(Sink<'a>, Option<Held>), Cause> {
         self.work.place = Some((path.to_owned(), replace));
-        let url = Redacted(&self.work.job.url).to_string();
-        let (partial, content) = Partial::open(&self.purpose(path, replace, &url))?;
+        let url = Redacted(self.work.target().0).to_string();
+        let urls = self.work.recorded_urls();
+        let (partial, content) = Partial::open(&self.purpose(path, replace, &url, &urls))?;
         // Between the look at the name and the lock another process may have finished the file. One
         // that waits for such a process looks again, and finds it.
         let waits = self.shared.options.if_locked == IfLocked::Wait;
@@ -382,12 +383,18 @@ impl<'a> Transfer<'a> {
         Ok((Sink::Partial(Arc::new(partial)), held))
     }
 
-    fn purpose<'p>(&self, destination: &'p Path, replace: Replace, url: &'p str) -> Purpose<'p> {
+    fn purpose<'p>(
+        &self,
+        destination: &'p Path,
+        replace: Replace,
+        url: &'p str,
+        other_urls: &'p [String],
+    ) -> Purpose<'p> {
         Purpose {
             destination,
             replace,
             url,
-            other_urls: &[],
+            other_urls,
             sync: self.shared.sync,
             expects_orphan: self.shared.expects_orphans,
         }
@@ -423,8 +430,8 @@ impl<'a> Transfer<'a> {
     }
 }
 
-/// Returns the name of a job's host, with its port.
-pub(super) fn host_of(job: &Job) -> String {
-    let port = job.url.port_or_known_default().unwrap_or_default();
-    format!("{}:{port}", job.url.host_str().unwrap_or_default())
+/// Returns the name of a URL's host, with its port.
+pub(super) fn host_of(url: &Url) -> String {
+    let port = url.port_or_known_default().unwrap_or_default();
+    format!("{}:{port}", url.host_str().unwrap_or_default())
 }

@@ -2,23 +2,29 @@
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::Sender;
+use url::Url;
 
 use crate::disk::partial::Replace;
-use crate::model::job::Job;
+use crate::model::job::{Credentials, Job};
+use crate::model::redact::Redacted;
+use crate::policy::mirrors::{self, Mirrors, Next};
 use crate::policy::resume::Held;
+use crate::policy::retry::Decision;
 
 /// A job and its history.
 #[derive(Debug)]
 pub(super) struct Work {
     pub(super) job: Job,
+    /// Which of the job's URLs is in use, and what became of the others.
+    pub(super) mirrors: Mirrors,
     /// When the first attempt began.
     pub(super) began: Option<Instant>,
     /// Attempts that failed.
     pub(super) attempts: u32,
-    /// Attempts that failed since the last that made progress.
+    /// Attempts at the mirror in use that failed since the last that made progress.
     pub(super) failures: u32,
     /// How far the best attempt came, in bytes.
     pub(super) reached: u64,
@@ -37,6 +43,7 @@ pub(super) struct Work {
 impl Work {
     pub(super) fn new(job: Job) -> Self {
         Self {
+            mirrors: Mirrors::new(job.mirrors.len()),
             job,
             began: None,
             attempts: 0,
@@ -48,6 +55,53 @@ impl Work {
             may_split: true,
             waits_for_lock: false,
         }
+    }
+
+    /// Returns the URL that is asked and the credentials for it.
+    pub(super) fn target(&self) -> (&Url, Option<&Credentials>) {
+        self.job.target(self.mirrors.current())
+    }
+
+    /// Returns all URLs of a job that has several, as records have them.
+    pub(super) fn recorded_urls(&self) -> Vec<String> {
+        let count = match self.job.mirrors.len() {
+            0 => 0,
+            others => others + 1,
+        };
+        (0..count).map(|mirror| Redacted(self.job.target(mirror).0).to_string()).collect()
+    }
+
+    /// Decides what follows a failed attempt, and puts the mirror into use that is asked next.
+    /// `may_help` says whether that can change anything.
+    pub(super) fn next(&mut self, decision: Decision, may_help: bool, now: Instant) -> Next {
+        if !may_help || self.is_bound() {
+            return mirrors::alone(decision);
+        }
+        self.switch(|mirrors, failures| mirrors.after(decision, failures, now))
+    }
+
+    /// Turns to another mirror while the host of the one in use must be left alone; returns how long
+    /// to wait all the same.
+    pub(super) fn step_aside(&mut self, wait: Duration, now: Instant) -> Duration {
+        if self.is_bound() {
+            return wait;
+        }
+        self.switch(|mirrors, failures| mirrors.step_aside(wait, failures, now))
+    }
+
+    /// What went to a stream under a date alone can be gone on with only where the date was given.
+    fn is_bound(&self) -> bool {
+        self.streamed.as_ref().is_some_and(|held| held.validators.strong_etag().is_none())
+    }
+
+    fn switch<T>(&mut self, choose: impl FnOnce(&mut Mirrors, &mut u32) -> T) -> T {
+        let old = self.mirrors.current();
+        let chosen = choose(&mut self.mirrors, &mut self.failures);
+        if let Some(held) = self.streamed.as_mut().filter(|_| self.mirrors.current() != old) {
+            let url = self.job.target(old).0;
+            held.elsewhere.get_or_insert_with(|| Redacted(url).to_string());
+        }
+        chosen
     }
 }
 

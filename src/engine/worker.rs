@@ -22,11 +22,12 @@ use crate::engine::{IfLocked, Shared};
 use crate::http::client::Client;
 use crate::model::error::Cause;
 use crate::model::event::{Event, Skip};
-use crate::model::failure::Failure;
+use crate::model::failure::{Exhausted, Failure};
 use crate::model::job::{Destination, Job};
 use crate::model::progress::Progress;
 use crate::model::redact::Redacted;
 use crate::model::totals::Totals;
+use crate::policy::mirrors::{self, Next};
 use crate::policy::retry::{self, Decision};
 use crate::policy::{disk_failure, filename};
 
@@ -152,7 +153,7 @@ impl Worker<'_> {
         shared.observer.event(&Event::Noted { job: &subject.job, text: &text });
         let (client, buffer) = (&self.client, &mut self.buffer[..]);
         // A panic gives the part back as any failure does; its leader brings it.
-        let throttle = shared.limits.of(&subject.job, subject.began);
+        let throttle = shared.limits.of(|| subject.host.clone(), subject.began);
         let answered =
             catch_unwind(AssertUnwindSafe(|| bring(shared, client, buffer, lane, &throttle, None)));
         self.leave(&subject.host, answered.unwrap_or(Answered::Otherwise));
@@ -165,16 +166,17 @@ impl Worker<'_> {
             self.cancel(&work.job);
             return Taken::Ended;
         }
-        let host = host_of(&work.job);
         loop {
+            let host = host_of(work.target().0);
             let now = Instant::now();
             // What comes after a body on standard output must wait for it anyway.
             let waits_here = work.job.destination == Destination::Stdout;
             work = match shared.hosts.enter(&host, work, now) {
                 Entry::Go(work) => work,
                 Entry::Parked => return Taken::Parked,
-                Entry::Later(later, wait) => {
-                    if !waits_here || shared.stop.wait(wait) {
+                Entry::Later(mut later, wait) => {
+                    let wait = later.step_aside(wait, now);
+                    if !wait.is_zero() && (!waits_here || shared.stop.wait(wait)) {
                         return Taken::Later(later, now + wait);
                     }
                     work = later;
@@ -194,7 +196,7 @@ impl Worker<'_> {
                 let work = self.wait_for_lock(work, &setback.cause);
                 return Taken::Later(work, Instant::now() + LOCK_TURN);
             }
-            let decision = self.decide(&mut work, &setback);
+            let decision = self.decide(&work, &setback);
             let answered = match decision {
                 Decision::Retry { after, .. } if retry::is_overload(&setback.cause) => {
                     Answered::Overloaded(after)
@@ -202,20 +204,16 @@ impl Worker<'_> {
                 _ => Answered::Otherwise,
             };
             self.leave(&host, answered);
-            let after = match decision {
-                _ if shared.stop.is_stopped() => {
-                    self.cancel(&work.job);
-                    return Taken::Ended;
-                }
-                Decision::GiveUp => {
-                    self.fail(&work, setback);
-                    return Taken::Ended;
-                }
-                Decision::Retry { after, is_capped } => {
-                    self.tell_retry(&work, &setback.cause, after, is_capped);
-                    after
-                }
+            if shared.stop.is_stopped() {
+                self.cancel(&work.job);
+                return Taken::Ended;
+            }
+            let Some(after) = self.follow(&mut work, decision, setback) else {
+                return Taken::Ended;
             };
+            if after.is_zero() {
+                continue;
+            }
             if !waits_here {
                 return Taken::Later(work, Instant::now() + after);
             }
@@ -241,7 +239,7 @@ impl Worker<'_> {
             let name = name_of(work);
             shared.observer.event(&Event::Started { job, name: &name, progress: &progress });
             let (client, buffer) = (&self.client, &mut self.buffer[..]);
-            let throttle = shared.limits.of(job, began);
+            let throttle = shared.limits.of(|| host_of(work.target().0), began);
             Transfer { shared, client, buffer, work, progress: &progress, began, throttle }.run()
         }))
         .unwrap_or_else(|panic| Err(Cause::Panicked { message: message_of(&*panic) }.into()));
@@ -269,7 +267,47 @@ impl Worker<'_> {
         work
     }
 
-    fn decide(&self, work: &mut Work, setback: &Setback) -> Decision {
+    /// Says how long to wait for the attempt that follows a failed one, and puts the mirror into use
+    /// that it asks; tells of the job's end when none follows.
+    fn follow(
+        &mut self,
+        work: &mut Work,
+        decision: Decision,
+        setback: Setback,
+    ) -> Option<Duration> {
+        if let Decision::Retry { is_capped: true, .. } = decision {
+            let text = "the server asks to wait longer than --retry-max-wait allows";
+            self.shared.observer.event(&Event::Noted { job: &work.job, text });
+        }
+        let (failed, retry) = (work.mirrors.current(), work.failures);
+        let may_help = !setback.is_stream_lost && mirrors::may_help(&setback.cause);
+        let next = work.next(decision, may_help, Instant::now());
+        let after = match next {
+            Next::Fail => None,
+            Next::Pass => Some(Duration::ZERO),
+            Next::Drop(after) | Next::Wait(after) => Some(after),
+        };
+        let Some(after) = after.filter(|after| !self.is_too_late(work, *after)) else {
+            self.fail(work, setback);
+            return None;
+        };
+        let (job, cause) = (&work.job, &setback.cause);
+        let (url, to) = (job.target(failed).0, work.target().0);
+        let retries = self.shared.options.retries.retries;
+        self.shared.observer.event(&match next {
+            Next::Wait(_) => Event::Retrying { job, url, cause, after, retry, retries },
+            _ => Event::Switched { job, url, cause, to, is_dropped: next != Next::Pass },
+        });
+        Some(after)
+    }
+
+    /// Returns whether a wait would end only after all the job's time is over.
+    fn is_too_late(&self, work: &Work, after: Duration) -> bool {
+        let spent = work.began.map_or(Duration::ZERO, |began| began.elapsed());
+        self.shared.options.pace.max_time.is_some_and(|limit| spent + after >= limit)
+    }
+
+    fn decide(&self, work: &Work, setback: &Setback) -> Decision {
         let shared = self.shared;
         if disk_failure::is_full(&setback.cause) && !shared.disk_full.swap(true, Ordering::SeqCst) {
             // What is in flight is all there will be.
@@ -287,12 +325,7 @@ impl Worker<'_> {
             let asked = retry::asked_wait(&setback.cause).unwrap_or_default();
             after = fixed.max(asked.min(shared.options.retries.max_wait));
         }
-        // A wait that ends after all time is over is not worth waiting for.
-        let spent = work.began.map_or(Duration::ZERO, |began| began.elapsed());
-        match shared.options.pace.max_time {
-            Some(limit) if spent + after >= limit => Decision::GiveUp,
-            _ => Decision::Retry { after, is_capped },
-        }
+        Decision::Retry { after, is_capped }
     }
 
     fn tell_done(&mut self, work: &Work, done: Result<Done, Setback>) {
@@ -322,25 +355,19 @@ impl Worker<'_> {
         }
     }
 
-    fn tell_retry(&self, work: &Work, cause: &Cause, after: Duration, is_capped: bool) {
-        let job = &work.job;
-        if is_capped {
-            let text = "the server asks to wait longer than --retry-max-wait allows";
-            self.shared.observer.event(&Event::Noted { job, text });
-        }
-        let retries = self.shared.options.retries.retries;
-        let retry = work.failures;
-        self.shared.observer.event(&Event::Retrying { job, cause, after, retry, retries });
-    }
-
     fn fail(&mut self, work: &Work, setback: Setback) {
         self.totals.failed += 1;
         let Setback { cause, kept, .. } = setback;
+        let exhausted = work
+            .mirrors
+            .exhausted()
+            .map(|count| Exhausted { count, last: Redacted(work.target().0).to_string() });
         let failure = Failure {
             subject: Redacted(&work.job.url).to_string(),
             origin: work.job.origin.clone(),
             cause,
             attempts: work.attempts,
+            exhausted,
             kept,
         };
         self.shared.observer.event(&Event::Failed { job: Some(&work.job), failure: &failure });

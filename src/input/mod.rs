@@ -18,8 +18,8 @@ use std::thread;
 use crossbeam_channel::{Receiver, Sender};
 
 use crate::model::error::Cause;
-use crate::model::job::Origin;
-use crate::policy::target::{self, Target};
+use crate::model::job::{Origin, Target};
+use crate::policy::target;
 
 /// Batches that may wait between the reader and the feeder.
 const CAPACITY: usize = 4;

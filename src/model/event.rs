@@ -4,8 +4,8 @@
 //! be held there while a slow reader of standard output takes its time: that is the back-pressure,
 //! and it is right. Facts of a job's life are never dropped. For one job the order is
 //! `Listed`, then for each attempt `Started` and any of `Requested`, `Responded`, `Redirected`,
-//! `Noted`, and between two attempts `Retrying`; at last exactly one of `Completed`, `Skipped`,
-//! `Failed` or `Cancelled`. A job that needs no transfer has no `Started`. `ListEnded` comes after the
+//! `Noted`, and between two attempts `Retrying` or `Switched`; at last exactly one of `Completed`,
+//! `Skipped`, `Failed` or `Cancelled`. A job that needs no transfer has no `Started`. `ListEnded` comes after the
 //! last `Listed`.
 //!
 //! How far a transfer is does not come as events: `Started` carries an [`Progress`] that the worker
@@ -88,6 +88,8 @@ pub enum Event<'a> {
     Retrying {
         /// The job.
         job: &'a Job,
+        /// The mirror that failed.
+        url: &'a Url,
         /// Why it failed.
         cause: &'a Cause,
         /// How long the next attempt waits.
@@ -96,6 +98,19 @@ pub enum Event<'a> {
         retry: u32,
         /// How many retries without progress there may be.
         retries: u32,
+    },
+    /// An attempt failed and another follows, at another mirror.
+    Switched {
+        /// The job.
+        job: &'a Job,
+        /// The mirror that failed.
+        url: &'a Url,
+        /// Why it failed.
+        cause: &'a Cause,
+        /// The mirror that is asked next.
+        to: &'a Url,
+        /// Whether the one that failed will not be asked again.
+        is_dropped: bool,
     },
     /// Nothing had to be done.
     Skipped {

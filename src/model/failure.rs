@@ -19,8 +19,19 @@ pub struct Failure {
     pub cause: Cause,
     /// How many attempts were made, 0 when none could be.
     pub attempts: u32,
+    /// That no mirror was left, if there were several.
+    pub exhausted: Option<Exhausted>,
     /// What is kept for the next run.
     pub kept: Option<Kept>,
+}
+
+/// The mirrors of a job that all failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exhausted {
+    /// How many there were, the main URL among them.
+    pub count: usize,
+    /// The last one, whose failure is the cause, redacted.
+    pub last: String,
 }
 
 /// A partial file that the next run goes on with.
@@ -69,8 +80,19 @@ impl Failure {
             }
             _ => String::new(),
         };
-        if self.attempts > 1 {
-            let _ = write!(text, " ({} attempts)", self.attempts);
+        match &self.exhausted {
+            Some(Exhausted { count, last }) => {
+                let last = Printable(last);
+                let _ = write!(
+                    text,
+                    " ({} attempts; all {count} mirrors failed, the last was {last})",
+                    self.attempts
+                );
+            }
+            None if self.attempts > 1 => {
+                let _ = write!(text, " ({} attempts)", self.attempts);
+            }
+            None => {}
         }
         text
     }

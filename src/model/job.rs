@@ -1,4 +1,4 @@
-//! A job: one destination to produce from one URL.
+//! A job: one destination to produce from one URL, or from one of several that have the same file.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -51,19 +51,41 @@ pub enum Destination {
     Unnamed(PathBuf),
 }
 
-/// One destination to produce from one URL.
+/// A URL without userinfo and fragment, and the credentials that its userinfo held.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// What to ask for.
+    pub url: Url,
+    /// `Basic` credentials from its userinfo, for its origin only.
+    pub credentials: Option<Credentials>,
+}
+
+/// One destination to produce from one URL or its mirrors.
 #[derive(Clone, Debug)]
 pub struct Job {
     /// Its number in this run.
     pub id: JobId,
-    /// The URL that the user gave, without userinfo.
+    /// The URL that the user gave, without userinfo; of several the first, which gives the name.
     pub url: Url,
     /// `Basic` credentials from the URL's userinfo, for that URL's origin only.
     pub credentials: Option<Credentials>,
+    /// More URLs of the same file. Empty, and not allocated, for most jobs.
+    pub mirrors: Vec<Target>,
     /// Where it was written down.
     pub origin: Origin,
     /// Where its bytes go.
     pub destination: Destination,
+}
+
+impl Job {
+    /// Returns the URL of a mirror and the credentials for it; 0 is the main one, and so is a number
+    /// that there is not.
+    pub fn target(&self, mirror: usize) -> (&Url, Option<&Credentials>) {
+        match mirror.checked_sub(1).and_then(|index| self.mirrors.get(index)) {
+            Some(Target { url, credentials }) => (url, credentials.as_ref()),
+            None => (&self.url, self.credentials.as_ref()),
+        }
+    }
 }
 
 /// A user name and a password, percent-decoded. Never shown: `Debug` hides both.

@@ -4,6 +4,7 @@ pub mod disk_failure;
 pub mod disposition;
 pub mod existing;
 pub mod filename;
+pub mod mirrors;
 pub mod pace;
 pub mod rate;
 pub mod redirect;

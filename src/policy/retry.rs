@@ -98,7 +98,7 @@ pub fn is_transient(cause: &Cause) -> bool {
 
 /// Returns whether the system is out of something that other transfers will give back: open files,
 /// memory for sockets.
-fn is_scarcity(source: &io::Error) -> bool {
+pub fn is_scarcity(source: &io::Error) -> bool {
     matches!(Errno::from_io_error(source), Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS))
 }
 

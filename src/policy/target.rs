@@ -7,20 +7,11 @@ use percent_encoding::percent_decode_str;
 use url::Url;
 
 use crate::model::error::Cause;
-use crate::model::job::Credentials;
+use crate::model::job::{Credentials, Target};
 use crate::model::redact::redact_text;
 
 /// The longest URL that can be sent: `http::Uri` takes 65,534 bytes.
 const MAX_URL_BYTES: usize = 65_000;
-
-/// A URL without userinfo and fragment, and the credentials that its userinfo held.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Target {
-    /// What to ask for.
-    pub url: Url,
-    /// The userinfo, percent-decoded.
-    pub credentials: Option<Credentials>,
-}
 
 /// Reads one URL. A text without a scheme gets `https://`.
 ///

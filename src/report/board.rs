@@ -224,7 +224,7 @@ impl State {
                 self.end_job(*job);
             }
             Event::Cancelled { job } | Event::Skipped { job, .. } => self.end_job(Some(job)),
-            Event::Retrying { job, .. } => self.leave(job),
+            Event::Retrying { job, .. } | Event::Switched { job, .. } => self.leave(job),
             Event::Noted { .. }
             | Event::Redirected { .. }
             | Event::Requested { .. }

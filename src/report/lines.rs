@@ -53,14 +53,20 @@ fn normal(event: &Event<'_>) -> Option<String> {
         Event::Skipped { job, reason: Skip::Duplicate } => {
             Some(format!("skipped {}: listed twice\n", Redacted(&job.url)))
         }
-        Event::Retrying { job, cause, after, retry, retries } => Some(format!(
+        Event::Retrying { url, cause, after, retry, retries, .. } => Some(format!(
             "warning: {}: {cause}; retrying in {} ({})\n",
-            Redacted(&job.url),
+            Redacted(url),
             Span(*after),
             match retry {
                 0 => "after progress".to_owned(),
                 retry => format!("retry {retry} of {retries}"),
             },
+        )),
+        Event::Switched { url, cause, to, is_dropped, .. } => Some(format!(
+            "warning: {}: {cause}; {} {}\n",
+            Redacted(url),
+            if *is_dropped { "going on with" } else { "trying" },
+            Redacted(to),
         )),
         Event::Warned { text } => Some(format!("warning: {}\n", Printable(text))),
         _ => error(event),
@@ -104,6 +110,7 @@ pub(super) mod tests {
             id: JobId(id),
             url: "http://h.example/a?token=x".parse().unwrap(),
             credentials: None,
+            mirrors: Vec::new(),
             origin: Origin::Argument,
             destination: Destination::Stdout,
         }
@@ -116,6 +123,7 @@ pub(super) mod tests {
             origin: Origin::Argument,
             cause: Cause::Status { code, reason: reason.to_owned(), retry_after: None },
             attempts: 1,
+            exhausted: None,
             kept: None,
         }
     }
@@ -157,6 +165,25 @@ pub(super) mod tests {
         case(&failed(&broken), text, text, text);
         let text = "warning: odd\\n\n";
         case(&Event::Warned { text: "odd\n" }, "", text, text);
+    }
+
+    #[test]
+    fn what_follows_a_failed_attempt_is_told_with_the_url_that_failed() {
+        let job = job(3);
+        let (url, to) = (&job.url, &"http://user@other.example/a".parse().unwrap());
+        let cause = &Cause::HostNotFound { host: "h.example".to_owned() };
+        let failed = "warning: http://h.example/a?token=***: host `h.example` not found; ";
+        let told = |event: &Event<'_>, rest: &str| {
+            let text = format!("{failed}{rest}\n");
+            case(event, "", &text, &text);
+        };
+        let after = Duration::from_secs(1);
+        let retrying = |retry| Event::Retrying { job: &job, url, cause, after, retry, retries: 5 };
+        told(&retrying(2), "retrying in 1.00s (retry 2 of 5)");
+        told(&retrying(0), "retrying in 1.00s (after progress)");
+        let switched = |is_dropped| Event::Switched { job: &job, url, cause, to, is_dropped };
+        told(&switched(true), "going on with http://other.example/a");
+        told(&switched(false), "trying http://other.example/a");
     }
 
     #[test]

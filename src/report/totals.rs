@@ -118,6 +118,7 @@ mod tests {
             origin: Origin::Argument,
             cause: Cause::Status { code: 404, reason: "Not Found".to_owned(), retry_after: None },
             attempts: 1,
+            exhausted: None,
             kept: None,
         };
         failures.add(&failure);

@@ -69,13 +69,13 @@ impl<'a> Transfer<'a> {
             self.note("not split: the server gave nothing to tell a changed file by");
             return None;
         };
-        let job = &self.work.job;
+        let (job, (url, credentials)) = (&self.work.job, self.work.target());
         let subject = Subject {
             job: job.clone(),
             began: self.began,
-            host: host_of(job),
+            host: host_of(url),
             url: first.url.clone(),
-            credentials: job.credentials.clone().filter(|_| first.may_carry),
+            credentials: credentials.cloned().filter(|_| first.may_carry),
             held: held.clone(),
             length,
             validator: validator.to_owned(),

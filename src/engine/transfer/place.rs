@@ -63,7 +63,7 @@ impl Transfer<'_> {
             .as_deref()
             .and_then(disposition::filename)
             .and_then(|name| filename::filter(&name))
-            .or_else(|| filename::from_url(url).filter(|_| *url != job.url));
+            .or_else(|| filename::from_url(url).filter(|_| url != self.work.target().0));
         let (name, named_by) = match suggested {
             Some(name) => (name, NamedBy::Server),
             None => (

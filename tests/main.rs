@@ -32,6 +32,8 @@ mod interrupt;
 mod kill;
 /// The user's limits, and those of the machine.
 mod limits;
+/// Several URLs for one file, one after the other.
+mod mirrors;
 /// The names of files: the URL's, the server's, the next free one.
 mod naming;
 /// What is told, where, and never a secret.

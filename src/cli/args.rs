@@ -33,14 +33,18 @@ Environment:
 #[command(name = "haul", version, args_override_self = true, after_help = AFTER_HELP, max_term_width = 100)]
 pub struct Args {
     /// What to download; without a scheme `https://` is meant
+    ///
+    /// Several URLs of one file are one argument with a TAB between each two: the first gives the
+    /// name, the others are mirrors that are asked when it fails.
     #[arg(value_name = "URL")]
     pub urls: Vec<String>,
 
     /// Read URLs from a list, one a line (`-` is stdin)
     ///
     /// Blank lines and lines that begin with `#` are passed over. The list is read as it comes: the
-    /// first transfer starts with the first line. May be given more than once. Without a URL and
-    /// without a list, haul reads stdin unless that is a terminal.
+    /// first transfer starts with the first line. Several URLs on a line, with a TAB between each two,
+    /// are of one file: the first gives the name, the others are mirrors. May be given more than once.
+    /// Without a URL and without a list, haul reads stdin unless that is a terminal.
     #[arg(short, long, value_name = "FILE")]
     pub input: Vec<PathBuf>,
 

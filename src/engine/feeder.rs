@@ -247,7 +247,7 @@ impl Feeder<'_> {
             id,
             url: target.url,
             credentials: target.credentials,
-            mirrors: Vec::new(),
+            mirrors: entry.mirrors,
             origin: entry.origin,
             destination: Destination::Stdout,
         };

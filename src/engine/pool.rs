@@ -174,6 +174,7 @@ mod tests {
         let entry = |url: &str| Entry {
             origin: Origin::Argument,
             target: target::parse(url),
+            mirrors: Vec::new(),
             text: String::new(),
         };
         // Nothing listens on port 1.

@@ -8,6 +8,7 @@
 //! dropped, and the reader closes it by ending. When the receiver is gone the reader ends too.
 
 mod plain;
+mod urls;
 
 use std::fs::File;
 use std::io::{self, BufReader, Read};
@@ -38,15 +39,30 @@ pub enum Source {
     Stdin,
 }
 
-/// One URL of the input, or the reason why a line holds none.
+/// One file of the input, or the reason why a line names none.
 #[derive(Debug)]
 pub struct Entry {
     /// Where it was written down.
     pub origin: Origin,
-    /// The URL.
+    /// The URL; of several the main one.
     pub target: Result<Target, Cause>,
-    /// The text as it was written, when it is not a URL.
+    /// The others.
+    pub mirrors: Vec<Target>,
+    /// What is not a URL, as it was written.
     pub text: String,
+}
+
+impl Entry {
+    fn new(origin: Origin, text: &str, parse: impl Fn(&str) -> Result<Target, Cause>) -> Self {
+        match urls::read(text, parse) {
+            Ok((main, mirrors)) => Self { origin, target: Ok(main), mirrors, text: String::new() },
+            Err((cause, text)) => Self::bad(origin, cause, text),
+        }
+    }
+
+    fn bad(origin: Origin, cause: Cause, text: &str) -> Self {
+        Self { origin, target: Err(cause), mirrors: Vec::new(), text: text.to_owned() }
+    }
 }
 
 /// A source that can be read: lists are open already, so that a wrong name ends the run before it
@@ -134,10 +150,12 @@ impl Output {
 fn read_source(source: Opened, output: &mut Output) -> Result<(), Unwanted> {
     match source {
         Opened::Argument(text) => {
-            let target = target::parse(&text)
-                .map_err(|cause| with_hint(cause, &text))
-                .and_then(|target| refuse_file_name(target, &text));
-            output.push(Entry { origin: Origin::Argument, target, text })
+            let parse = |text: &str| {
+                target::parse(text)
+                    .map_err(|cause| with_hint(cause, text))
+                    .and_then(|target| refuse_file_name(target, text))
+            };
+            output.push(Entry::new(Origin::Argument, &text, parse))
         }
         Opened::List { name, list } => {
             let result = match list {
@@ -150,11 +168,8 @@ fn read_source(source: Opened, output: &mut Output) -> Result<(), Unwanted> {
             };
             let Err((number, source)) = result? else { return Ok(()) };
             let path = PathBuf::from(name.as_ref());
-            output.push(Entry {
-                origin: Origin::Line { list: Arc::clone(&name), number },
-                target: Err(Cause::Disk { action: "read", path, source }),
-                text: name.to_string(),
-            })
+            let cause = Cause::Disk { action: "read", path, source };
+            output.push(Entry::bad(Origin::Line { list: Arc::clone(&name), number }, cause, &name))
         }
     }
 }
@@ -170,15 +185,11 @@ fn read_list(
         match lines.next_line() {
             Ok(None) => return Ok(Ok(())),
             Ok(Some((number, line))) => {
-                let (target, text) = match line.text() {
-                    Err(cause) => (Err(cause), String::new()),
-                    Ok(text) => match target::parse(text) {
-                        Err(cause) => (Err(cause), text.to_owned()),
-                        target => (target, String::new()),
-                    },
-                };
                 let origin = Origin::Line { list: Arc::clone(name), number };
-                output.push(Entry { origin, target, text })?;
+                output.push(match line.text() {
+                    Ok(text) => Entry::new(origin, text, target::parse),
+                    Err(cause) => Entry::bad(origin, cause, ""),
+                })?;
                 // What follows may take its time: nothing that is here waits for it.
                 if !lines.is_line_buffered() {
                     output.flush()?;

@@ -1,4 +1,4 @@
-//! Plain lists: one URL a line.
+//! Plain lists: one URL a line, or several of one file.
 //!
 //! Blank lines and lines that begin with `#` are passed over; a byte-order mark, CRLF and a missing
 //! final newline are accepted. A line is held in memory only up to a bound, so that no input can
@@ -8,7 +8,8 @@ use std::io::{self, BufRead, BufReader, Read};
 
 use crate::model::error::Cause;
 
-/// The longest line that is looked at. A URL may have 65,000 bytes.
+/// The longest line that is looked at. A URL may have 65,000 bytes, and has far fewer where there are
+/// several.
 const MAX_LINE_BYTES: usize = 128 * 1024;
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
@@ -93,7 +94,7 @@ impl<R: BufRead> Lines<R> {
 pub(super) enum Line<'a> {
     /// Its text, without blanks around it.
     Text(&'a [u8]),
-    /// It is longer than any URL.
+    /// It is longer than is looked at.
     TooLong,
 }
 

@@ -83,6 +83,8 @@ pub(super) struct Running {
     pub(super) received: u64,
     /// Bytes that there will be.
     pub(super) length: Option<u64>,
+    /// The connections that bring them.
+    pub(super) connections: usize,
 }
 
 /// A moment of the run.
@@ -172,6 +174,7 @@ impl Board {
             position: progress.position(),
             received: progress.received(),
             length: progress.length(),
+            connections: progress.connections(),
         });
         Snapshot {
             running: running.collect(),

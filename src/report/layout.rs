@@ -89,8 +89,15 @@ pub(super) fn transfer(columns: usize, transfer: &Running, speed: &Speed) -> Lin
             figures: truncate_str(&figures, columns, "").into_owned(),
         };
     }
+    // How many connections bring it stands at the end of the name's place, where there is room for both.
+    let mark = match transfer.connections {
+        2.. if columns >= 40 => format!(" x{}", transfer.connections),
+        _ => String::new(),
+    };
+    let place = place.saturating_sub(mark.len());
     let name = Printable(&transfer.name).to_string();
-    Line { name: pad_str(&name, place, Alignment::Left, Some("…")).into_owned(), gauge, figures }
+    let name = pad_str(&name, place, Alignment::Left, Some("…")) + mark.as_str();
+    Line { name: name.into_owned(), gauge, figures }
 }
 
 /// Lays out the line of the whole run in at most `columns`.
@@ -169,7 +176,14 @@ mod tests {
     use crate::report::board::Counts;
 
     fn running(name: &str, position: u64, length: Option<u64>) -> Running {
-        Running { id: JobId(1), name: Arc::from(name), position, received: position, length }
+        Running {
+            id: JobId(1),
+            name: Arc::from(name),
+            position,
+            received: position,
+            length,
+            connections: 1,
+        }
     }
 
     fn width(line: &Line) -> usize {
@@ -195,7 +209,8 @@ mod tests {
         for columns in 1..250 {
             for name in names {
                 for length in [None, Some(0), Some(1000 << 20), Some(u64::MAX)] {
-                    let transfer = running(name, 999 << 20, length);
+                    let mut transfer = running(name, 999 << 20, length);
+                    transfer.connections = columns % 1024;
                     for speed in [&speed, &Speed::default()] {
                         let line = super::transfer(columns, &transfer, speed);
                         assert!(width(&line) <= columns, "{columns}: {line:?}");
@@ -207,6 +222,17 @@ mod tests {
             assert!(measure_text_width(&total(columns, &snapshot, &speed)) <= columns);
             assert!(measure_text_width(&more(columns, 1_000_000)) <= columns);
         }
+    }
+
+    #[test]
+    fn several_connections_are_shown_beside_the_name() {
+        let mut transfer = running("name", 0, Some(1));
+        transfer.connections = 4;
+        let wide = super::transfer(79, &transfer, &Speed::default());
+        assert!(wide.name.starts_with("name  ") && wide.name.ends_with(" x4"), "{wide:?}");
+        let alone = super::transfer(79, &running("name", 0, Some(1)), &Speed::default());
+        assert_eq!((alone.name.trim_end(), alone.name.len()), ("name", wide.name.len()));
+        assert!(!super::transfer(30, &transfer, &Speed::default()).name.contains('x'));
     }
 
     #[test]

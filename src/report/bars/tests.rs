@@ -35,6 +35,7 @@ impl Window {
             position: 0,
             received: 0,
             length,
+            connections: 1,
         });
         self
     }

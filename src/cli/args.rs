@@ -14,6 +14,9 @@ use crate::policy::spacing::Frequency;
 /// The least part in bytes that may be asked for.
 const MIN_PART: u64 = 64 * 1024;
 
+/// The least that may be held for standard output, in bytes: a worker's buffer.
+const MIN_STDOUT_BUFFER: u64 = 256 * 1024;
+
 const AFTER_HELP: &str = "\
 Exit codes:
   0    every file is complete, or was there already
@@ -81,6 +84,13 @@ pub struct Args {
     /// With `-` the files come one after the other, in the order of the list.
     #[arg(short, long, value_name = "FILE", conflicts_with = "server_name")]
     pub output: Option<PathBuf>,
+
+    /// How much of a file may wait in memory for its turn on stdout
+    ///
+    /// With `-o -` all workers bring parts of one file. What comes ahead of the next byte is held until
+    /// the reader has taken what is before it.
+    #[arg(long, value_name = "SIZE", default_value = "64M", value_parser = stdout_buffer)]
+    pub stdout_buffer: ByteSize,
 
     /// Let the server choose names
     ///
@@ -262,6 +272,17 @@ fn min_split(text: &str) -> Result<ByteSize, String> {
     match text.parse::<ByteSize>() {
         Ok(ByteSize(..MIN_PART)) => {
             Err(format!("less than {} is never worth a connection", ByteSize(MIN_PART)))
+        }
+        Ok(size) => Ok(size),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// Reads how much may wait for its turn.
+fn stdout_buffer(text: &str) -> Result<ByteSize, String> {
+    match text.parse::<ByteSize>() {
+        Ok(ByteSize(..MIN_STDOUT_BUFFER)) => {
+            Err(format!("less than {} holds nothing of use", ByteSize(MIN_STDOUT_BUFFER)))
         }
         Ok(size) => Ok(size),
         Err(error) => Err(error.to_string()),

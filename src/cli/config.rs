@@ -67,8 +67,8 @@ impl Config {
         Ok(Self {
             sources,
             engine: engine::Options {
-                // Bodies must not mix on one stream.
-                workers: if is_stream { 1 } else { usize::from(args.jobs) },
+                workers: usize::from(args.jobs),
+                stdout_buffer: args.stdout_buffer.0,
                 per_host: args.per_host.map_or(usize::MAX, usize::from),
                 min_split: (!args.no_split).then_some(args.min_split.0),
                 output,
@@ -181,7 +181,6 @@ mod tests {
     #[test]
     fn bodies_on_standard_output_go_one_after_the_other_and_leave_it_to_them() {
         let config = resolve(&["-o", "-", "a", "b"], TERMINAL).unwrap();
-        assert_eq!(config.engine.workers, 1);
         assert_eq!(config.report.paths, None);
         assert_eq!(config.report.view, View::Lines);
     }

@@ -27,7 +27,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Select, Sender};
 
 pub(super) use joint::{End, Joint, Subject, Task};
-pub(super) use lane::Lane;
+pub(super) use lane::{Lane, Target};
 
 use crate::engine::hosts::Hosts;
 use crate::http::client::Client;

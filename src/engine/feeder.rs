@@ -57,6 +57,10 @@ pub(super) fn feed(
         batch: VecDeque::new(),
         waiting: BinaryHeap::new(),
     };
+    if shared.options.output == Output::Stdout {
+        // Told of the end of each, it offers the next one.
+        shared.in_flight.say_all_fed();
+    }
     let all_fed = feeder.run(returns, queue);
     if shared.stop.is_stopped() {
         feeder.cancel_waiting(returns);
@@ -214,6 +218,10 @@ impl Feeder<'_> {
     /// Returns the next work to offer: first what has waited long enough.
     fn next(&mut self) -> Option<Box<Work>> {
         if self.shared.disk_full.load(Ordering::Relaxed) {
+            return None;
+        }
+        // Bodies go to standard output one after the other, and every worker is at one.
+        if self.shared.options.output == Output::Stdout && !self.shared.in_flight.is_zero() {
             return None;
         }
         if self.waiting.peek().is_some_and(|Reverse(first)| first.at <= Instant::now()) {

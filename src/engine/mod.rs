@@ -8,6 +8,7 @@ mod limits;
 pub mod pool;
 mod pump;
 mod sink;
+mod spool;
 mod transfer;
 mod work;
 mod worker;
@@ -90,6 +91,8 @@ pub struct Options {
     pub resume: Resume,
     /// The largest file in bytes.
     pub max_size: Option<u64>,
+    /// How many bytes ahead of their turn may be held for standard output.
+    pub stdout_buffer: u64,
     /// The most bytes a second for the whole run.
     pub limit_rate: Option<u64>,
     /// The most bytes a second from each host.

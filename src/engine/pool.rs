@@ -148,6 +148,7 @@ mod tests {
             workers: 1,
             per_host: 1,
             min_split: None,
+            stdout_buffer: 0,
             output: Output::Folder,
             folder: folder.path().to_owned(),
             server_name: false,

@@ -27,7 +27,7 @@ pub(super) trait Track {
     ///
     /// # Errors
     /// What the disk or the stream says.
-    fn write(&mut self, bytes: &[u8]) -> Result<(), Cause>;
+    fn write(&mut self, run: &Shared<'_>, bytes: &[u8]) -> Result<(), Cause>;
 
     /// Returns whether nothing that may still come is wanted.
     fn is_over(&self) -> bool;
@@ -89,7 +89,7 @@ impl Pump<'_> {
         if filled == 0 {
             return result;
         }
-        let written = track.write(&self.buffer[..filled]);
+        let written = track.write(self.shared, &self.buffer[..filled]);
         result.and_then(|copied| written.map(|()| copied))
     }
 
@@ -146,7 +146,7 @@ impl Pump<'_> {
                 check(&mut watch)?;
             }
             if is_full || is_time {
-                track.write(&self.buffer[..std::mem::take(filled)])?;
+                track.write(self.shared, &self.buffer[..std::mem::take(filled)])?;
             }
         }
     }

@@ -25,11 +25,7 @@ impl Sink<'_> {
         match self {
             Self::Device(device) => device.write(bytes),
             Self::Partial(partial) => partial.write_at(bytes, offset),
-            Self::Stdout(shared) => {
-                // Raised before the first byte and lowered by whoever completes the body.
-                shared.stream_broken.store(true, Ordering::Relaxed);
-                shared.observer.body(bytes).map_err(|source| Cause::Stdout { source })
-            }
+            Self::Stdout(shared) => write_out(shared, bytes),
         }
     }
 
@@ -75,4 +71,11 @@ impl Sink<'_> {
     pub(super) fn is_stream(&self) -> bool {
         !matches!(self, Self::Partial(_))
     }
+}
+
+/// Writes bytes of a body to standard output.
+pub(super) fn write_out(shared: &Shared<'_>, bytes: &[u8]) -> Result<(), Cause> {
+    // Raised before the first byte and lowered by whoever completes the body.
+    shared.stream_broken.store(true, Ordering::Relaxed);
+    shared.observer.body(bytes).map_err(|source| Cause::Stdout { source })
 }

@@ -45,7 +45,7 @@ mod solo;
 
 pub(super) use answer::judge as refusal;
 use answer::{fresh, judge, verdict};
-use lead::{First, Led};
+use lead::First;
 use place::Place;
 use solo::Solo;
 
@@ -164,7 +164,7 @@ impl<'a> Transfer<'a> {
                 None => Plan::Whole(reason),
             };
             let Answered { response, url, may_carry, latency } = self.request(&plan)?;
-            let Response { head, mut body } = response;
+            let Response { head, body } = response;
             let mut verdict = match &*held {
                 Some(held) => verdict(&plan, held, &head),
                 None => None,
@@ -222,20 +222,13 @@ impl<'a> Transfer<'a> {
             self.progress.set_position(held.ranges.len());
             let before = held.ranges.len();
             let first = First { head: &head, url: &url, may_carry, latency, range };
-            let restart = match self.share(sink, held, &first) {
-                Some((joint, lane)) => match self.lead(&joint, lane, body, held)? {
-                    Led::Changed(reason) => Some(reason),
-                    Led::Well => None,
-                },
-                None => match self.copy(&mut body, sink, held, range)? {
-                    // Nothing of what came with a false length is believed, nor what it was put behind.
-                    Copied::TooLong => Some(Restart::TooLong),
-                    Copied::All => None,
-                },
-            };
+            let restart = self.bring(sink, held, body, &first)?;
             if let Some(why) = restart {
                 reason = why;
-                self.start_over(sink, reason)?;
+                // A stream that nothing was written to can begin again.
+                if !sink.is_stream() || !held.ranges.is_empty() {
+                    self.start_over(sink, reason)?;
+                }
                 held.ranges.clear();
                 wants_all = true;
                 continue;
@@ -258,6 +251,22 @@ impl<'a> Transfer<'a> {
         let (received, expected) =
             held.as_ref().map_or((0, None), |held| (held.ranges.len(), held.length));
         Err(Cause::Truncated { received, expected })
+    }
+
+    /// Brings what a response has and what idle workers help with, and keeps `held` true. Returns why none
+    /// of it is to be believed, if so.
+    fn bring(
+        &mut self,
+        sink: &mut Sink<'a>,
+        held: &mut Held,
+        mut body: Body,
+        first: &First<'_>,
+    ) -> Result<Option<Restart>, Cause> {
+        if let Some((joint, lane)) = self.share(sink, held, first) {
+            return self.lead(&joint, lane, body, held);
+        }
+        let copied = self.copy(&mut body, sink, held, first.range)?;
+        Ok((copied == Copied::TooLong).then_some(Restart::TooLong))
     }
 
     /// Copies the body alone, and keeps `held` true.

@@ -108,7 +108,7 @@ impl Work {
 /// What workers tell the feeder.
 #[derive(Debug)]
 pub(super) enum Returned {
-    /// The last work in flight has ended, after the input.
+    /// The last work in flight has ended, and nothing else could tell.
     AllEnded,
     /// Another attempt, not before its time.
     Later(Box<Work>, Instant),
@@ -144,7 +144,7 @@ impl InFlight {
         self.count.fetch_sub(1, Ordering::SeqCst);
     }
 
-    /// The input has ended.
+    /// Nothing is fed any more until nothing is in flight: the input has ended, or works go one by one.
     pub(super) fn say_all_fed(&self) {
         self.all_fed.store(true, Ordering::SeqCst);
     }

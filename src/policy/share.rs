@@ -113,7 +113,7 @@ pub struct Terms {
 /// Chooses the segment to cut, and where; `None` when none is worth it, or nothing is known yet.
 /// `past` are the speeds of connections that have ended.
 pub fn choose(loads: &[Load], past: &[f64], terms: Terms) -> Option<(SegmentId, u64)> {
-    if loads.iter().map(|load| load.busy).sum::<f64>() > MOST_BUSY {
+    if is_held_up(loads) {
         return None;
     }
     let speeds = loads.iter().filter_map(|load| load.speed.guess());
@@ -125,6 +125,11 @@ pub fn choose(loads: &[Load], past: &[f64], terms: Terms) -> Option<(SegmentId, 
     let mut order: Vec<&Load> = loads.iter().filter(|load| load.position < load.end).collect();
     order.sort_by(|a, b| time(b).total_cmp(&time(a)));
     order.into_iter().find_map(|load| cut(load, typical, terms).map(|at| (load.id, at)))
+}
+
+/// Returns whether it is this machine that holds a transfer up, so that no more connections are of use.
+pub fn is_held_up(loads: &[Load]) -> bool {
+    loads.iter().map(|load| load.busy).sum::<f64>() > MOST_BUSY
 }
 
 /// Returns where to cut a segment, if that is worth it.

@@ -5,8 +5,7 @@ use std::time::{Duration, Instant};
 
 use url::Url;
 
-use crate::disk::partial::Partial;
-use crate::engine::assist::lane::{Lane, Shared};
+use crate::engine::assist::lane::{Lane, Shared, Target};
 use crate::http::client::{Canceller, Client};
 use crate::model::error::Cause;
 use crate::model::job::{Credentials, Job};
@@ -25,6 +24,9 @@ const RECORD_TIME: Duration = Duration::from_secs(1);
 
 /// How often connections may fail one after the other before no more are opened.
 const MAX_FAILURES: u32 = 3;
+
+/// How long the first request for a range keeps others from asking too.
+const PROBE_TIME: Duration = Duration::from_secs(1);
 
 /// How many connections that have ended are remembered by their speeds.
 const MAX_PAST: usize = 16;
@@ -50,6 +52,10 @@ pub(in crate::engine) struct Subject {
     pub(in crate::engine) validator: String,
     /// What a part must have to be worth a connection.
     pub(in crate::engine) terms: Terms,
+    /// How many bytes a worker takes at once at most.
+    pub(in crate::engine) piece: u64,
+    /// Whether its server has answered a range with that range.
+    pub(in crate::engine) serves_ranges: bool,
     /// Whether a record is kept of what is there.
     pub(in crate::engine) is_recorded: bool,
     /// How far it is.
@@ -73,9 +79,12 @@ struct State {
     /// The speeds of connections that have ended, the last ones.
     past: Vec<f64>,
     /// Where the bytes go; `None` once it is closed.
-    file: Option<Arc<Partial>>,
+    target: Option<Target>,
     end: Option<End>,
     help: Help,
+    /// Until when nobody else asks for a range: the first who does finds out whether ranges are served.
+    /// `None` once that is known.
+    probe: Option<Instant>,
     failures: u32,
     last_failure: Option<Cause>,
     unrecorded: u64,
@@ -126,7 +135,7 @@ impl Joint {
     /// `None` when it brings nothing that is missing.
     pub(in crate::engine) fn new(
         subject: Subject,
-        file: Arc<Partial>,
+        target: Target,
         response: ByteRange,
         client: &Client,
     ) -> Option<(Arc<Self>, Lane)> {
@@ -137,9 +146,10 @@ impl Joint {
             segments,
             lanes: Vec::new(),
             past: Vec::new(),
-            file: Some(file),
+            target: Some(target),
             end: None,
             help: Help::NotBefore(now),
+            probe: (!subject.serves_ranges).then_some(now),
             failures: 0,
             last_failure: None,
             unrecorded: 0,
@@ -161,9 +171,15 @@ impl Joint {
         &self.subject
     }
 
-    /// Returns which bytes are written.
-    pub(in crate::engine) fn done(&self) -> RangeSet {
-        self.lock().segments.done().clone()
+    /// Closes it for good (see [`Joint::close`]), and returns which bytes are where they belong. What a
+    /// stream holds ahead of its turn is lost.
+    pub(in crate::engine) fn settle(&self) -> RangeSet {
+        self.close();
+        let mut state = self.lock();
+        match state.target.take() {
+            Some(Target::Stdout(spool)) => RangeSet::prefix_of(spool.head()),
+            _ => state.segments.done().clone(),
+        }
     }
 
     /// Returns how many seconds it will take if nobody helps, as far as that can be told; `None` when
@@ -223,7 +239,6 @@ impl Joint {
         while !state.lanes.is_empty() {
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
-        state.file = None;
     }
 
     fn take(
@@ -232,14 +247,28 @@ impl Joint {
         client: &Client,
         is_leaders: bool,
     ) -> Option<Lane> {
-        let (id, range) = if let Some(free) = state.segments.take_free(u64::MAX, u64::MAX) {
+        let most = self.subject.piece;
+        let before = match &state.target {
+            Some(Target::Stdout(spool)) => spool.end(),
+            _ => u64::MAX,
+        };
+        let loads = state.loads(self.began);
+        if !is_leaders && share::is_held_up(&loads) {
+            return None;
+        }
+        let (id, range) = if let Some(free) = state.segments.take_free(most, before) {
             free
         } else {
-            let loads = state.loads(self.began);
             let (id, at) = share::choose(&loads, &state.past, self.subject.terms)?;
-            let taken = state.segments.split(id, at)?;
+            // For a stream the next bytes are wanted first: what is far ahead has nowhere to go.
+            let load = loads.iter().find(|load| load.id == id)?;
+            let at = at.min(load.position.saturating_add(most));
+            if at >= before {
+                return None;
+            }
+            let rest = state.segments.cut(id, at)?;
             state.set_end(id, at);
-            taken
+            state.segments.open_at(rest.start, rest.start.saturating_add(most).min(rest.end))?
         };
         self.open(state, id, range, client, is_leaders)
     }
@@ -252,15 +281,20 @@ impl Joint {
         client: &Client,
         is_leaders: bool,
     ) -> Option<Lane> {
-        let file = Arc::clone(state.file.as_ref()?);
+        let target = state.target.clone()?;
         let shared = Arc::new(Shared::new(id, range));
+        if !state.lanes.is_empty()
+            && let Some(until) = &mut state.probe
+        {
+            *until = Instant::now() + PROBE_TIME;
+        }
         state.lanes.push(Working {
             shared: Arc::clone(&shared),
             meter: Meter::new(self.began.elapsed()),
             canceller: client.begin_piece(),
         });
         self.subject.progress.set_connections(state.lanes.len());
-        Some(Lane::new(Arc::clone(self), shared, file, range, is_leaders))
+        Some(Lane::new(Arc::clone(self), shared, target, range, is_leaders))
     }
 
     /// See [`Segments::set_reach`].
@@ -292,8 +326,15 @@ impl Joint {
         })
     }
 
-    /// Says that a connection works: what failed before it counts no more.
+    /// Says that a range was answered with that range: what failed before counts no more.
     pub(super) fn note_success(&self) {
+        let mut state = self.lock();
+        state.failures = 0;
+        state.probe = None;
+    }
+
+    /// Says that a connection brought something before it failed: what failed before counts no more.
+    pub(super) fn note_progress(&self) {
         self.lock().failures = 0;
     }
 
@@ -350,6 +391,9 @@ impl Joint {
             }
             state.past.extend(speed);
         }
+        if let Some(until) = &mut state.probe {
+            *until = Instant::now();
+        }
         self.subject.progress.set_connections(state.lanes.len().max(1));
         self.changed.notify_all();
     }
@@ -366,7 +410,7 @@ impl State {
             Help::Never => false,
             Help::NotBefore(time) => Instant::now() >= time,
         };
-        is_time && self.end.is_none()
+        is_time && self.end.is_none() && self.probe.is_none_or(|until| Instant::now() >= until)
     }
 
     fn loads(&mut self, began: Instant) -> Vec<Load> {

@@ -7,8 +7,11 @@ use std::time::{Duration, Instant};
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::disk::partial::Partial;
+use crate::engine::Shared as Run;
 use crate::engine::assist::Joint;
 use crate::engine::pump::{Next, Track};
+use crate::engine::sink::write_out;
+use crate::engine::spool::Spool;
 use crate::model::error::Cause;
 use crate::model::range::ByteRange;
 use crate::policy::split::SegmentId;
@@ -50,13 +53,22 @@ impl Shared {
     }
 }
 
+/// Where the bytes of a shared transfer go.
+#[derive(Clone, Debug)]
+pub(in crate::engine) enum Target {
+    /// Each to its place in a partial file.
+    File(Arc<Partial>),
+    /// In order, to standard output.
+    Stdout(Arc<Spool>),
+}
+
 /// A segment that one worker brings. Dropping it gives back what is missing.
 #[derive(Debug)]
 pub(in crate::engine) struct Lane {
     joint: Arc<Joint>,
     shared: Arc<Shared>,
     /// `None` once it is given back.
-    file: Option<Arc<Partial>>,
+    target: Option<Target>,
     position: u64,
     /// Where the response ends.
     reach: u64,
@@ -71,7 +83,7 @@ impl Lane {
     pub(super) fn new(
         joint: Arc<Joint>,
         shared: Arc<Shared>,
-        file: Arc<Partial>,
+        target: Target,
         range: ByteRange,
         is_leaders: bool,
     ) -> Self {
@@ -79,7 +91,7 @@ impl Lane {
         Self {
             joint,
             shared,
-            file: Some(file),
+            target: Some(target),
             position,
             reach,
             counted: 0,
@@ -132,11 +144,15 @@ impl Track for Lane {
         self.counted += useful;
         self.shared.received.fetch_add(count, Ordering::Relaxed);
         self.joint.subject.progress.advance_by(count, useful);
-        Ok(if count >= room { Next::Write } else { Next::Read })
+        let is_its_turn = match &self.target {
+            Some(Target::Stdout(spool)) => spool.head() == self.position,
+            _ => false,
+        };
+        Ok(if count >= room || is_its_turn { Next::Write } else { Next::Read })
     }
 
-    fn write(&mut self, bytes: &[u8]) -> Result<(), Cause> {
-        let Some(file) = &self.file else { return Ok(()) };
+    fn write(&mut self, run: &Run<'_>, bytes: &[u8]) -> Result<(), Cause> {
+        let Some(target) = &self.target else { return Ok(()) };
         let wanted = self.joint.claim(self.shared.id, bytes.len() as u64);
         // What was taken over since it came is counted by whoever brings it.
         let counted = std::mem::take(&mut self.counted);
@@ -147,12 +163,23 @@ impl Track for Lane {
         // Reading is work only as far as the processor is; writing is, also where it waits for the disk.
         let read = cpu_time().saturating_sub(self.cpu);
         let began = Instant::now();
-        file.write_at(&bytes[..wanted as usize], self.position)?;
+        let wanted_bytes = &bytes[..wanted as usize];
+        match target {
+            Target::File(file) => file.write_at(wanted_bytes, self.position)?,
+            Target::Stdout(spool) => {
+                let write = |bytes: &[u8]| write_out(run, bytes);
+                let is_unwanted = || self.is_over() || run.stop.is_stopped();
+                if !spool.take(self.position, wanted_bytes, write, is_unwanted)? {
+                    return Ok(());
+                }
+            }
+        }
         let busy = (read + began.elapsed()).as_nanos() as u64;
         self.shared.busy.fetch_add(busy, Ordering::Relaxed);
         self.cpu = cpu_time();
         self.position += wanted;
-        if let Some(held) = self.joint.advance(self.shared.id, wanted) {
+        let record = self.joint.advance(self.shared.id, wanted);
+        if let (Target::File(file), Some(held)) = (target, record) {
             // The old record stays true; a disk that takes no record will fail the next write.
             let _ = file.record(&held);
         }
@@ -171,7 +198,7 @@ impl Track for Lane {
 impl Drop for Lane {
     fn drop(&mut self) {
         // The file first: once nobody is left, its leader may do with it what it likes.
-        self.file = None;
+        self.target = None;
         self.joint.leave(self.shared.id);
     }
 }

@@ -150,7 +150,7 @@ fn fail(shared: &Shared<'_>, lane: &Lane, cause: Cause) -> Answered {
     let text = format!("a connection failed: {cause}");
     shared.observer.event(&Event::Noted { job: &joint.subject().job, text: &text });
     if lane.has_begun() {
-        joint.note_success();
+        joint.note_progress();
     }
     let options = shared.options;
     let failures = joint.failures() + 1;

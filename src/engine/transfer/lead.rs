@@ -6,9 +6,10 @@ use std::time::Duration;
 use url::Url;
 
 use crate::engine::assist::part::{bring, copy};
-use crate::engine::assist::{End, Joint, Lane, Subject, Task};
+use crate::engine::assist::{End, Joint, Lane, Subject, Target, Task};
 use crate::engine::pump::{Pump, Watch};
 use crate::engine::sink::Sink;
+use crate::engine::spool::Spool;
 use crate::engine::transfer::{Transfer, host_of};
 use crate::http::body::Body;
 use crate::http::head::{Framing, Head};
@@ -20,15 +21,6 @@ use crate::policy::share::Terms;
 
 /// How often a leader that waits for its helpers looks whether all is well.
 const TURN: Duration = Duration::from_millis(25);
-
-/// What came of a transfer that was shared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Led {
-    /// The representation is another one.
-    Changed(Restart),
-    /// Every byte is there, or its leader goes on alone.
-    Well,
-}
 
 /// A response that a transfer has begun with.
 pub(super) struct First<'r> {
@@ -53,8 +45,15 @@ impl<'a> Transfer<'a> {
         first: &First<'_>,
     ) -> Option<(Arc<Joint>, Lane)> {
         let options = self.shared.options;
-        let (Sink::Partial(file), Some(length)) = (sink, held.length) else { return None };
+        let length = held.length?;
         let min_part = options.min_split?;
+        let target = match sink {
+            Sink::Partial(file) => Target::File(Arc::clone(file)),
+            Sink::Stdout(_) => {
+                Target::Stdout(Arc::new(Spool::new(options.stdout_buffer, held.ranges.prefix())))
+            }
+            Sink::Device(_) => return None,
+        };
         let left = length - held.ranges.len();
         // The end of a body has to be sure, and so has its version, to put another's behind it.
         let is_splittable = self.work.may_split
@@ -80,13 +79,29 @@ impl<'a> Transfer<'a> {
             length,
             validator: validator.to_owned(),
             terms: Terms { min_part, latency: first.latency },
-            is_recorded: self.is_worth_keeping(held),
+            piece: self.piece(sink, left, min_part),
+            serves_ranges: first.head.status == 206,
+            is_recorded: !sink.is_stream() && self.is_worth_keeping(held),
             progress: Arc::clone(self.progress),
         };
-        Joint::new(subject, Arc::clone(file), first.range, self.client)
+        Joint::new(subject, target, first.range, self.client)
     }
 
-    /// Brings a shared transfer to its end, and keeps `held` true.
+    /// Returns how many bytes a worker takes at once. For a stream it is so little that every worker can
+    /// hold one piece while it brings another, and that all end together.
+    fn piece(&self, sink: &Sink<'_>, left: u64, min_part: u64) -> u64 {
+        let options = self.shared.options;
+        let shares = 2 * options.workers as u64;
+        match sink {
+            Sink::Stdout(_) => {
+                (left / shares).max(min_part).min(options.stdout_buffer / shares).max(1)
+            }
+            Sink::Device(_) | Sink::Partial(_) => u64::MAX,
+        }
+    }
+
+    /// Brings a shared transfer to its end, and keeps `held` true. Returns why it is another representation
+    /// now, if it is.
     ///
     /// # Errors
     /// Why it failed.
@@ -96,7 +111,7 @@ impl<'a> Transfer<'a> {
         mut lane: Lane,
         mut body: Body,
         held: &mut Held,
-    ) -> Result<Led, Cause> {
+    ) -> Result<Option<Restart>, Cause> {
         let shared = self.shared;
         let mut pace = Pace::new(shared.options.pace, self.began.elapsed());
         let published = shared.assist.publish(joint);
@@ -130,17 +145,17 @@ impl<'a> Transfer<'a> {
             }
         };
         drop(published);
-        held.ranges = joint.done();
+        held.ranges = joint.settle();
         match end {
             End::Alone => {
                 self.work.may_split = false;
-                Ok(Led::Well)
+                Ok(None)
             }
             End::Changed(reason) => {
                 self.work.may_split = false;
-                Ok(Led::Changed(reason))
+                Ok(Some(reason))
             }
-            End::Complete => Ok(Led::Well),
+            End::Complete => Ok(None),
             // A body's own numbers are those of a range.
             End::Failed(Cause::Truncated { .. }) => {
                 Err(Cause::Truncated { received: held.ranges.len(), expected: held.length })

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::engine::Shared;
 use crate::engine::pump::{Next, Track};
 use crate::engine::sink::Sink;
 use crate::model::error::Cause;
@@ -70,7 +71,7 @@ impl Track for Solo<'_, '_> {
         Ok(if self.sink.is_stream() { Next::Write } else { Next::Read })
     }
 
-    fn write(&mut self, bytes: &[u8]) -> Result<(), Cause> {
+    fn write(&mut self, _: &Shared<'_>, bytes: &[u8]) -> Result<(), Cause> {
         self.sink.write(bytes, self.position)?;
         let written = ByteRange { start: self.position, end: self.position + bytes.len() as u64 };
         self.position = written.end;

@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::harness::folder::Entry;
+use crate::harness::helped::{KIB, LENGTH, RATE, body, small_parts, v1};
+use crate::harness::part::check_part;
 use crate::harness::resource::Resource;
-use crate::harness::{Gate, Reply, Server, Test, content, is_missing, skip};
+use crate::harness::{Gate, Offer, Reply, Server, Test, content, is_missing, skip};
 
 /// A file system in memory, of a few MiB. Unmounted when dropped.
 struct SmallDisk(PathBuf);
@@ -92,6 +94,35 @@ fn a_disk_that_fills_up_ends_the_run_and_keeps_what_came() {
         .run();
     let rest = format!("bytes={}- ? \"v1\"", kept.len());
     assert!(server.asked().contains(&rest), "{:?}", server.asked());
+}
+
+#[test]
+fn a_disk_that_fills_up_during_a_helped_transfer_fails_it_once_and_keeps_what_came() {
+    let server = Server::start();
+    let ledger = Offer::new(&v1()).rate(RATE / 2).on(&server, "/a");
+    let Some((test, disk)) = on_disk(&server, &["/a"], "8m") else { return };
+    let running = small_parts(test).args(["-j", "4"]).retries(5).any_result().start();
+    // More than the buffers, so that there is something to keep.
+    ledger.wait_for_flow(4, 300 * KIB);
+    // Somebody else takes the room that there was.
+    let ballast = disk.0.join("ballast");
+    assert!(std::fs::write(&ballast, vec![0; 16 << 20]).is_err());
+    let output = running.finish();
+    assert_eq!(output.status, Some(1));
+    let cause = format!("error: {}: cannot write disk/a.part: no space left on", server.url("/a"));
+    assert_eq!(output.stderr.matches(&cause).count(), 1, "{}", output.stderr);
+    assert_eq!(output.stderr.matches("error: ").count(), 1, "{}", output.stderr);
+    assert_eq!(output.stderr.matches("the disk is full").count(), 1, "{}", output.stderr);
+    assert!(ledger.count() <= 12, "{:?}", ledger.asked());
+    check_part(&disk.0, "a", &body());
+
+    // There is room again, and the same command goes on.
+    std::fs::remove_file(ballast).unwrap();
+    let begun = ledger.count();
+    let test = small_parts(server.get(["/a"])).args(["-d", "disk", "-j", "8"]);
+    test.in_folder(output.folder).any_stderr().expect_file("disk/a", body()).run();
+    let again: usize = ledger.given()[begun..].iter().map(|given| given.range.len()).sum();
+    assert!(again < LENGTH, "all of it came again");
 }
 
 #[test]

@@ -4,11 +4,12 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::harness::lines::matches;
+use crate::harness::offer::joined;
 use crate::harness::resource::Resource;
-use crate::harness::{Gate, Reply, Server, Test, content, is_installed};
+use crate::harness::{DEADLINE, Gate, Offer, Reply, Server, Test, content, is_installed};
 
 /// Sends one request and returns all that comes, and whether the connection was reset after it.
 fn ask(server: &Server, target: &str, fields: &str) -> (String, bool) {
@@ -40,6 +41,12 @@ fn replies_are_sent_as_they_are_described() {
     case(ok(), &format!("{head}hello"), false);
     case(ok().cut_after(2), &format!("{head}he"), false);
     case(ok().trickle(2, Duration::ZERO), &format!("{head}hello"), false);
+    case(ok().rate(100_000), &format!("{head}hello"), false);
+    case(
+        ok().header("ETag", "\"x\"").with_field("etag", "\"y\""),
+        "HTTP/1.1 200 OK\r\netag: \"y\"\r\nContent-Length: 5\r\n\r\nhello",
+        false,
+    );
     case(ok().length("7, 8"), "HTTP/1.1 200 OK\r\nContent-Length: 7, 8\r\n\r\nhello", false);
     case(ok().http10(), "HTTP/1.0 200 OK\r\n\r\nhello", false);
     case(
@@ -101,6 +108,84 @@ fn a_resource_answers_ranges_and_conditions() {
     case(&file, range, partial, "\n9");
     file.change(b"abc", "\"b\"");
     case(&file, range, "HTTP/1.1 200 ", "\nabc");
+    let server = Server::start();
+    let silent = Resource::new(b"abc", "\"b\"").without_accept_ranges();
+    server.answer("/", move |request| silent.answer(request));
+    assert!(!ask(&server, "/", "").0.contains("Accept-Ranges"));
+}
+
+/// Sends a request and returns the connection, without reading what comes.
+fn begin(server: &Server, fields: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(server.authority()).unwrap();
+    stream.write_all(format!("GET /a HTTP/1.1\r\n{fields}\r\n").as_bytes()).unwrap();
+    stream
+}
+
+#[test]
+fn a_rate_is_kept_from_the_first_byte_on() {
+    let server = Server::start();
+    server.serve("/", Reply::ok(content(1, 100_000)).rate(400_000));
+    let began = Instant::now();
+    ask(&server, "/", "");
+    let took = began.elapsed();
+    assert!(took >= Duration::from_millis(240) && took < DEADLINE, "{took:?}");
+}
+
+#[test]
+fn requests_that_are_open_at_once_are_counted_and_those_that_were_left_are_not() {
+    let (server, gate) = (Server::start(), Gate::default());
+    let held = gate.clone();
+    server.handle(move |_| Reply::ok("hello").hold_after(3, &held));
+    for _ in 0..3 {
+        drop(begin(&server, ""));
+    }
+    server.wait_for_requests(3);
+    let first = begin(&server, "");
+    server.wait_for_requests(4);
+    let mut second = begin(&server, "Connection: close\r\n");
+    server.wait_for_requests(5);
+    gate.open();
+    second.read_to_end(&mut Vec::new()).unwrap();
+    // The first one has all of its answer too, or will not miss what comes now.
+    drop(first);
+    drop(begin(&server, ""));
+    server.wait_for_requests(6);
+    assert_eq!(server.most_at_once(), 2);
+}
+
+#[test]
+fn connections_after_the_last_one_are_refused() {
+    let (server, gate) = (Server::start(), Gate::default());
+    server.take_connections(1);
+    server.serve("/a", Reply::ok("hello").hold_after(3, &gate));
+    let mut first = begin(&server, "Connection: close\r\n");
+    gate.wait_reached(1);
+    crate::harness::wait_until("a connection is refused", || {
+        TcpStream::connect(server.authority()).is_err()
+    });
+    gate.open();
+    let mut wire = String::new();
+    first.read_to_string(&mut wire).unwrap();
+    assert!(wire.ends_with("hello"), "{wire}");
+}
+
+#[test]
+fn a_ledger_tells_what_went_out() {
+    let server = Server::start();
+    let file = Resource::new(b"0123456789", "\"a\"");
+    let offer = Offer::new(&file).spoiled(|number, _, reply| match number {
+        0 => reply.cut_after(3),
+        _ => reply,
+    });
+    let ledger = offer.on(&server, "/a");
+    ask(&server, "/a", "");
+    ask(&server, "/a", "Range: bytes=5-6\r\nIf-Range: \"a\"\r\n");
+    ledger.wait_for_flow(2, 2);
+    assert_eq!(ledger.asked(), ["all", "bytes=5-6 ? \"a\""]);
+    assert_eq!(ledger.bytes(), 5);
+    assert_eq!(ledger.covered(), [0..3, 5..7]);
+    assert_eq!(ledger.parts().len(), 1);
+    assert_eq!(joined([4..6, 0..2, 2..3, 5..9, 7..7]), [0..3, 4..9]);
 }
 
 #[test]

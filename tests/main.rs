@@ -8,6 +8,12 @@
 /// The test builder, the scripted server and their helpers.
 mod harness;
 
+/// Idle workers help.
+mod assist;
+/// Idle workers help with what a bad server gives.
+mod assist_faults;
+/// Helped transfers that are interrupted, and gone on with.
+mod assist_interrupted;
 /// Help, version, wrong usage.
 mod cli;
 /// A full disk, and one that is told to keep what it was given.
@@ -58,6 +64,8 @@ mod resume;
 mod retries;
 /// Many files from a server that misbehaves at random.
 mod soak;
+/// One stream to standard output, fetched by several workers.
+mod stdout_stream;
 /// In a real terminal.
 mod terminal;
 /// The end of a connection over TLS.

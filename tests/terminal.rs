@@ -1,7 +1,8 @@
 //! What a user sees: haul in a real terminal, with a server that stops where the tests want to look.
 
+use crate::harness::resource::Resource;
 use crate::harness::screen::Screen;
-use crate::harness::{Gate, Reply, Server, Test, content};
+use crate::harness::{Gate, Offer, Reply, Server, Test, content};
 
 /// A server with one file that comes at once, and two that stop half way: `first.iso` with a length,
 /// `second.iso` without.
@@ -196,6 +197,24 @@ fn an_interrupt_from_the_keyboard_takes_the_bars_away() {
     assert!(shows(&lines, &["1 file, ", ", 2 cancelled, interrupted"]), "{lines:#?}");
     assert_eq!(count(&lines, "first.iso"), 0, "{lines:#?}");
     assert_eq!(count(&lines, "files,"), 0, "{lines:#?}");
+}
+
+#[test]
+fn a_helped_transfer_shows_its_connections() {
+    let (server, gate) = (Server::start(), Gate::default());
+    let held = gate.clone();
+    let resource = Resource::new(&content(1, 1 << 20), "\"v1\"");
+    Offer::new(&resource)
+        .spoiled(move |_, _, reply| reply.hold_after(1 << 15, &held))
+        .on(&server, "/big.iso");
+    let arguments = format!("-j 4 --min-split 64K {}", server.url("/big.iso"));
+    let Some(screen) = Screen::start(Test::new(), 100, 24, &arguments) else { return };
+    gate.wait_reached(4);
+    screen.wait_for("four connections", |lines| shows(lines, &["big.iso", "x4", "/1.0 MiB"]));
+    gate.open();
+    let lines = screen.wait_for("the end", |lines| shows(lines, &["status 0"]));
+    assert_eq!(count(&lines, "x4"), 0, "{lines:#?}");
+    assert!(shows(&lines, &["saved big.iso (1.0 MiB in "]), "{lines:#?}");
 }
 
 #[test]

@@ -10,8 +10,12 @@ pub(crate) mod content;
 pub(crate) mod folder;
 pub(crate) mod gate;
 pub(crate) mod halves;
+pub(crate) mod helped;
 pub(crate) mod lines;
 pub(crate) mod nginx;
+pub(crate) mod offer;
+pub(crate) mod part;
+pub(crate) mod perform;
 pub(crate) mod reply;
 pub(crate) mod request;
 pub(crate) mod resource;
@@ -33,6 +37,7 @@ use tempfile::TempDir;
 
 pub(crate) use content::content;
 pub(crate) use gate::Gate;
+pub(crate) use offer::{Ledger, Offer};
 pub(crate) use reply::Reply;
 pub(crate) use request::Request;
 pub(crate) use running::{Output, Running};
@@ -227,7 +232,7 @@ impl Test {
         self
     }
 
-    /// Reads nothing of standard output before haul has ended.
+    /// Reads nothing of standard output before haul has ended, or `Running::read_stdout` says so.
     pub(crate) fn unread_stdout(mut self) -> Self {
         self.unread_stdout = true;
         self

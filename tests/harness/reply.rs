@@ -7,6 +7,7 @@
 use std::any::Any;
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use super::gate::Gate;
@@ -36,10 +37,21 @@ enum Framing {
 /// One thing that a connection's thread does.
 #[derive(Clone, Debug)]
 pub(super) enum Step {
-    Send(Vec<u8>),
+    /// The header, or bytes of the body as fast as they go.
+    Send {
+        bytes: Vec<u8>,
+        is_body: bool,
+    },
+    /// Bytes of the body, so many a second.
+    Paced {
+        bytes: Vec<u8>,
+        rate: u64,
+    },
     Hold(Gate),
     Pause(Duration),
     Endless(Vec<u8>),
+    /// With what follows the client has everything.
+    LastByte,
 }
 
 /// What the server sends for one request.
@@ -55,9 +67,12 @@ pub(crate) struct Reply {
     gate: Option<(usize, Gate)>,
     cut: Option<usize>,
     pace: Option<(usize, Duration)>,
+    rate: Option<u64>,
     endless: Option<Vec<u8>>,
     end: End,
     carried: Option<Arc<dyn Any + Send + Sync>>,
+    begins_at: usize,
+    sent: Arc<AtomicUsize>,
 }
 
 impl Reply {
@@ -78,18 +93,21 @@ impl Reply {
             gate: None,
             cut: None,
             pace: None,
+            rate: None,
             endless: None,
             end: End::KeepAlive,
             carried: None,
+            begins_at: 0,
+            sent: Arc::default(),
         }
     }
 
     /// 206 with these bytes of a body, and what Content-Range has to say about them.
     pub(crate) fn part(body: &[u8], range: Range<usize>) -> Self {
         let content_range = format!("bytes {}-{}/{}", range.start, range.end - 1, body.len());
-        Self::status(206, "Partial Content")
-            .body(&body[range])
-            .header("Content-Range", content_range)
+        let mut reply = Self::status(206, "Partial Content").header("Content-Range", content_range);
+        reply.begins_at = range.start;
+        reply.body(&body[range])
     }
 
     /// A redirect with this `Location`, sent as it is.
@@ -185,6 +203,12 @@ impl Reply {
         self
     }
 
+    /// Sends the body at this many bytes a second, without bursts.
+    pub(crate) fn rate(mut self, rate: u64) -> Self {
+        self.rate = Some(rate);
+        self
+    }
+
     /// Repeats `bytes` after the body until the client goes.
     pub(crate) fn endless(mut self, bytes: impl AsRef<[u8]>) -> Self {
         self.endless = Some(bytes.as_ref().to_vec());
@@ -197,9 +221,30 @@ impl Reply {
         self
     }
 
+    /// Puts another value in the place of a header field's.
+    pub(crate) fn with_field(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
+        self.headers.retain(|(field, _)| !field.eq_ignore_ascii_case(name));
+        self.header(name, value)
+    }
+
     /// Returns how many bytes its body has.
     pub(crate) fn body_len(&self) -> usize {
         self.body.len()
+    }
+
+    /// Returns its body.
+    pub(crate) fn body_bytes(&self) -> &[u8] {
+        &self.body
+    }
+
+    /// Returns where in the file its body begins.
+    pub(crate) fn begins_at(&self) -> usize {
+        self.begins_at
+    }
+
+    /// Returns the number of bytes of the body, as they are on the wire, that have been sent so far.
+    pub(crate) fn sent(&self) -> Arc<AtomicUsize> {
+        Arc::clone(&self.sent)
     }
 
     pub(super) fn end(&self) -> End {
@@ -211,9 +256,9 @@ impl Reply {
         let mut steps = Vec::new();
         steps.extend(self.header_gate.clone().map(Step::Hold));
         if !self.raw {
-            steps.push(Step::Send(self.header_bytes()));
+            steps.push(Step::Send { bytes: self.header_bytes(), is_body: false });
         }
-        let mut body = self.body_bytes();
+        let mut body = self.wire_bytes();
         body.truncate(self.cut.unwrap_or(body.len()));
         match &self.gate {
             Some((at, gate)) => {
@@ -225,18 +270,23 @@ impl Reply {
             None => self.send(body, &mut steps),
         }
         steps.extend(self.endless.clone().map(Step::Endless));
+        mark_last_byte(&mut steps);
         steps
     }
 
     fn send(&self, bytes: Vec<u8>, steps: &mut Vec<Step>) {
-        match self.pace {
-            Some((piece, every)) => {
+        if bytes.is_empty() {
+            return;
+        }
+        match (self.pace, self.rate) {
+            (Some((piece, every)), _) => {
                 for part in bytes.chunks(piece) {
-                    steps.push(Step::Send(part.to_vec()));
+                    steps.push(Step::Send { bytes: part.to_vec(), is_body: true });
                     steps.push(Step::Pause(every));
                 }
             }
-            None => steps.push(Step::Send(bytes)),
+            (None, Some(rate)) => steps.push(Step::Paced { bytes, rate }),
+            (None, None) => steps.push(Step::Send { bytes, is_body: true }),
         }
     }
 
@@ -263,7 +313,7 @@ impl Reply {
         bytes
     }
 
-    fn body_bytes(&self) -> Vec<u8> {
+    fn wire_bytes(&self) -> Vec<u8> {
         let Framing::Chunked(piece) = self.framing else {
             return self.body.clone();
         };
@@ -276,4 +326,18 @@ impl Reply {
         bytes.extend_from_slice(b"0\r\n\r\n");
         bytes
     }
+}
+
+/// Puts a mark before the last byte, if nothing but a pause follows it.
+fn mark_last_byte(steps: &mut Vec<Step>) {
+    let at = steps.iter().rposition(|step| !matches!(step, Step::Pause(_)));
+    let Some(at) = at else { return };
+    let (last, is_body) = match &mut steps[at] {
+        Step::Send { bytes, is_body } => (bytes.pop(), *is_body),
+        Step::Paced { bytes, .. } => (bytes.pop(), true),
+        _ => return,
+    };
+    let Some(last) = last else { return };
+    steps.insert(at + 1, Step::LastByte);
+    steps.insert(at + 2, Step::Send { bytes: vec![last], is_body });
 }

@@ -15,6 +15,7 @@ struct State {
     /// Validators and other fields that each whole or partial response has.
     fields: Vec<(String, String)>,
     has_ranges: bool,
+    says_ranges: bool,
     heeds_if_range: bool,
 }
 
@@ -30,6 +31,7 @@ impl Resource {
             body: body.to_vec(),
             fields: owned(fields),
             has_ranges: true,
+            says_ranges: true,
             heeds_if_range: true,
         })))
     }
@@ -37,6 +39,12 @@ impl Resource {
     /// Answers every range with the whole.
     pub(crate) fn without_ranges(self) -> Self {
         self.0.lock().unwrap().has_ranges = false;
+        self
+    }
+
+    /// Has ranges and does not say so.
+    pub(crate) fn without_accept_ranges(self) -> Self {
+        self.0.lock().unwrap().says_ranges = false;
         self
     }
 
@@ -64,7 +72,10 @@ impl Resource {
         let with_fields = |reply: Reply| {
             state.fields.iter().fold(reply, |reply, (name, value)| reply.header(name, value))
         };
-        let whole = || with_fields(Reply::ok(&state.body).header("Accept-Ranges", "bytes"));
+        let whole = || {
+            let reply = with_fields(Reply::ok(&state.body));
+            if state.says_ranges { reply.header("Accept-Ranges", "bytes") } else { reply }
+        };
         let Some(range) = request.header("range").filter(|_| state.has_ranges) else {
             return whole();
         };

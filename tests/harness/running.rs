@@ -21,6 +21,8 @@ pub(crate) struct Output {
     pub(crate) status: Option<i32>,
     pub(crate) stdout: Vec<u8>,
     pub(crate) stderr: String,
+    /// From the start to the end.
+    pub(crate) took: Duration,
     /// From the first signal that the test sent to the end.
     pub(crate) since_signal: Option<Duration>,
     /// The folder, which is removed when this is dropped.
@@ -38,6 +40,7 @@ pub(crate) struct Running {
     stderr: Capture,
     command: String,
     test: Option<Test>,
+    started: Instant,
     deadline: Instant,
     signalled: Option<Instant>,
     ended: Option<Instant>,
@@ -59,6 +62,7 @@ impl Running {
             }
         });
         let mut child = command.spawn().unwrap();
+        let started = Instant::now();
         let mut stdin = child.stdin.take();
         if let Stdin::Bytes(bytes) = &test.stdin {
             let (bytes, mut pipe) = (bytes.clone(), stdin.take().unwrap());
@@ -76,7 +80,8 @@ impl Running {
             _terminal: terminal,
             child,
             command: format!("{command:?}"),
-            deadline: Instant::now() + test.limit,
+            started,
+            deadline: started + test.limit,
             test: Some(test),
             signalled: None,
             ended: None,
@@ -107,6 +112,15 @@ impl Running {
         wait_until(&format!("{name} is saved"), || file.exists());
     }
 
+    /// Returns the most memory that haul has taken so far, in bytes; not of a shell before it.
+    #[track_caller]
+    pub(crate) fn peak_memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        let kib: u64 = line.trim().trim_end_matches(" kB").parse().unwrap();
+        kib * 1024
+    }
+
     pub(crate) fn has_ended(&mut self) -> bool {
         self.child.try_wait().unwrap().is_some()
     }
@@ -117,6 +131,13 @@ impl Running {
         let pipe = self.stdout.unread.as_ref().expect("an unread pipe");
         let size = rustix::pipe::fcntl_getpipe_size(pipe).unwrap() as u64;
         wait_until("stdout fills", || rustix::io::ioctl_fionread(pipe).unwrap() >= size / 2);
+    }
+
+    /// Begins to read standard output that was left unread.
+    #[track_caller]
+    pub(crate) fn read_stdout(&mut self) {
+        let pipe = self.stdout.unread.take().expect("an unread pipe");
+        self.stdout = Capture::start(pipe, None);
     }
 
     /// Waits until haul has ended by itself, with its standard input still open.
@@ -172,6 +193,7 @@ impl Running {
             status: status.code(),
             stdout,
             stderr: String::from_utf8_lossy(&stderr).into_owned(),
+            took: ended - self.started,
             since_signal,
             folder: test.folder,
         }

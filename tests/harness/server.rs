@@ -5,9 +5,9 @@
 //! One thread accepts and one thread serves each connection, in blocking calls. `State` is locked
 //! for moments only, never while bytes are sent.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt::Write as _;
-use std::io::{BufReader, Write};
+use std::io::BufReader;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -15,8 +15,11 @@ use std::time::{Duration, Instant};
 
 use socket2::SockRef;
 
-use super::reply::{End, Reply, Step};
+use super::perform::{has_left, perform_all};
+use super::reply::{End, Reply};
 use super::{DEADLINE, Request, Test};
+
+const PANICKED: &str = "a thread of the server panicked";
 
 type Answer = Arc<dyn Fn(&Request) -> Reply + Send + Sync>;
 
@@ -37,7 +40,12 @@ struct State {
     requests: Vec<Request>,
     problems: Vec<String>,
     connections: usize,
+    /// How many connections are taken; later ones are refused.
+    most_connections: Option<usize>,
     streams: HashMap<usize, TcpStream>,
+    /// The connections on which the client waits for the rest of a reply.
+    open: HashSet<usize>,
+    most_at_once: usize,
     threads: Vec<JoinHandle<()>>,
     stopped: bool,
 }
@@ -164,6 +172,18 @@ impl Server {
         self.shared.lock().connections
     }
 
+    /// Returns how many requests were open at the same time at the most. A request is open until the
+    /// client has all of its answer but the last byte, or has closed the connection; so nothing
+    /// counts that a client could know to be over.
+    pub(crate) fn most_at_once(&self) -> usize {
+        self.shared.lock().most_at_once
+    }
+
+    /// Takes so many connections; those that come later are refused.
+    pub(crate) fn take_connections(&self, count: usize) {
+        self.shared.lock().most_connections = Some(count);
+    }
+
     /// Waits until `count` requests have come.
     #[track_caller]
     pub(crate) fn wait_for_requests(&self, count: usize) {
@@ -197,7 +217,7 @@ impl Server {
         let mut problems = Vec::new();
         while let Some(thread) = threads.pop() {
             if thread.join().is_err() {
-                problems.push("a thread of the server panicked".to_owned());
+                problems.push(PANICKED.to_owned());
             }
             threads.append(&mut self.shared.lock().threads);
         }
@@ -221,9 +241,27 @@ impl Drop for Server {
     }
 }
 
+impl State {
+    /// Lets go of threads that have ended: a server that is hammered must see its test fail, and not
+    /// run out of memory for stacks.
+    fn join_finished(&mut self) {
+        for index in (0..self.threads.len()).rev() {
+            if self.threads[index].is_finished() && self.threads.swap_remove(index).join().is_err()
+            {
+                self.problems.push(PANICKED.to_owned());
+            }
+        }
+    }
+}
+
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns whether the test is over.
+    pub(super) fn is_stopped(&self) -> bool {
+        self.lock().stopped
     }
 
     /// Lists the requests, for people.
@@ -241,6 +279,23 @@ impl Shared {
             }
         }
         log
+    }
+
+    /// Takes down a request, with how many are open now.
+    fn begin(&self, request: &Request) {
+        let mut state = self.lock();
+        let State { requests, open, streams, most_at_once, .. } = &mut *state;
+        requests.push(request.clone());
+        open.retain(|connection| streams.get(connection).is_some_and(|stream| !has_left(stream)));
+        open.insert(request.connection);
+        *most_at_once = open.len().max(*most_at_once);
+        drop(state);
+        self.changed.notify_all();
+    }
+
+    /// A connection has nothing more to send for its request.
+    pub(super) fn end(&self, connection: usize) {
+        self.lock().open.remove(&connection);
     }
 
     fn problem(&self, text: String) {
@@ -275,6 +330,7 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
         if state.stopped {
             return;
         }
+        state.join_finished();
         state.connections += 1;
         let number = state.connections;
         state.streams.insert(number, stream.try_clone().unwrap());
@@ -291,6 +347,10 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
             })
         };
         state.threads.push(thread);
+        if state.most_connections.is_some_and(|most| number >= most) {
+            // The listener goes when this returns, and who waits in its queue is reset.
+            return;
+        }
     }
 }
 
@@ -300,7 +360,9 @@ struct Leave<'a>(&'a Shared, usize);
 
 impl Drop for Leave<'_> {
     fn drop(&mut self) {
-        self.0.lock().streams.remove(&self.1);
+        let mut state = self.0.lock();
+        state.streams.remove(&self.1);
+        state.open.remove(&self.1);
     }
 }
 
@@ -316,21 +378,16 @@ fn serve(shared: &Shared, connection: usize, stream: &TcpStream) -> End {
                 break;
             }
         };
-        shared.lock().requests.push(request.clone());
-        shared.changed.notify_all();
+        shared.begin(&request);
         let Some(reply) = shared.reply(&request) else {
             shared.problem(format!("unexpected request for {}", request.target));
-            let _ = Reply::status(500, "Not In The Script")
-                .steps()
-                .iter()
-                .try_for_each(|step| perform(shared, stream, step));
+            let _ =
+                perform_all(shared, connection, stream, &Reply::status(500, "Not In The Script"));
             return End::Close;
         };
-        for step in reply.steps() {
-            if perform(shared, stream, &step).is_err() {
-                // The client went away, which is its right; the test sees what it made of it.
-                return End::Close;
-            }
+        if perform_all(shared, connection, stream, &reply).is_err() {
+            // The client went away, which is its right; the test sees what it made of it.
+            return End::Close;
         }
         if reply.end() != End::KeepAlive {
             return reply.end();
@@ -340,24 +397,4 @@ fn serve(shared: &Shared, connection: usize, stream: &TcpStream) -> End {
         }
     }
     End::Close
-}
-
-fn perform(shared: &Shared, mut stream: &TcpStream, step: &Step) -> std::io::Result<()> {
-    match step {
-        Step::Send(bytes) => stream.write_all(bytes),
-        Step::Hold(gate) => {
-            gate.pass(|| shared.lock().stopped);
-            Ok(())
-        }
-        Step::Pause(time) => {
-            std::thread::sleep(*time);
-            if shared.lock().stopped {
-                return Err(std::io::ErrorKind::Interrupted.into());
-            }
-            Ok(())
-        }
-        Step::Endless(bytes) => loop {
-            stream.write_all(bytes)?;
-        },
-    }
 }

@@ -2,8 +2,8 @@
 //! without close_notify, as one does that somebody in between has cut.
 
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use rustls::pki_types::pem::PemObject;
@@ -18,13 +18,30 @@ use super::{Server, Test, is_missing};
 pub(crate) struct TlsFront {
     address: SocketAddr,
     authority: Authority,
-    thread: Option<JoinHandle<()>>,
+    shared: Arc<Shared>,
+    acceptor: Option<JoinHandle<()>>,
     _folder: TempDir,
 }
 
+/// What its threads share.
+struct Shared {
+    config: Arc<ServerConfig>,
+    upstream: String,
+    says_goodbye: bool,
+    /// `None` once it has ended.
+    connections: Mutex<Option<Connections>>,
+}
+
+/// Both ends of every connection, so that the end can break them, and the threads that serve them.
+#[derive(Default)]
+struct Connections {
+    streams: Vec<TcpStream>,
+    threads: Vec<JoinHandle<()>>,
+}
+
 impl TlsFront {
-    /// Starts it for one connection before `server`; at the end of the response it sends
-    /// close_notify if `says_goodbye`. `None` if openssl is not installed.
+    /// Starts it before `server`; at the end of a response it sends close_notify if `says_goodbye`.
+    /// `None` if openssl is not installed.
     pub(crate) fn start(server: &Server, says_goodbye: bool) -> Option<Self> {
         if is_missing("openssl") {
             return None;
@@ -43,14 +60,15 @@ impl TlsFront {
             .unwrap();
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = listener.local_addr().unwrap();
-        let upstream = server.authority();
-        let thread = std::thread::spawn(move || {
-            let (client, _) = listener.accept().unwrap();
-            let session = ServerConnection::new(Arc::new(config)).unwrap();
-            let upstream = TcpStream::connect(upstream).unwrap();
-            pass_on(StreamOwned::new(session, client), upstream, says_goodbye);
+        let shared = Arc::new(Shared {
+            config: Arc::new(config),
+            upstream: server.authority(),
+            says_goodbye,
+            connections: Mutex::new(Some(Connections::default())),
         });
-        Some(Self { address, authority, thread: Some(thread), _folder: folder })
+        let copy = Arc::clone(&shared);
+        let acceptor = std::thread::spawn(move || accept(&listener, &copy));
+        Some(Self { address, authority, shared, acceptor: Some(acceptor), _folder: folder })
     }
 
     pub(crate) fn url(&self, target: &str) -> String {
@@ -65,40 +83,66 @@ impl TlsFront {
 
 impl Drop for TlsFront {
     fn drop(&mut self) {
-        // It may still wait for its connection, when the test has failed before.
+        let connections = self.shared.connections.lock().unwrap().take().unwrap_or_default();
+        for stream in connections.streams {
+            let _ = stream.shutdown(Shutdown::Both);
+        }
+        // The acceptor looks at what it shares after each connection.
         let _ = TcpStream::connect(self.address);
-        if let Some(thread) = self.thread.take() {
+        for thread in self.acceptor.take().into_iter().chain(connections.threads) {
             let result = thread.join();
             assert!(result.is_ok() || std::thread::panicking(), "the TLS front panicked");
         }
     }
 }
 
+fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
+    for client in listener.incoming() {
+        let client = client.unwrap();
+        let mut connections = shared.connections.lock().unwrap();
+        let Some(connections) = connections.as_mut() else { return };
+        // A server that takes no more of them is for haul to deal with.
+        let Ok(upstream) = TcpStream::connect(&shared.upstream) else { continue };
+        for stream in [&client, &upstream] {
+            connections.streams.push(stream.try_clone().unwrap());
+        }
+        let copy = Arc::clone(shared);
+        let handle = client.try_clone().unwrap();
+        connections.threads.push(std::thread::spawn(move || {
+            let session = ServerConnection::new(Arc::clone(&copy.config)).unwrap();
+            let client = StreamOwned::new(session, client);
+            // Whoever goes away has its reason.
+            let _ = pass_on(client, &upstream, copy.says_goodbye);
+            // What is kept for the end would keep the connections open.
+            let _ = handle.shutdown(Shutdown::Both);
+            let _ = upstream.shutdown(Shutdown::Both);
+        }));
+    }
+}
+
+/// Passes one request and its answer on; an answer that breaks off just ends.
 fn pass_on(
     mut client: StreamOwned<ServerConnection, TcpStream>,
-    mut upstream: TcpStream,
+    mut upstream: &TcpStream,
     says_goodbye: bool,
-) {
+) -> std::io::Result<()> {
     let mut request = Vec::new();
     let mut buffer = [0; 16 * 1024];
     while !request.ends_with(b"\r\n\r\n") {
-        match client.read(&mut buffer) {
-            Ok(0) | Err(_) => return,
-            Ok(count) => request.extend_from_slice(&buffer[..count]),
+        match client.read(&mut buffer)? {
+            0 => return Ok(()),
+            count => request.extend_from_slice(&buffer[..count]),
         }
     }
-    upstream.write_all(&request).unwrap();
+    upstream.write_all(&request)?;
     loop {
-        let count = upstream.read(&mut buffer).unwrap();
-        if count == 0 {
-            break;
-        }
-        if client.write_all(&buffer[..count]).is_err() {
-            return;
+        match upstream.read(&mut buffer)? {
+            0 => break,
+            count => client.write_all(&buffer[..count])?,
         }
     }
     if says_goodbye {
         client.conn.send_close_notify();
     }
-    let _ = client.flush();
+    client.flush()
 }

@@ -51,12 +51,14 @@ pub struct Args {
     #[arg(short, long, value_name = "FILE")]
     pub input: Vec<PathBuf>,
 
-    /// How many files to download at once
+    /// How many workers there are: files at once, and connections
+    ///
+    /// A worker without a file helps with that of another (see `--no-split`).
     #[arg(short, long, value_name = "N", default_value_t = 8,
           value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub jobs: u16,
 
-    /// How many files to download at once from one host (default: as many as there are jobs)
+    /// How many connections one host gets at once (default: as many as there are jobs)
     ///
     /// Files of other hosts pass those that wait.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]

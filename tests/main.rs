@@ -14,6 +14,8 @@ mod assist;
 mod assist_faults;
 /// Helped transfers that are interrupted, and gone on with.
 mod assist_interrupted;
+/// What a file must be.
+mod checksums;
 /// Help, version, wrong usage.
 mod cli;
 /// A full disk, and one that is told to keep what it was given.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 
+use crate::model::digest::Digest;
 use crate::model::size::ByteSize;
 use crate::policy::existing::IfExists;
 use crate::policy::pace::MinSpeed;
@@ -101,6 +102,14 @@ pub struct Args {
     /// named this way without the option too.
     #[arg(short = 'J', long)]
     pub server_name: bool,
+
+    /// What the file of one URL must be, such as `sha256:9f86d0...`
+    ///
+    /// md5, sha1, sha256, sha384 or sha512, in hexadecimal digits or as `sha256-BASE64`. A file that
+    /// comes with another checksum is fetched once more, past all caches, and then fails. One that is
+    /// there already is checked too.
+    #[arg(long, value_name = "ALGO:HEX")]
+    pub checksum: Option<Digest>,
 
     /// What to do when a file is there already
     ///

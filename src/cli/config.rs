@@ -52,6 +52,9 @@ impl Config {
             ),
             Some(path) => Output::File(path),
         };
+        if args.checksum.is_some() && (args.urls.len() != 1 || !args.input.is_empty()) {
+            bail!("`--checksum` is of one file; give one URL and no list with it");
+        }
         let sources = sources(args.urls, args.input, environment)?;
         let is_stream = output == Output::Stdout;
         let verbosity = if args.quiet {
@@ -69,6 +72,7 @@ impl Config {
             engine: engine::Options {
                 workers: usize::from(args.jobs),
                 stdout_buffer: args.stdout_buffer.0,
+                checksum: args.checksum,
                 per_host: args.per_host.map_or(usize::MAX, usize::from),
                 min_split: (!args.no_split).then_some(args.min_split.0),
                 output,

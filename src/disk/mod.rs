@@ -7,7 +7,8 @@ pub mod leftovers;
 pub mod partial;
 pub mod record;
 
-use std::io;
+use std::fs::File;
+use std::io::{self, Read};
 use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 
@@ -40,6 +41,24 @@ pub fn presence(path: &Path) -> Result<Presence, Cause> {
         0 => Presence::Empty,
         _ => Presence::File,
     })
+}
+
+/// Reads a whole file in pieces.
+///
+/// # Errors
+/// [`Cause::Disk`].
+pub fn read(path: &Path, mut take: impl FnMut(&[u8])) -> Result<(), Cause> {
+    let failed = |source| Cause::Disk { action: "read", path: path.to_owned(), source };
+    let mut file = File::open(path).map_err(failed)?;
+    let mut buffer = vec![0; 256 * 1024];
+    loop {
+        match file.read(&mut buffer) {
+            Ok(0) => return Ok(()),
+            Ok(count) => take(&buffer[..count]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(failed(error)),
+        }
+    }
 }
 
 /// A named place where a test may kill the process (`__HAUL_KILL_AT=NAME`, not an interface). Only

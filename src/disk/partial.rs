@@ -185,6 +185,14 @@ impl Partial {
         self.file.write_all_at(bytes, offset).map_err(|source| self.failed("write", source))
     }
 
+    /// Reads bytes that were written.
+    ///
+    /// # Errors
+    /// [`Cause::Disk`].
+    pub fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<(), Cause> {
+        self.file.read_exact_at(buffer, offset).map_err(|source| self.failed("read", source))
+    }
+
     /// Says what the file holds from now on; written after the data, so that it is true whenever the
     /// process ends.
     ///

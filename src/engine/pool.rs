@@ -149,6 +149,7 @@ mod tests {
             per_host: 1,
             min_split: None,
             stdout_buffer: 0,
+            checksum: None,
             output: Output::Folder,
             folder: folder.path().to_owned(),
             server_name: false,

@@ -8,6 +8,7 @@ use std::time::SystemTime;
 use crate::disk::device::Device;
 use crate::disk::partial::Partial;
 use crate::engine::Shared;
+use crate::engine::check::Check;
 use crate::model::error::Cause;
 use crate::model::failure::Kept;
 use crate::policy::resume::Held;
@@ -16,7 +17,7 @@ use crate::policy::resume::Held;
 pub(super) enum Sink<'a> {
     Device(Device),
     Partial(Arc<Partial>),
-    Stdout(&'a Shared<'a>),
+    Stdout(&'a Shared<'a>, Option<Arc<Check>>),
 }
 
 impl Sink<'_> {
@@ -25,7 +26,7 @@ impl Sink<'_> {
         match self {
             Self::Device(device) => device.write(bytes),
             Self::Partial(partial) => partial.write_at(bytes, offset),
-            Self::Stdout(shared) => write_out(shared, bytes),
+            Self::Stdout(shared, check) => write_out(shared, check.as_ref(), bytes),
         }
     }
 
@@ -41,7 +42,7 @@ impl Sink<'_> {
     pub(super) fn start_over(&mut self, reason: &dyn std::fmt::Display) -> Result<(), Cause> {
         match self {
             Self::Partial(partial) => partial.start_over(),
-            Self::Device(_) | Self::Stdout(_) => {
+            Self::Device(_) | Self::Stdout(..) => {
                 Err(Cause::CannotGoOn { reason: reason.to_string() })
             }
         }
@@ -53,7 +54,7 @@ impl Sink<'_> {
         modified: Option<SystemTime>,
     ) -> Result<Option<PathBuf>, Cause> {
         match self {
-            Self::Stdout(_) => Ok(None),
+            Self::Stdout(..) => Ok(None),
             Self::Device(device) => Ok(Some(device.path().to_owned())),
             Self::Partial(partial) => partial.commit(modified).map(Some),
         }
@@ -63,7 +64,7 @@ impl Sink<'_> {
     pub(super) fn keep(self, held: Held) -> Option<Kept> {
         match self {
             Self::Partial(partial) => partial.keep(held),
-            Self::Device(_) | Self::Stdout(_) => None,
+            Self::Device(_) | Self::Stdout(..) => None,
         }
     }
 
@@ -74,8 +75,16 @@ impl Sink<'_> {
 }
 
 /// Writes bytes of a body to standard output.
-pub(super) fn write_out(shared: &Shared<'_>, bytes: &[u8]) -> Result<(), Cause> {
+pub(super) fn write_out(
+    shared: &Shared<'_>,
+    check: Option<&Arc<Check>>,
+    bytes: &[u8],
+) -> Result<(), Cause> {
     // Raised before the first byte and lowered by whoever completes the body.
     shared.stream_broken.store(true, Ordering::Relaxed);
-    shared.observer.body(bytes).map_err(|source| Cause::Stdout { source })
+    shared.observer.body(bytes).map_err(|source| Cause::Stdout { source })?;
+    if let Some(check) = check {
+        check.append(bytes);
+    }
+    Ok(())
 }

@@ -117,7 +117,10 @@ impl<'a> Transfer<'a> {
         let (mut sink, mut held) = match self.place_before_request()? {
             None => (None, None),
             Some(Place::Skip(path)) => return Ok(Done::Skipped { path }),
-            Some(Place::Stdout) => (Some(Sink::Stdout(self.shared)), self.work.streamed.take()),
+            Some(Place::Stdout) => {
+                let check = self.work.check.clone();
+                (Some(Sink::Stdout(self.shared, check)), self.work.streamed.take())
+            }
             Some(Place::Device(path)) => (Some(Sink::Device(Device::open(&path)?)), None),
             Some(Place::Write(path, replace)) => {
                 let (sink, held) = self.open(&path, replace)?;
@@ -128,14 +131,18 @@ impl<'a> Transfer<'a> {
             Ok(done) => Ok(done),
             Err(cause) => {
                 let has_bytes = held.as_ref().is_some_and(|held| !held.ranges.is_empty());
-                // What has lost its name to another file has nothing to go on to.
-                let is_homeless = matches!(cause, Cause::Exists { .. } | Cause::NotAFile { .. });
+                // What has lost its name to another file has nothing to go on to, and what is wrong is of no
+                // use.
+                let is_homeless = matches!(
+                    cause,
+                    Cause::Exists { .. } | Cause::Mismatch { .. } | Cause::NotAFile { .. }
+                );
                 let held = held.filter(|held| {
                     !is_homeless && !held.ranges.is_empty() && self.is_worth_keeping(held)
                 });
                 let (kept, is_stream_lost) = match (sink, held) {
                     (Some(sink @ Sink::Partial(_)), Some(held)) => (sink.keep(held), false),
-                    (Some(Sink::Stdout(_)), Some(held)) => {
+                    (Some(Sink::Stdout(..)), Some(held)) => {
                         self.work.streamed = Some(held);
                         (None, false)
                     }
@@ -188,7 +195,9 @@ impl<'a> Transfer<'a> {
                 Some(sink) => sink,
                 None => match self.place_after_response(&head, &url)? {
                     Place::Skip(path) => return Ok(Done::Skipped { path }),
-                    Place::Stdout => sink.insert(Sink::Stdout(self.shared)),
+                    Place::Stdout => {
+                        sink.insert(Sink::Stdout(self.shared, self.work.check.clone()))
+                    }
                     Place::Device(path) => sink.insert(Sink::Device(Device::open(&path)?)),
                     Place::Write(path, replace) => {
                         let (opened, found) = self.open(&path, replace)?;
@@ -217,6 +226,9 @@ impl<'a> Transfer<'a> {
                 ByteRange { start: 0, end: head.length().unwrap_or(u64::MAX) }
             };
             let held = held.get_or_insert_with(|| fresh(&head));
+            if let Some(check) = &self.work.check {
+                check.keep_at_most(held.ranges.prefix());
+            }
             self.make_room(sink, held, Some(range.end).filter(|&end| end < u64::MAX))?;
             self.progress.set_length(held.length);
             self.progress.set_position(held.ranges.len());
@@ -245,8 +257,11 @@ impl<'a> Transfer<'a> {
                 short_parts += usize::from(!fills_hole);
                 continue;
             }
-            let modified = self.modified(held.validators.modified());
-            return Ok(Done::Completed { path: sink.commit(modified)?, size: here });
+            if let Some(done) = self.finish(sink, held)? {
+                return Ok(done);
+            }
+            reason = Restart::Mismatch;
+            wants_all = true;
         }
         let (received, expected) =
             held.as_ref().map_or((0, None), |held| (held.ranges.len(), held.length));
@@ -280,9 +295,10 @@ impl<'a> Transfer<'a> {
         let shared = self.shared;
         let is_recorded = !sink.is_stream() && self.is_worth_keeping(held);
         let max_size = shared.options.max_size;
+        let check = self.work.check.as_deref();
         let mut pace = Pace::new(shared.options.pace, self.began.elapsed());
         let watch = Watch { pace: &mut pace, began: self.began, progress: self.progress };
-        let mut solo = Solo::new(sink, held, self.progress, range, max_size, is_recorded);
+        let mut solo = Solo::new(sink, held, self.progress, range, max_size, check, is_recorded);
         let copied = Pump { shared, buffer: self.buffer, throttle: &self.throttle }.run(
             body,
             &mut solo,
@@ -297,8 +313,36 @@ impl<'a> Transfer<'a> {
         })
     }
 
+    /// Checks a file that is complete, if it is known what it should be, and gives it its name. `None` when
+    /// it is something else and all of it is to be fetched once more.
+    fn finish(&mut self, sink: &mut Sink<'a>, held: &mut Held) -> Result<Option<Done>, Cause> {
+        let size = held.ranges.len();
+        if let Some(check) = &self.work.check {
+            if let Sink::Partial(partial) = sink {
+                check.catch_up(size, |buffer, offset| partial.read_at(buffer, offset))?;
+            }
+            if let Err(cause) = check.judge(size) {
+                // A stream cannot take back what it has written.
+                if sink.is_stream() || std::mem::replace(&mut self.work.was_mismatched, true) {
+                    return Err(cause);
+                }
+                let url = Redacted(self.work.target().0);
+                let text = format!("{url}: {cause}; fetching all of it again");
+                self.shared.observer.event(&Event::Warned { text: &text });
+                self.start_over(sink, Restart::Mismatch)?;
+                held.ranges.clear();
+                return Ok(None);
+            }
+        }
+        let modified = self.modified(held.validators.modified());
+        Ok(Some(Done::Completed { path: sink.commit(modified)?, size }))
+    }
+
     /// Forgets what was written, and says why, if anything was.
     fn start_over(&self, sink: &mut Sink<'a>, reason: Restart) -> Result<(), Cause> {
+        if let Some(check) = &self.work.check {
+            check.keep_at_most(0);
+        }
         self.note(&format!("starting over: {reason}"));
         sink.start_over(&reason)
     }
@@ -314,6 +358,7 @@ impl<'a> Transfer<'a> {
         let (given, credentials) = self.work.target();
         let mut visited = vec![given.clone()];
         let mut may_carry = true;
+        let no_cache = self.work.was_mismatched;
         loop {
             let url = visited.last().unwrap_or(given);
             self.await_turn()?;
@@ -324,7 +369,7 @@ impl<'a> Transfer<'a> {
             let sent = Instant::now();
             let response = self
                 .client
-                .get(&Request { url, credentials, rest }, || self.await_turn())
+                .get(&Request { url, credentials, rest, no_cache }, || self.await_turn())
                 .map_err(|cause| self.time_left().err().unwrap_or(cause))?;
             let Head { status, location, .. } = &response.head;
             if !redirect::is_redirect(*status) {

@@ -1,6 +1,7 @@
 //! A job on its way through the pool, with what its earlier attempts left.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -8,6 +9,7 @@ use crossbeam_channel::Sender;
 use url::Url;
 
 use crate::disk::partial::Replace;
+use crate::engine::check::Check;
 use crate::model::job::{Credentials, Job};
 use crate::model::redact::Redacted;
 use crate::policy::mirrors::{self, Mirrors, Next};
@@ -36,6 +38,10 @@ pub(super) struct Work {
     pub(super) streamed: Option<Held>,
     /// Whether idle workers may help with it, as far as its server is concerned.
     pub(super) may_split: bool,
+    /// What the file is checked by.
+    pub(super) check: Option<Arc<Check>>,
+    /// Whether all of it was fetched again because it was not what it is checked by.
+    pub(super) was_mismatched: bool,
     /// Whether it was told that another process writes the file.
     pub(super) waits_for_lock: bool,
 }
@@ -53,6 +59,8 @@ impl Work {
             place: None,
             streamed: None,
             may_split: true,
+            check: None,
+            was_mismatched: false,
             waits_for_lock: false,
         }
     }

@@ -15,6 +15,7 @@ use crossbeam_channel::{Receiver, SendError, Sender, TryRecvError};
 
 use crate::engine::assist::Lane;
 use crate::engine::assist::part::bring;
+use crate::engine::check::Check;
 use crate::engine::hosts::{Answered, Entry};
 use crate::engine::transfer::{Done, Setback, Transfer, host_of};
 use crate::engine::work::{Returned, Work};
@@ -234,6 +235,10 @@ impl Worker<'_> {
         let result = catch_unwind(AssertUnwindSafe(|| {
             if shared.stream_broken.load(Ordering::Relaxed) && work.streamed.is_none() {
                 return Err(Cause::StreamBroken.into());
+            }
+            if let Some(wanted) = shared.options.checksum.as_ref().filter(|_| work.check.is_none())
+            {
+                work.check = Some(Arc::new(Check::new(wanted.clone())));
             }
             let job = &work.job;
             let name = name_of(work);

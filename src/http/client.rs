@@ -7,7 +7,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use ureq::Agent;
-use ureq::http::header::{AUTHORIZATION, IF_RANGE, RANGE};
+use ureq::http::header::{AUTHORIZATION, CACHE_CONTROL, IF_RANGE, RANGE};
 use url::Url;
 
 use crate::http::body::Body;
@@ -38,6 +38,8 @@ pub struct Request<'a> {
     pub credentials: Option<&'a Credentials>,
     /// Only these bytes, if the representation is still that of the validator.
     pub rest: Option<Rest<'a>>,
+    /// Whether caches on the way are to ask the origin anew (RFC 9111 §5.2.1.4).
+    pub no_cache: bool,
 }
 
 /// A range (RFC 9110 §14.1.2) on a condition (§13.1.5).
@@ -180,6 +182,9 @@ fn build(request: &Request<'_>) -> Result<ureq::http::Request<()>, Cause> {
     let mut builder = ureq::http::Request::get(request.url.as_str());
     if let Some(credentials) = request.credentials {
         builder = builder.header(AUTHORIZATION, basic(credentials));
+    }
+    if request.no_cache {
+        builder = builder.header(CACHE_CONTROL, "no-cache");
     }
     if let Some(Rest { from, to, validator }) = request.rest {
         let range = match to {

@@ -9,6 +9,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::model::digest::Digest;
 use crate::model::problem::{Phase, RedirectProblem, TlsProblem};
 use crate::model::size::{ByteSize, Rate, Span};
 use crate::model::text::Printable;
@@ -65,6 +66,15 @@ pub enum Cause {
     Exists {
         /// The file.
         path: PathBuf,
+    },
+    /// The file is not what it is checked by.
+    Mismatch {
+        /// The file, if it was there before.
+        existing: Option<PathBuf>,
+        /// What it should be.
+        wanted: Box<Digest>,
+        /// What it is.
+        found: Box<Digest>,
     },
     /// A folder, device or other thing that is not a file has the destination's name.
     NotAFile {
@@ -205,6 +215,14 @@ impl fmt::Display for Cause {
                     Plain(source)
                 )
             }
+            Self::Mismatch { existing: Some(path), wanted, found } => {
+                let path = path.to_string_lossy();
+                let path = Printable(&path);
+                write!(f, "{path} exists, and its checksum is {found}, not {wanted}")
+            }
+            Self::Mismatch { existing: None, wanted, found } => {
+                write!(f, "the checksum is {found}, not {wanted}")
+            }
             Self::CannotGoOn { reason } => {
                 write!(f, "cannot go on after a part was written: {}", Printable(reason))
             }
@@ -304,6 +322,8 @@ impl Cause {
         let hint = match self {
             Self::BadUrl { hint, .. } => return hint.clone(),
             Self::Disk { source, path, .. } => return disk_hint(source, path),
+            Self::Mismatch { existing: Some(_), .. } => "`--if-exists overwrite` replaces it",
+            Self::Mismatch { .. } => "check where the checksum comes from, or try again later",
             Self::Exists { .. } => "`--if-exists skip`, `overwrite` or `rename` accept it",
             Self::HostNotFound { .. } => "check the spelling of the host",
             Self::InUse { .. } => "`--wait-lock` waits for it to end",

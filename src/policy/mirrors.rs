@@ -135,6 +135,7 @@ pub fn may_help(cause: &Cause) -> bool {
         | Cause::ConnectTimeout { .. }
         | Cause::Connection { .. }
         | Cause::HostNotFound { .. }
+        | Cause::Mismatch { existing: None, .. }
         | Cause::Protocol { .. }
         | Cause::Redirect { .. }
         | Cause::ResolverSilent { .. }
@@ -146,6 +147,7 @@ pub fn may_help(cause: &Cause) -> bool {
         | Cause::TrustStore { .. }
         | Cause::UnsupportedScheme { .. } => true,
         Cause::Disk { .. }
+        | Cause::Mismatch { existing: Some(_), .. }
         | Cause::Exists { .. }
         | Cause::InUse { .. }
         | Cause::NoRoom { .. }

@@ -81,6 +81,8 @@ pub enum Restart {
     Changed,
     /// The answer has several parts.
     Multipart,
+    /// The file is not what it is checked by.
+    Mismatch,
     /// Nothing is held.
     NothingHeld,
     /// What is held has no strong validator.
@@ -106,6 +108,7 @@ impl fmt::Display for Restart {
             Self::BadRange => "the server sent another range than it was asked for",
             Self::Changed => "the file changed on the server",
             Self::Multipart => "the server sent several ranges in one",
+            Self::Mismatch => "the checksum does not match",
             Self::NothingHeld => "nothing is held",
             Self::NoStrongValidator => "the server gave nothing to tell a changed file by",
             Self::NoLength => "the server does not tell how long the file is",

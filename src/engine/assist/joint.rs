@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use url::Url;
 
 use crate::engine::assist::lane::{Lane, Shared, Target};
+use crate::engine::check::Check;
 use crate::http::client::{Canceller, Client};
 use crate::model::error::Cause;
 use crate::model::job::{Credentials, Job};
@@ -58,6 +59,8 @@ pub(in crate::engine) struct Subject {
     pub(in crate::engine) serves_ranges: bool,
     /// Whether a record is kept of what is there.
     pub(in crate::engine) is_recorded: bool,
+    /// What it is checked by.
+    pub(in crate::engine) check: Option<Arc<Check>>,
     /// How far it is.
     pub(in crate::engine) progress: Arc<Progress>,
 }
@@ -179,6 +182,23 @@ impl Joint {
         match state.target.take() {
             Some(Target::Stdout(spool)) => RangeSet::prefix_of(spool.head()),
             _ => state.segments.done().clone(),
+        }
+    }
+
+    /// Hashes what is there of the file's beginning and was not hashed as it came.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub(in crate::engine) fn check_prefix(&self) -> Result<(), Cause> {
+        let (prefix, target) = {
+            let state = self.lock();
+            (state.segments.done().prefix(), state.target.clone())
+        };
+        match (&self.subject.check, target) {
+            (Some(check), Some(Target::File(file))) => {
+                check.catch_up(prefix, |buffer, offset| file.read_at(buffer, offset))
+            }
+            _ => Ok(()),
         }
     }
 

@@ -164,10 +164,16 @@ impl Track for Lane {
         let read = cpu_time().saturating_sub(self.cpu);
         let began = Instant::now();
         let wanted_bytes = &bytes[..wanted as usize];
+        let check = self.joint.subject.check.as_ref();
         match target {
-            Target::File(file) => file.write_at(wanted_bytes, self.position)?,
+            Target::File(file) => {
+                file.write_at(wanted_bytes, self.position)?;
+                if let Some(check) = check {
+                    check.offer(self.position, wanted_bytes);
+                }
+            }
             Target::Stdout(spool) => {
-                let write = |bytes: &[u8]| write_out(run, bytes);
+                let write = |bytes: &[u8]| write_out(run, check, bytes);
                 let is_unwanted = || self.is_over() || run.stop.is_stopped();
                 if !spool.take(self.position, wanted_bytes, write, is_unwanted)? {
                     return Ok(());

@@ -85,7 +85,8 @@ fn request(
     let rest = Rest { from: asked.start, to: Some(asked.end), validator: &subject.validator };
     let (url, credentials) = (&subject.url, subject.credentials.as_ref());
     shared.observer.event(&Event::Requested { job: &subject.job, url });
-    let response = client.get(&Request { url, credentials, rest: Some(rest) }, await_turn)?;
+    let response =
+        client.get(&Request { url, credentials, rest: Some(rest), no_cache: false }, await_turn)?;
     let Head { status, .. } = response.head;
     let length = response.head.length();
     shared.observer.event(&Event::Responded { job: &subject.job, status, length });

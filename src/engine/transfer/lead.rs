@@ -49,7 +49,7 @@ impl<'a> Transfer<'a> {
         let min_part = options.min_split?;
         let target = match sink {
             Sink::Partial(file) => Target::File(Arc::clone(file)),
-            Sink::Stdout(_) => {
+            Sink::Stdout(..) => {
                 Target::Stdout(Arc::new(Spool::new(options.stdout_buffer, held.ranges.prefix())))
             }
             Sink::Device(_) => return None,
@@ -82,6 +82,7 @@ impl<'a> Transfer<'a> {
             piece: self.piece(sink, left, min_part),
             serves_ranges: first.head.status == 206,
             is_recorded: !sink.is_stream() && self.is_worth_keeping(held),
+            check: self.work.check.clone(),
             progress: Arc::clone(self.progress),
         };
         Joint::new(subject, target, first.range, self.client)
@@ -93,7 +94,7 @@ impl<'a> Transfer<'a> {
         let options = self.shared.options;
         let shares = 2 * options.workers as u64;
         match sink {
-            Sink::Stdout(_) => {
+            Sink::Stdout(..) => {
                 (left / shares).max(min_part).min(options.stdout_buffer / shares).max(1)
             }
             Sink::Device(_) | Sink::Partial(_) => u64::MAX,
@@ -138,6 +139,9 @@ impl<'a> Transfer<'a> {
                 }
                 Task::Wait => {
                     joint.wait(TURN);
+                    if let Err(cause) = joint.check_prefix() {
+                        break End::Failed(cause);
+                    }
                     if let Err(cause) = pace.check(self.began.elapsed(), self.progress.received()) {
                         break End::Failed(cause);
                     }

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::engine::Shared;
+use crate::engine::check::Check;
 use crate::engine::pump::{Next, Track};
 use crate::engine::sink::Sink;
 use crate::model::error::Cause;
@@ -27,6 +28,7 @@ pub(super) struct Solo<'t, 's> {
     /// Where the body has to end.
     end: u64,
     max_size: Option<u64>,
+    check: Option<&'t Check>,
     is_recorded: bool,
     recorded_bytes: u64,
     recorded_at: Instant,
@@ -40,6 +42,7 @@ impl<'t, 's> Solo<'t, 's> {
         progress: &'t Progress,
         range: ByteRange,
         max_size: Option<u64>,
+        check: Option<&'t Check>,
         is_recorded: bool,
     ) -> Self {
         let recorded_bytes = held.ranges.len();
@@ -50,6 +53,7 @@ impl<'t, 's> Solo<'t, 's> {
             position: range.start,
             end: range.end,
             max_size,
+            check,
             is_recorded,
             recorded_bytes,
             recorded_at: Instant::now(),
@@ -74,6 +78,10 @@ impl Track for Solo<'_, '_> {
     fn write(&mut self, _: &Shared<'_>, bytes: &[u8]) -> Result<(), Cause> {
         self.sink.write(bytes, self.position)?;
         let written = ByteRange { start: self.position, end: self.position + bytes.len() as u64 };
+        // A stream hashes what it writes by itself.
+        if let Some(check) = self.check.filter(|_| !matches!(self.sink, Sink::Stdout(..))) {
+            check.offer(self.position, bytes);
+        }
         self.position = written.end;
         self.held.ranges.insert(written);
         let held = self.held.ranges.len();

@@ -22,7 +22,7 @@ pub(super) mod part;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Select, Sender};
 
@@ -89,7 +89,7 @@ impl Assist {
             .collect();
         joints.sort_by(|(a, _), (b, _)| b.total_cmp(a));
         joints.into_iter().find_map(|(_, joint)| {
-            if !hosts.try_enter(&joint.subject().host) {
+            if !hosts.try_enter(&joint.subject().host, Instant::now()) {
                 return None;
             }
             let lane = joint.help(client);

@@ -76,22 +76,9 @@ impl Hosts {
     pub(super) fn enter(&self, name: &str, work: Box<Work>, now: Instant) -> Entry {
         let mut table = self.lock();
         let Table { hosts, parked } = &mut *table;
-        if !hosts.contains_key(name) {
-            let host = Host {
-                active: 0,
-                limit: self.most,
-                successes: 0,
-                paused_until: None,
-                parked: VecDeque::new(),
-            };
-            hosts.insert(name.to_owned(), host);
-        }
-        let Some(host) = hosts.get_mut(name) else { return Entry::Go(work) };
-        if let Some(until) = host.paused_until {
-            if now < until {
-                return Entry::Later(work, until - now);
-            }
-            host.paused_until = None;
+        let host = find(hosts, name, self.most);
+        if let Some(wait) = host.wait(now) {
+            return Entry::Later(work, wait);
         }
         if host.active < host.limit {
             host.active += 1;
@@ -105,20 +92,23 @@ impl Hosts {
         Entry::Parked
     }
 
-    /// Asks for one more request to a host for a job that has one there. Those that wait go first.
-    pub(super) fn try_enter(&self, name: &str) -> bool {
+    /// Asks for one more request to a host, for a job that has one there or elsewhere. Those that wait go
+    /// first.
+    pub(super) fn try_enter(&self, name: &str, now: Instant) -> bool {
         let mut table = self.lock();
-        let Some(host) = table.hosts.get_mut(name) else { return false };
+        let host = find(&mut table.hosts, name, self.most);
         let has_room =
-            host.paused_until.is_none() && host.active < host.limit && host.parked.is_empty();
+            host.wait(now).is_none() && host.active < host.limit && host.parked.is_empty();
         host.active += usize::from(has_room);
         has_room
     }
 
     /// Says that a request that [`Hosts::try_enter`] allowed was not made.
     pub(super) fn leave_unused(&self, name: &str) {
-        if let Some(host) = self.lock().hosts.get_mut(name) {
+        let mut table = self.lock();
+        if let Some(host) = table.hosts.get_mut(name) {
             host.active = host.active.saturating_sub(1);
+            self.forget(&mut table.hosts, name);
         }
     }
 
@@ -152,11 +142,19 @@ impl Hosts {
         let room = host.limit.saturating_sub(host.active).min(host.parked.len());
         *parked -= room;
         let freed = host.parked.drain(..room).collect();
-        // A host that nobody talks to and that has no complaints is as one never seen.
-        if host.active == 0 && host.limit == self.most && host.parked.is_empty() {
+        self.forget(hosts, name);
+        freed
+    }
+
+    /// A host that nobody talks to and that has no complaints is as one never seen.
+    fn forget(&self, hosts: &mut HashMap<String, Host>, name: &str) {
+        let is_as_new = |host: &Host| {
+            let Host { active, limit, paused_until, parked, .. } = host;
+            *active == 0 && *limit == self.most && paused_until.is_none() && parked.is_empty()
+        };
+        if hosts.get(name).is_some_and(is_as_new) {
             hosts.remove(name);
         }
-        freed
     }
 
     /// Returns everything that is parked, for a run that ends.
@@ -169,6 +167,25 @@ impl Hosts {
     fn lock(&self) -> MutexGuard<'_, Table> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+impl Host {
+    /// Returns how long it must be left alone.
+    fn wait(&mut self, now: Instant) -> Option<Duration> {
+        self.paused_until = self.paused_until.filter(|until| now < *until);
+        self.paused_until.map(|until| until - now)
+    }
+}
+
+/// Returns what is known of a host, which may be nothing.
+fn find<'t>(hosts: &'t mut HashMap<String, Host>, name: &str, most: usize) -> &'t mut Host {
+    hosts.entry(name.to_owned()).or_insert_with(|| Host {
+        active: 0,
+        limit: most,
+        successes: 0,
+        paused_until: None,
+        parked: VecDeque::new(),
+    })
 }
 
 #[cfg(test)]
@@ -211,6 +228,27 @@ mod tests {
             (0..4).map(|_| hosts.leave("h", Answered::Well, later).len()).collect();
         assert_eq!(freed, [1, 0, 0, 0]);
         assert_eq!(entered(&hosts, 9, later), 5);
+    }
+
+    #[test]
+    fn a_host_that_no_job_has_entered_may_be_asked_for_one_more() {
+        let hosts = Hosts::new(1);
+        let now = Instant::now();
+        assert!(hosts.try_enter("h", now) && !hosts.try_enter("h", now));
+        let pause = Duration::from_secs(3);
+        hosts.leave("h", Answered::Overloaded(pause), now);
+        assert!(!hosts.try_enter("h", now));
+        // The pause ends though no job comes by.
+        assert!(hosts.try_enter("h", now + pause));
+        assert!(matches!(hosts.enter("h", work(1), now + pause), Entry::Parked));
+        assert_eq!(hosts.leave("h", Answered::Well, now + pause).len(), 1);
+        // Those that wait go first.
+        assert!(matches!(hosts.enter("h", work(1), now + pause), Entry::Go(_)));
+        assert!(matches!(hosts.enter("h", work(2), now + pause), Entry::Parked));
+        assert!(!hosts.try_enter("h", now + pause));
+        assert!(hosts.try_enter("other", now));
+        hosts.leave_unused("other");
+        assert!(!hosts.lock().hosts.contains_key("other"));
     }
 
     #[test]

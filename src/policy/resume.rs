@@ -45,6 +45,15 @@ impl Held {
         }
     }
 
+    /// Returns whether an answer of the mirror that is asked now is of the same version, as far as its
+    /// validators tell.
+    fn agrees_with(&self, validators: &Validators) -> bool {
+        match self.elsewhere {
+            None => self.validators.agree_with(validators),
+            Some(_) => self.validators.etags_agree(validators),
+        }
+    }
+
     /// Says that the mirror in use, which answered with these validators, goes on with them.
     pub fn adopt(&mut self, validators: &Validators) {
         if self.elsewhere.take().is_some() {
@@ -218,7 +227,7 @@ pub fn judge_part(held: &Held, asked: ByteRange, answer: &Answer<'_>) -> Part {
             _ => Part::Unfit(Restart::NotSatisfiable),
         },
         // The whole: under other validators it is another one, else there are no ranges.
-        _ if !held.validators.agree_with(answer.validators) => Part::Changed(Restart::Changed),
+        _ if !held.agrees_with(answer.validators) => Part::Changed(Restart::Changed),
         _ if has_other_length(answer.body_length) => Part::Changed(Restart::OtherLength),
         _ => Part::Unfit(Restart::AnsweredWhole),
     }
@@ -241,17 +250,17 @@ fn check(held: &Held, from: u64, answer: &Answer<'_>) -> Result<(ByteRange, u64)
     if contradicts(held.length, total) || held.length.is_some_and(|length| range.end > length) {
         return Err(Restart::OtherLength);
     }
-    let agree = match held.elsewhere {
-        None => held.validators.agree_with(answer.validators),
-        Some(_) => held.validators.etags_agree(answer.validators),
-    };
-    if !agree {
+    if !held.agrees_with(answer.validators) {
         return Err(Restart::Changed);
     }
     // RFC 9110 §15.3.7: a 206 has the ETag that a 200 would have. One without it comes from a server
     // that may not have looked at the condition either. Last-Modified need not be repeated.
     if held.validators.etag.is_some() && answer.validators.etag.is_none() {
         return Err(Restart::Unidentified);
+    }
+    // At another mirror an ETag is believed only together with the length.
+    if held.elsewhere.is_some() && total.is_none() {
+        return Err(Restart::NoLength);
     }
     // Without a length the end of the range could be taken for the end of the file.
     let total = total.or(held.length).ok_or(Restart::NoLength)?;
@@ -337,6 +346,14 @@ mod tests {
         let mut held = elsewhere(dated(etag, OLD));
         let go_on = Verdict::GoOn { range: ByteRange { start: 40, end: 100 }, total: 100 };
         assert_eq!(judge(&held, 40, &answer(&theirs)), go_on);
+        let asked = ByteRange { start: 40, end: 100 };
+        let part = Answer { body_length: Some(60), ..answer(&theirs) };
+        assert_eq!(judge_part(&held, asked, &part), Part::Fits { end: 100 });
+        let whole = Answer { status: 200, body_length: Some(100), ..part };
+        assert_eq!(judge_part(&held, asked, &whole), Part::Unfit(Restart::AnsweredWhole));
+        // Without its length an ETag says nothing about another mirror's file.
+        let no_total = Answer { content_range: Some(b"bytes 40-99/*"), ..part };
+        assert_eq!(judge(&held, 40, &no_total), Verdict::AskForAll(Restart::NoLength));
         // From then on they are this mirror's, and its date counts.
         held.adopt(&theirs);
         assert_eq!(judge(&held, 40, &answer(&theirs)), go_on);

@@ -111,8 +111,14 @@ pub struct Terms {
 }
 
 /// Chooses the segment to cut, and where; `None` when none is worth it, or nothing is known yet.
-/// `past` are the speeds of connections that have ended.
-pub fn choose(loads: &[Load], past: &[f64], terms: Terms) -> Option<(SegmentId, u64)> {
+/// `past` are the speeds of connections that have ended, `helper` is that of the new one, if something is
+/// known of its source; else it is taken to be like the others.
+pub fn choose(
+    loads: &[Load],
+    past: &[f64],
+    terms: Terms,
+    helper: Option<f64>,
+) -> Option<(SegmentId, u64)> {
     if is_held_up(loads) {
         return None;
     }
@@ -124,7 +130,7 @@ pub fn choose(loads: &[Load], past: &[f64], terms: Terms) -> Option<(SegmentId, 
     };
     let mut order: Vec<&Load> = loads.iter().filter(|load| load.position < load.end).collect();
     order.sort_by(|a, b| time(b).total_cmp(&time(a)));
-    order.into_iter().find_map(|load| cut(load, typical, terms).map(|at| (load.id, at)))
+    order.into_iter().find_map(|load| Some((load.id, cut(load, typical, terms, helper)?)))
 }
 
 /// Returns whether it is this machine that holds a transfer up, so that no more connections are of use.
@@ -133,17 +139,18 @@ pub fn is_held_up(loads: &[Load]) -> bool {
 }
 
 /// Returns where to cut a segment, if that is worth it.
-fn cut(load: &Load, typical: f64, terms: Terms) -> Option<u64> {
+fn cut(load: &Load, typical: f64, terms: Terms, helper: Option<f64>) -> Option<u64> {
     let left = load.end - load.position;
     let latency = terms.latency.as_secs_f64();
     let speed = load.speed.guess().unwrap_or(typical);
-    let keeps = (left as f64 * speed / (speed + typical)) as u64;
+    let expected = helper.unwrap_or(typical);
+    let keeps = (left as f64 * speed / (speed + expected).max(1.0)) as u64;
     let at = align(load.position + keeps);
+    let alone = left as f64 / speed.max(1.0);
     // Only a whole window tells a slow connection from one that was held back for a moment.
-    if load.speed.recent.is_some_and(|recent| recent < typical * SLOW) {
-        let alone = left as f64 / speed.max(1.0);
-        let helped = left as f64 / typical + 2.0 * latency;
-        if alone < 2.0 * helped + MIN_TIME {
+    if load.speed.recent.is_some_and(|recent| recent < typical.max(expected) * SLOW) {
+        let together = left as f64 / expected.max(1.0) + 2.0 * latency;
+        if alone < 2.0 * together + MIN_TIME {
             return None;
         }
         // What it would keep is not worth its connection either.
@@ -159,7 +166,10 @@ fn cut(load: &Load, typical: f64, terms: Terms) -> Option<u64> {
     let at = at.clamp(lowest, highest);
     // Clamping may have left the grid; the nearer multiple inside is as good.
     let aligned = if align(at) >= lowest { align(at) } else { align(at) + GRAIN };
-    Some(if aligned <= highest { aligned } else { at })
+    let at = if aligned <= highest { aligned } else { at };
+    // One that is known to be slow would only hold up its part.
+    let is_held_up = |helper: f64| (load.end - at) as f64 / helper.max(1.0) > alone;
+    (!helper.is_some_and(is_held_up)).then_some(at)
 }
 
 /// Returns how many seconds a transfer will take, if that can be guessed: `free` bytes are nobody's.
@@ -203,32 +213,32 @@ mod tests {
     fn the_one_that_ends_last_is_cut_in_the_middle() {
         let [a, b] = ids();
         let loads = [steady(a, 0, 8 * MIB, MIB), steady(b, 8 * MIB, 32 * MIB, MIB)];
-        assert_eq!(choose(&loads, &[], TERMS), Some((b, 20 * MIB)));
+        assert_eq!(choose(&loads, &[], TERMS, None), Some((b, 20 * MIB)));
         // It is not the one with the most bytes, if that is faster.
         let loads = [steady(a, 0, 8 * MIB, MIB), steady(b, 8 * MIB, 32 * MIB, 4 * MIB)];
-        assert_eq!(choose(&loads, &[], TERMS).unwrap().0, a);
+        assert_eq!(choose(&loads, &[], TERMS, None).unwrap().0, a);
     }
 
     #[test]
     fn parts_that_are_not_worth_a_connection_are_not_made() {
         let [a] = ids();
-        assert_eq!(choose(&[steady(a, 0, 2 * MIB - 1, MIB)], &[], TERMS), None);
-        assert_eq!(choose(&[steady(a, 0, 2 * MIB, MIB)], &[], TERMS), Some((a, MIB)));
+        assert_eq!(choose(&[steady(a, 0, 2 * MIB - 1, MIB)], &[], TERMS, None), None);
+        assert_eq!(choose(&[steady(a, 0, 2 * MIB, MIB)], &[], TERMS, None), Some((a, MIB)));
         // Three round trips at 10 MiB/s are 30 MiB.
         let far = Terms { latency: Duration::from_secs(1), ..TERMS };
-        assert_eq!(choose(&[steady(a, 0, 50 * MIB, 10 * MIB)], &[], far), None);
-        assert!(choose(&[steady(a, 0, 61 * MIB, 10 * MIB)], &[], far).is_some());
+        assert_eq!(choose(&[steady(a, 0, 50 * MIB, 10 * MIB)], &[], far, None), None);
+        assert!(choose(&[steady(a, 0, 61 * MIB, 10 * MIB)], &[], far, None).is_some());
         // Nothing is known yet.
         let new = Load { id: a, position: 0, end: 99 * MIB, speed: Speed::default(), busy: 0.0 };
-        assert_eq!(choose(&[new], &[], TERMS), None);
+        assert_eq!(choose(&[new], &[], TERMS, None), None);
     }
 
     #[test]
     fn a_transfer_that_this_machine_holds_up_is_not_helped() {
         let [a, b] = ids();
         let busy = |id, busy| Load { busy, ..steady(id, 0, 99 * MIB, MIB) };
-        assert!(choose(&[busy(a, 0.3), busy(b, 0.2)], &[], TERMS).is_some());
-        assert_eq!(choose(&[busy(a, 0.4), busy(b, 0.3)], &[], TERMS), None);
+        assert!(choose(&[busy(a, 0.3), busy(b, 0.2)], &[], TERMS, None).is_some());
+        assert_eq!(choose(&[busy(a, 0.4), busy(b, 0.3)], &[], TERMS, None), None);
     }
 
     #[test]
@@ -237,17 +247,36 @@ mod tests {
         let others = [steady(b, 11 * MIB, 12 * MIB, MIB), steady(c, 12 * MIB, 13 * MIB, MIB)];
         let slow = steady(a, 0, 11 * MIB, MIB / 10);
         let loads = [slow, others[0], others[1]];
-        let (id, at) = choose(&loads, &[], TERMS).unwrap();
+        let (id, at) = choose(&loads, &[], TERMS, None).unwrap();
         assert_eq!((id, at), (a, 15 * GRAIN));
         // Under what would be worth a connection otherwise, too.
         let loads = [steady(a, 0, MIB, MIB / 100), others[0], others[1]];
-        assert_eq!(choose(&loads, &[], TERMS), Some((a, 0)));
+        assert_eq!(choose(&loads, &[], TERMS, None), Some((a, 0)));
         // Also when the others have ended.
         let past = [MIB as f64, MIB as f64];
-        assert_eq!(choose(&[steady(a, 0, MIB, MIB / 100)], &past, TERMS), Some((a, 0)));
+        assert_eq!(choose(&[steady(a, 0, MIB, MIB / 100)], &past, TERMS, None), Some((a, 0)));
         // One that stands still is taken over altogether.
         let loads = [steady(a, 7, 11 * MIB, 0), others[0], others[1]];
-        assert_eq!(choose(&loads, &[], TERMS), Some((a, 7)));
+        assert_eq!(choose(&loads, &[], TERMS, None), Some((a, 7)));
+    }
+
+    #[test]
+    fn a_part_is_as_large_as_the_speed_of_its_source_allows() {
+        let [a, b] = ids();
+        let loads = [steady(a, 0, 11 * MIB, MIB)];
+        let cut = |helper: u64| choose(&loads, &[], TERMS, Some(helper as f64));
+        assert_eq!(cut(10 * MIB), Some((a, MIB)));
+        assert_eq!(cut(MIB), Some((a, 11 * MIB / 2)));
+        assert_eq!(cut(MIB / 10), Some((a, 10 * MIB)));
+        // The least part would take longer there than all of it takes here.
+        assert_eq!(cut(MIB / 20), None);
+        assert_eq!(cut(0), None);
+        // A slow connection is replaced by a faster one only, also where most are slow.
+        let loads = [steady(a, 0, MIB, MIB / 10), steady(b, MIB, 2 * MIB, MIB / 10)];
+        assert_eq!(choose(&loads, &[], TERMS, Some(MIB as f64)), Some((a, GRAIN)));
+        assert_eq!(choose(&loads, &[], TERMS, Some(MIB as f64 / 10.0)), None);
+        let past = [MIB as f64, MIB as f64, MIB as f64];
+        assert_eq!(choose(&loads, &past, TERMS, Some(MIB as f64 / 10.0)), None);
     }
 
     #[test]
@@ -258,7 +287,7 @@ mod tests {
             Load { id: a, position: 0, end: MIB, speed: paused, busy: 0.0 },
             steady(b, 11 * MIB, 12 * MIB, MIB),
         ];
-        assert_eq!(choose(&loads, &[], TERMS), None);
+        assert_eq!(choose(&loads, &[], TERMS, None), None);
     }
 
     #[test]
@@ -296,7 +325,7 @@ mod tests {
                 let id = segments.take_free(1, u64::MAX).unwrap().0;
                 steady(id, position, position + len, rate)
             }).collect();
-            if let Some((id, at)) = choose(&loads, &[], TERMS) {
+            if let Some((id, at)) = choose(&loads, &[], TERMS, None) {
                 let load = loads.iter().find(|load| load.id == id).unwrap();
                 proptest::prop_assert!((load.position..load.end).contains(&at));
             }

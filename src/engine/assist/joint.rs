@@ -279,7 +279,7 @@ impl Joint {
         let (id, range) = if let Some(free) = state.segments.take_free(most, before) {
             free
         } else {
-            let (id, at) = share::choose(&loads, &state.past, self.subject.terms)?;
+            let (id, at) = share::choose(&loads, &state.past, self.subject.terms, None)?;
             // For a stream the next bytes are wanted first: what is far ahead has nowhere to go.
             let load = loads.iter().find(|load| load.id == id)?;
             let at = at.min(load.position.saturating_add(most));

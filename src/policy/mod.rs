@@ -11,6 +11,7 @@ pub mod redirect;
 pub mod resume;
 pub mod retry;
 pub mod share;
+pub mod sources;
 pub mod spacing;
 pub mod split;
 pub mod target;

@@ -1,5 +1,6 @@
 //! Floor 3: threads. A feeder, a bounded channel, a pool of workers, and what they share.
 
+mod ask;
 mod assist;
 mod check;
 mod claims;
@@ -27,6 +28,7 @@ use crate::engine::limits::Limits;
 use crate::engine::work::InFlight;
 use crate::http::client::Common;
 use crate::model::digest::Digest;
+use crate::model::error::Cause;
 use crate::model::event::Observer;
 use crate::model::stop::Stop;
 use crate::policy::existing::IfExists;
@@ -111,6 +113,16 @@ pub struct Options {
     pub retries: retry::Options,
     /// The wait before each retry, for tests that cannot wait.
     pub fixed_backoff: Option<Duration>,
+}
+
+impl Options {
+    /// Returns the wait after a failure for which the schedule says `after`.
+    fn wait(&self, cause: &Cause, after: Duration) -> Duration {
+        self.fixed_backoff.map_or(after, |fixed| {
+            let asked = retry::asked_wait(cause).unwrap_or_default();
+            fixed.max(asked.min(self.retries.max_wait))
+        })
+    }
 }
 
 /// What the feeder and all workers share, by reference.

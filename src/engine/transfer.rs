@@ -19,14 +19,14 @@ use url::Url;
 use crate::disk::device::Device;
 use crate::disk::partial::{Content, Partial, Purpose, Replace, Room};
 use crate::disk::presence;
+use crate::engine::ask::{Answered, Ask};
 use crate::engine::limits::Throttle;
 use crate::engine::pump::{Copied, Pump, Watch};
 use crate::engine::sink::Sink;
 use crate::engine::work::Work;
 use crate::engine::{IfLocked, Resume, Shared};
 use crate::http::body::Body;
-use crate::http::client::{Client, Request, Response, Rest};
-use crate::http::head::Head;
+use crate::http::client::{Client, Response, Rest};
 use crate::model::error::Cause;
 use crate::model::event::Event;
 use crate::model::failure::Kept;
@@ -35,7 +35,6 @@ use crate::model::range::ByteRange;
 use crate::model::redact::Redacted;
 use crate::policy::existing::Presence;
 use crate::policy::pace::Pace;
-use crate::policy::redirect;
 use crate::policy::resume::{self, Held, Plan, Restart, Verdict};
 
 mod answer;
@@ -84,16 +83,6 @@ impl From<Cause> for Setback {
 /// How many answers make one attempt at most. A server that gives a file in more pieces is asked for
 /// the rest after a pause.
 const MAX_PARTS: usize = 64;
-
-/// The last response of a request and its redirects.
-struct Answered {
-    response: Response,
-    url: Url,
-    /// Whether the job's credentials were sent to it, if there are any.
-    may_carry: bool,
-    /// From its request to its head.
-    latency: Duration,
-}
 
 /// The parts of a worker that a transfer uses.
 pub(super) struct Transfer<'a> {
@@ -170,7 +159,7 @@ impl<'a> Transfer<'a> {
                 Some(held) => resume::plan(Some(held)),
                 None => Plan::Whole(reason),
             };
-            let Answered { response, url, may_carry, latency } = self.request(&plan)?;
+            let Answered { response, reached, latency } = self.request(&plan)?;
             let Response { head, body } = response;
             let mut verdict = match &*held {
                 Some(held) => verdict(&plan, held, &head),
@@ -193,7 +182,7 @@ impl<'a> Transfer<'a> {
             }
             let sink = match sink {
                 Some(sink) => sink,
-                None => match self.place_after_response(&head, &url)? {
+                None => match self.place_after_response(&head, &reached.url)? {
                     Place::Skip(path) => return Ok(Done::Skipped { path }),
                     Place::Stdout => {
                         sink.insert(Sink::Stdout(self.shared, self.work.check.clone()))
@@ -233,7 +222,7 @@ impl<'a> Transfer<'a> {
             self.progress.set_length(held.length);
             self.progress.set_position(held.ranges.len());
             let before = held.ranges.len();
-            let first = First { head: &head, url: &url, may_carry, latency, range };
+            let first = First { head: &head, reached: &reached, latency, range };
             let restart = self.bring(sink, held, body, &first)?;
             if let Some(why) = restart {
                 reason = why;
@@ -349,41 +338,16 @@ impl<'a> Transfer<'a> {
 
     /// Sends the request and follows redirects; returns the last response.
     fn request(&self, plan: &Plan) -> Result<Answered, Cause> {
-        let Shared { options, observer, .. } = self.shared;
-        let job = &self.work.job;
+        let Self { shared, client, .. } = *self;
         let rest = match plan {
             Plan::Rest { from, to, validator } => Some(Rest { from: *from, to: *to, validator }),
             Plan::Whole(_) => None,
         };
         let (given, credentials) = self.work.target();
-        let mut visited = vec![given.clone()];
-        let mut may_carry = true;
         let no_cache = self.work.was_mismatched;
-        loop {
-            let url = visited.last().unwrap_or(given);
-            self.await_turn()?;
-            observer.event(&Event::Requested { job, url });
-            // What was dropped at a foreign origin is not picked up again behind it.
-            may_carry &= redirect::may_carry(given, url);
-            let credentials = credentials.filter(|_| may_carry);
-            let sent = Instant::now();
-            let response = self
-                .client
-                .get(&Request { url, credentials, rest, no_cache }, || self.await_turn())
-                .map_err(|cause| self.time_left().err().unwrap_or(cause))?;
-            let Head { status, location, .. } = &response.head;
-            if !redirect::is_redirect(*status) {
-                let length = response.head.length();
-                observer.event(&Event::Responded { job, status: *status, length });
-                let (url, latency) = (url.clone(), sent.elapsed());
-                return Ok(Answered { response, url, may_carry, latency });
-            }
-            let to = redirect::next_hop(&visited, *status, location.as_deref(), options.redirects)
-                .map_err(|problem| Cause::Redirect { problem })?;
-            observer.event(&Event::Redirected { job, status: *status, to: &to });
-            response.body.drain();
-            visited.push(to);
-        }
+        let ask = Ask { shared, client, job: &self.work.job, given, credentials, rest, no_cache };
+        ask.send(None, true, || self.await_turn())
+            .map_err(|cause| self.time_left().err().unwrap_or(cause))
     }
 
     /// Waits until a request may be begun, and bounds how long its answer may be waited for.

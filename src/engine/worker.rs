@@ -325,12 +325,8 @@ impl Worker<'_> {
         }
         let decision =
             retry::decide(shared.options.retries, &setback.cause, work.failures, fastrand::f64());
-        let Decision::Retry { mut after, is_capped } = decision else { return decision };
-        if let Some(fixed) = shared.options.fixed_backoff {
-            let asked = retry::asked_wait(&setback.cause).unwrap_or_default();
-            after = fixed.max(asked.min(shared.options.retries.max_wait));
-        }
-        Decision::Retry { after, is_capped }
+        let Decision::Retry { after, is_capped } = decision else { return decision };
+        Decision::Retry { after: shared.options.wait(&setback.cause, after), is_capped }
     }
 
     fn tell_done(&mut self, work: &Work, done: Result<Done, Setback>) {

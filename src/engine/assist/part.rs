@@ -156,7 +156,7 @@ fn fail(shared: &Shared<'_>, lane: &Lane, cause: Cause) -> Answered {
     let options = shared.options;
     let failures = joint.failures() + 1;
     let pause = match retry::decide(options.retries, &cause, failures, fastrand::f64()) {
-        retry::Decision::Retry { after, .. } => Some(options.fixed_backoff.unwrap_or(after)),
+        retry::Decision::Retry { after, .. } => Some(options.wait(&cause, after)),
         retry::Decision::GiveUp => None,
     };
     let brought = match pause {

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use url::Url;
-
+use crate::engine::ask::Reached;
 use crate::engine::assist::part::{bring, copy};
 use crate::engine::assist::{End, Joint, Lane, Subject, Target, Task};
 use crate::engine::pump::{Pump, Watch};
@@ -27,9 +26,7 @@ pub(super) struct First<'r> {
     /// Its head.
     pub(super) head: &'r Head,
     /// Where it came from.
-    pub(super) url: &'r Url,
-    /// Whether the job's credentials went there.
-    pub(super) may_carry: bool,
+    pub(super) reached: &'r Reached,
     /// From its request to its head.
     pub(super) latency: Duration,
     /// The bytes that its body has.
@@ -73,8 +70,8 @@ impl<'a> Transfer<'a> {
             job: job.clone(),
             began: self.began,
             host: host_of(url),
-            url: first.url.clone(),
-            credentials: credentials.cloned().filter(|_| first.may_carry),
+            url: first.reached.url.clone(),
+            credentials: credentials.cloned().filter(|_| first.reached.may_carry),
             held: held.clone(),
             length,
             validator: validator.to_owned(),

@@ -1,0 +1,90 @@
+//! A request and its redirects, each hop judged.
+
+use std::time::{Duration, Instant};
+
+use url::Url;
+
+use crate::engine::Shared;
+use crate::http::client::{Client, Request, Response, Rest};
+use crate::http::head::Head;
+use crate::model::error::Cause;
+use crate::model::event::Event;
+use crate::model::job::{Credentials, Job};
+use crate::policy::redirect;
+
+/// Where the redirects of a URL lead.
+#[derive(Clone, Debug)]
+pub(super) struct Reached {
+    /// The last URL.
+    pub(super) url: Url,
+    /// Whether the credentials of the first may be sent there.
+    pub(super) may_carry: bool,
+}
+
+/// A request for one of a job's URLs.
+pub(super) struct Ask<'a> {
+    pub(super) shared: &'a Shared<'a>,
+    pub(super) client: &'a Client,
+    pub(super) job: &'a Job,
+    /// The URL, as the user gave it.
+    pub(super) given: &'a Url,
+    /// Credentials for its origin.
+    pub(super) credentials: Option<&'a Credentials>,
+    /// The part that is asked for, if not all.
+    pub(super) rest: Option<Rest<'a>>,
+    /// Whether caches on the way are to ask the origin anew.
+    pub(super) no_cache: bool,
+}
+
+/// The last response of a request and its redirects.
+pub(super) struct Answered {
+    pub(super) response: Response,
+    /// Where it came from.
+    pub(super) reached: Reached,
+    /// From its request to its head.
+    pub(super) latency: Duration,
+}
+
+impl Ask<'_> {
+    /// Sends the request and follows redirects, where earlier ones led to from there on, if that is
+    /// known. Each request waits for `await_turn`.
+    ///
+    /// # Errors
+    /// What went wrong with a connection or a redirect; what `await_turn` says.
+    pub(super) fn send(
+        &self,
+        known: Option<Reached>,
+        follows: bool,
+        await_turn: impl Fn() -> Result<(), Cause>,
+    ) -> Result<Answered, Cause> {
+        let Self { shared, client, job, given, credentials, rest, no_cache } = *self;
+        let start = known.unwrap_or_else(|| Reached { url: given.clone(), may_carry: true });
+        let mut may_carry = start.may_carry;
+        let mut visited = Vec::new();
+        let mut url = start.url;
+        loop {
+            await_turn()?;
+            shared.observer.event(&Event::Requested { job, url: &url });
+            // What was dropped at a foreign origin is not picked up again behind it.
+            may_carry &= redirect::may_carry(given, &url);
+            let credentials = credentials.filter(|_| may_carry);
+            let sent = Instant::now();
+            let response =
+                client.get(&Request { url: &url, credentials, rest, no_cache }, &await_turn)?;
+            let Head { status, location, .. } = &response.head;
+            if !follows || !redirect::is_redirect(*status) {
+                let length = response.head.length();
+                shared.observer.event(&Event::Responded { job, status: *status, length });
+                let reached = Reached { url, may_carry };
+                return Ok(Answered { response, reached, latency: sent.elapsed() });
+            }
+            visited.push(url);
+            let options = shared.options.redirects;
+            let to = redirect::next_hop(&visited, *status, location.as_deref(), options)
+                .map_err(|problem| Cause::Redirect { problem })?;
+            shared.observer.event(&Event::Redirected { job, status: *status, to: &to });
+            response.body.drain();
+            url = to;
+        }
+    }
+}

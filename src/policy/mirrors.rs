@@ -8,6 +8,7 @@
 use std::time::{Duration, Instant};
 
 use crate::model::error::Cause;
+use crate::policy::resume::Restart;
 use crate::policy::retry::{self, Decision};
 
 /// The mirrors of one job by their numbers: 0 is the URL that stands first, the main one.
@@ -61,6 +62,18 @@ impl Mirrors {
     /// Returns the number of the mirror in use.
     pub fn current(&self) -> usize {
         self.current
+    }
+
+    /// Returns the numbers of the others that may be asked, in their order from the one in use on, and
+    /// since when.
+    pub fn others(&self) -> impl Iterator<Item = (usize, Option<Instant>)> {
+        let count = self.states.len();
+        let others = (1..count).map(move |step| (self.current + step) % count);
+        others.filter_map(|number| match self.states[number].standing {
+            Standing::Ready => Some((number, None)),
+            Standing::Waits(until) => Some((number, Some(until))),
+            Standing::Dropped => None,
+        })
     }
 
     /// Returns how many mirrors were tried and dropped, if none is left.
@@ -121,6 +134,15 @@ pub fn alone(decision: Decision) -> Next {
     match decision {
         Decision::GiveUp => Next::Fail,
         Decision::Retry { after, .. } => Next::Wait(after),
+    }
+}
+
+/// Says why bytes of a mirror cannot be put beside those of another.
+pub fn unfit(reason: Restart) -> String {
+    match reason {
+        Restart::Changed => "it has another version of the file".to_owned(),
+        Restart::OtherLength => "its file has another length".to_owned(),
+        _ => reason.to_string(),
     }
 }
 
@@ -219,6 +241,17 @@ mod tests {
         assert_eq!(job.mirrors.exhausted(), None);
         assert_eq!(job.fail(2, 1, Decision::GiveUp), Next::Fail);
         assert_eq!(job.mirrors.exhausted(), Some(3));
+    }
+
+    #[test]
+    fn the_others_are_those_that_were_not_dropped() {
+        let mut job = Job::new(3);
+        let others = |job: &Job| job.mirrors.others().collect::<Vec<_>>();
+        assert_eq!(others(&job), [(1, None), (2, None), (3, None)]);
+        job.fail(0, 1, retry(1));
+        job.fail(1, 1, Decision::GiveUp);
+        assert_eq!(others(&job), [(3, None), (0, Some(job.now + SECOND))]);
+        assert_eq!(others(&Job::new(0)), []);
     }
 
     #[test]

@@ -37,7 +37,7 @@ pub(super) struct Ask<'a> {
 }
 
 /// The last response of a request and its redirects.
-pub(super) struct Answered {
+pub(super) struct Reply {
     pub(super) response: Response,
     /// Where it came from.
     pub(super) reached: Reached,
@@ -56,7 +56,7 @@ impl Ask<'_> {
         known: Option<Reached>,
         follows: bool,
         await_turn: impl Fn() -> Result<(), Cause>,
-    ) -> Result<Answered, Cause> {
+    ) -> Result<Reply, Cause> {
         let Self { shared, client, job, given, credentials, rest, no_cache } = *self;
         let start = known.unwrap_or_else(|| Reached { url: given.clone(), may_carry: true });
         let mut may_carry = start.may_carry;
@@ -76,7 +76,7 @@ impl Ask<'_> {
                 let length = response.head.length();
                 shared.observer.event(&Event::Responded { job, status: *status, length });
                 let reached = Reached { url, may_carry };
-                return Ok(Answered { response, reached, latency: sent.elapsed() });
+                return Ok(Reply { response, reached, latency: sent.elapsed() });
             }
             visited.push(url);
             let options = shared.options.redirects;

@@ -11,23 +11,29 @@
 //! brings a segment like everybody else, and stays until all helpers have left; it alone starts over,
 //! fails or commits. Helpers know nothing of the job's fate.
 //!
+//! Each lane brings its bytes from one of the job's mirrors, as far as it can be shown that they have
+//! the same.
+//!
 //! # Locks
 //! The list of transfers and each transfer's table are behind a mutex of their own, held for a few
 //! comparisons: once by a worker that looks for something to do, and twice for each write of a whole
-//! buffer. No read or write happens under them, and the list's is never taken inside a table's.
+//! buffer. No read or write happens under them, and the list's is never taken inside a table's. The
+//! hosts' is, for there must be room at the host of the source that is chosen.
 
 mod joint;
 mod lane;
 pub(super) mod part;
+mod sources;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Select, Sender};
 
 pub(super) use joint::{End, Joint, Subject, Task};
 pub(super) use lane::{Lane, Target};
+pub(super) use sources::Source;
 
 use crate::engine::hosts::Hosts;
 use crate::http::client::Client;
@@ -88,16 +94,7 @@ impl Assist {
             .filter_map(|joint| Some((joint.time_left()?, Arc::clone(joint))))
             .collect();
         joints.sort_by(|(a, _), (b, _)| b.total_cmp(a));
-        joints.into_iter().find_map(|(_, joint)| {
-            if !hosts.try_enter(&joint.subject().host, Instant::now()) {
-                return None;
-            }
-            let lane = joint.help(client);
-            if lane.is_none() {
-                hosts.leave_unused(&joint.subject().host);
-            }
-            lane
-        })
+        joints.into_iter().find_map(|(_, joint)| joint.help(client, hosts))
     }
 
     /// Waits until there may be something to do: a job, a transfer to help, or some time has passed with

@@ -19,7 +19,8 @@ use url::Url;
 use crate::disk::device::Device;
 use crate::disk::partial::{Content, Partial, Purpose, Replace, Room};
 use crate::disk::presence;
-use crate::engine::ask::{Answered, Ask};
+use crate::engine::ask::{Ask, Reply};
+use crate::engine::hosts::Answered;
 use crate::engine::limits::Throttle;
 use crate::engine::pump::{Copied, Pump, Watch};
 use crate::engine::sink::Sink;
@@ -95,6 +96,9 @@ pub(super) struct Transfer<'a> {
     pub(super) began: Instant,
     /// What holds its connection to the rates of the run and the host.
     pub(super) throttle: Throttle,
+    /// Says how a request ended at a host at which one was asked for by
+    /// [`Hosts::try_enter`](crate::engine::hosts::Hosts::try_enter).
+    pub(super) leave: &'a mut dyn FnMut(&str, Answered),
 }
 
 impl<'a> Transfer<'a> {
@@ -159,7 +163,7 @@ impl<'a> Transfer<'a> {
                 Some(held) => resume::plan(Some(held)),
                 None => Plan::Whole(reason),
             };
-            let Answered { response, reached, latency } = self.request(&plan)?;
+            let Reply { response, reached, latency } = self.request(&plan)?;
             let Response { head, body } = response;
             let mut verdict = match &*held {
                 Some(held) => verdict(&plan, held, &head),
@@ -337,7 +341,7 @@ impl<'a> Transfer<'a> {
     }
 
     /// Sends the request and follows redirects; returns the last response.
-    fn request(&self, plan: &Plan) -> Result<Answered, Cause> {
+    fn request(&self, plan: &Plan) -> Result<Reply, Cause> {
         let Self { shared, client, .. } = *self;
         let rest = match plan {
             Plan::Rest { from, to, validator } => Some(Rest { from: *from, to: *to, validator }),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::Sender;
+use crossbeam_channel::{SendError, Sender};
 use url::Url;
 
 use crate::disk::partial::Replace;
@@ -79,6 +79,16 @@ impl Work {
         (0..count).map(|mirror| Redacted(self.job.target(mirror).0).to_string()).collect()
     }
 
+    /// Returns the URLs that are not in use and may be asked, the credentials for them, and since when.
+    pub(super) fn others(
+        &self,
+    ) -> impl Iterator<Item = (&Url, Option<&Credentials>, Option<Instant>)> {
+        self.mirrors.others().map(|(mirror, since)| {
+            let (url, credentials) = self.job.target(mirror);
+            (url, credentials, since)
+        })
+    }
+
     /// Decides what follows a failed attempt, and puts the mirror into use that is asked next.
     /// `may_help` says whether that can change anything.
     pub(super) fn next(&mut self, decision: Decision, may_help: bool, now: Instant) -> Next {
@@ -120,6 +130,17 @@ pub(super) enum Returned {
     AllEnded,
     /// Another attempt, not before its time.
     Later(Box<Work>, Instant),
+}
+
+impl Returned {
+    /// Gives a work back; returns it if the feeder has ended and wants nothing back, because the run must
+    /// end.
+    pub(super) fn send(returns: &Sender<Self>, work: Box<Work>, at: Instant) -> Option<Box<Work>> {
+        match returns.send(Self::Later(work, at)) {
+            Err(SendError(Self::Later(work, _))) => Some(work),
+            _ => None,
+        }
+    }
 }
 
 /// Counts the work that was fed and has not ended, so that the feeder knows when nothing can come

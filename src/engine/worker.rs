@@ -5,13 +5,14 @@
 //! after them must wait anyway.
 
 use std::collections::VecDeque;
+use std::fmt::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, SendError, Sender, TryRecvError};
+use crossbeam_channel::{Receiver, Sender, TryRecvError};
 
 use crate::engine::assist::Lane;
 use crate::engine::assist::part::bring;
@@ -53,6 +54,7 @@ pub(super) fn work(
     let mut worker = Worker {
         shared,
         number,
+        returns,
         client,
         buffer,
         totals: Totals::default(),
@@ -81,10 +83,7 @@ pub(super) fn work(
         let now = Instant::now();
         later.extend(worker.freed.drain(1.min(worker.freed.len())..).map(|work| (work, now)));
         for (work, at) in later {
-            // A feeder that has ended wants nothing back, because the run must end.
-            if let Err(SendError(Returned::Later(work, _))) =
-                returns.send(Returned::Later(work, at))
-            {
+            if let Some(work) = Returned::send(returns, work, at) {
                 worker.cancel(&work.job);
             }
         }
@@ -117,6 +116,7 @@ struct Worker<'a> {
     shared: &'a Shared<'a>,
     /// From 1.
     number: usize,
+    returns: &'a Sender<Returned>,
     client: Client,
     buffer: Vec<u8>,
     totals: Totals,
@@ -150,14 +150,19 @@ impl Worker<'_> {
         let shared = self.shared;
         let joint = Arc::clone(lane.joint());
         let subject = joint.subject();
-        let text = format!("worker {} helps: bytes {}", self.number, lane.range());
+        let source = lane.source();
+        let mut text = format!("worker {} helps: bytes {}", self.number, lane.range());
+        if !subject.job.mirrors.is_empty() {
+            let _ = write!(text, " from {}", Redacted(&source.given));
+        }
         shared.observer.event(&Event::Noted { job: &subject.job, text: &text });
         let (client, buffer) = (&self.client, &mut self.buffer[..]);
         // A panic gives the part back as any failure does; its leader brings it.
-        let throttle = shared.limits.of(|| subject.host.clone(), subject.began);
+        let host = source.host.clone();
+        let throttle = shared.limits.of(|| host.clone(), subject.began);
         let answered =
             catch_unwind(AssertUnwindSafe(|| bring(shared, client, buffer, lane, &throttle, None)));
-        self.leave(&subject.host, answered.unwrap_or(Answered::Otherwise));
+        self.leave(&host, answered.unwrap_or(Answered::Otherwise));
     }
 
     /// Runs attempts at a work.
@@ -243,9 +248,15 @@ impl Worker<'_> {
             let job = &work.job;
             let name = name_of(work);
             shared.observer.event(&Event::Started { job, name: &name, progress: &progress });
-            let (client, buffer) = (&self.client, &mut self.buffer[..]);
+            let Self { client, buffer, returns, freed, .. } = self;
+            let leave = &mut |host: &str, answered| {
+                let now = Instant::now();
+                let room_for = shared.hosts.leave(host, answered, now).into_iter();
+                freed.extend(room_for.filter_map(|work| Returned::send(returns, work, now)));
+            };
             let throttle = shared.limits.of(|| host_of(work.target().0), began);
-            Transfer { shared, client, buffer, work, progress: &progress, began, throttle }.run()
+            let progress = &progress;
+            Transfer { shared, client, buffer, work, progress, began, throttle, leave }.run()
         }))
         .unwrap_or_else(|panic| Err(Cause::Panicked { message: message_of(&*panic) }.into()));
         work.received += progress.received();

@@ -3,13 +3,13 @@
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use url::Url;
-
 use crate::engine::assist::lane::{Lane, Shared, Target};
+use crate::engine::assist::sources::{FIRST, Seat, Source, Sources};
 use crate::engine::check::Check;
+use crate::engine::hosts::Hosts;
 use crate::http::client::{Canceller, Client};
 use crate::model::error::Cause;
-use crate::model::job::{Credentials, Job};
+use crate::model::job::Job;
 use crate::model::progress::Progress;
 use crate::model::range::ByteRange;
 use crate::model::range_set::RangeSet;
@@ -22,9 +22,6 @@ const RECORD_BYTES: u64 = 4 * 1024 * 1024;
 
 /// How much time may pass between two records while bytes come.
 const RECORD_TIME: Duration = Duration::from_secs(1);
-
-/// How often connections may fail one after the other before no more are opened.
-const MAX_FAILURES: u32 = 3;
 
 /// How long the first request for a range keeps others from asking too.
 const PROBE_TIME: Duration = Duration::from_secs(1);
@@ -39,12 +36,10 @@ pub(in crate::engine) struct Subject {
     pub(in crate::engine) job: Job,
     /// When its first attempt began.
     pub(in crate::engine) began: Instant,
-    /// Its host, as connections are counted.
-    pub(in crate::engine) host: String,
-    /// The URL that gave the first response, behind all redirects.
-    pub(in crate::engine) url: Url,
-    /// Credentials, if they may go there.
-    pub(in crate::engine) credentials: Option<Credentials>,
+    /// The name of its file, for people.
+    pub(in crate::engine) name: String,
+    /// Where its bytes may come from: first where its first response came from, then any mirrors.
+    pub(in crate::engine) sources: Vec<Source>,
     /// The representation, and which bytes of it were there at the beginning.
     pub(in crate::engine) held: Held,
     /// Its length.
@@ -84,12 +79,12 @@ struct State {
     /// Where the bytes go; `None` once it is closed.
     target: Option<Target>,
     end: Option<End>,
-    help: Help,
+    /// Whether connections may still be opened.
+    is_open: bool,
     /// Until when nobody else asks for a range: the first who does finds out whether ranges are served.
     /// `None` once that is known.
     probe: Option<Instant>,
-    failures: u32,
-    last_failure: Option<Cause>,
+    sources: Sources,
     unrecorded: u64,
     recorded_at: Instant,
 }
@@ -98,15 +93,12 @@ struct State {
 #[derive(Debug)]
 struct Working {
     shared: Arc<Shared>,
+    /// The number of its source.
+    source: usize,
+    /// Whether any of its bytes are written.
+    has_brought: bool,
     meter: Meter,
     canceller: Canceller,
-}
-
-/// Whether further connections may be opened.
-#[derive(Clone, Copy, Debug)]
-enum Help {
-    Never,
-    NotBefore(Instant),
 }
 
 /// How a transfer that was shared ends.
@@ -145,16 +137,16 @@ impl Joint {
         let mut segments = Segments::new(subject.length, subject.held.ranges.clone());
         let (id, range) = segments.open_at(response.start, response.end)?;
         let now = Instant::now();
+        let sources = Sources::new(&subject.sources);
         let state = State {
             segments,
             lanes: Vec::new(),
             past: Vec::new(),
             target: Some(target),
             end: None,
-            help: Help::NotBefore(now),
+            is_open: true,
             probe: (!subject.serves_ranges).then_some(now),
-            failures: 0,
-            last_failure: None,
+            sources,
             unrecorded: 0,
             recorded_at: now,
         };
@@ -164,7 +156,8 @@ impl Joint {
             state: Mutex::new(state),
             changed: Condvar::new(),
         });
-        let mut lane = joint.open(&mut joint.lock(), id, range, client, true)?;
+        let seat = Seat { source: FIRST, is_leaders: true };
+        let mut lane = joint.open(&mut joint.lock(), id, range, client, seat)?;
         lane.set_reach(response.end);
         Some((joint, lane))
     }
@@ -213,14 +206,14 @@ impl Joint {
         Some(share::time_left(&loads, state.segments.free_bytes()).unwrap_or(0.0))
     }
 
-    /// Takes over a part for a helper.
-    pub(super) fn help(self: &Arc<Self>, client: &Client) -> Option<Lane> {
+    /// Takes over a part for a helper. The lane's worker leaves its host.
+    pub(super) fn help(self: &Arc<Self>, client: &Client, hosts: &Hosts) -> Option<Lane> {
         let mut state = self.lock();
-        if state.is_open() { self.take(&mut state, client, false) } else { None }
+        if state.is_open() { self.take_at(&mut state, client, hosts, false) } else { None }
     }
 
     /// Returns what its leader is to do next.
-    pub(in crate::engine) fn next(self: &Arc<Self>, client: &Client) -> Task {
+    pub(in crate::engine) fn next(self: &Arc<Self>, client: &Client, hosts: &Hosts) -> Task {
         let mut state = self.lock();
         if let Some(end) = state.end.take() {
             return Task::Finish(end);
@@ -229,14 +222,14 @@ impl Joint {
             return Task::Finish(End::Complete);
         }
         if state.is_open()
-            && let Some(lane) = self.take(&mut state, client, true)
+            && let Some(lane) = self.take_at(&mut state, client, hosts, true)
         {
             return Task::Bring(lane);
         }
         if !state.lanes.is_empty() {
             return Task::Wait;
         }
-        Task::Finish(match state.last_failure.take() {
+        Task::Finish(match state.sources.take_failure() {
             Some(cause) => End::Failed(cause),
             None => End::Alone,
         })
@@ -254,18 +247,46 @@ impl Joint {
     /// helper has left, and no more bytes are written.
     pub(super) fn close(&self) {
         let mut state = self.lock();
-        state.help = Help::Never;
+        state.is_open = false;
         state.break_off();
         while !state.lanes.is_empty() {
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
     }
 
+    /// Takes over a part at the best source whose host has room.
+    fn take_at(
+        self: &Arc<Self>,
+        state: &mut State,
+        client: &Client,
+        hosts: &Hosts,
+        is_leaders: bool,
+    ) -> Option<Lane> {
+        let now = Instant::now();
+        let seat = |source| Seat { source, is_leaders };
+        let host = |source: usize| &*self.subject.sources[source].host;
+        let State { lanes, sources, .. } = &mut *state;
+        let age = self.began.elapsed();
+        let lanes = lanes.iter_mut().map(|Working { shared, source, meter, .. }| {
+            (*source, meter.speed(age, shared.received()).guess())
+        });
+        let (source, speed) = sources.choose(lanes, is_leaders, now, |source| {
+            !seat(source).takes_room() || hosts.try_enter(host(source), now)
+        })?;
+        let lane = self.take(state, client, seat(source), speed);
+        if lane.is_none() && seat(source).takes_room() {
+            hosts.leave_unused(host(source));
+        }
+        lane
+    }
+
+    /// Takes over a part for a connection of which this speed is expected, if anything is.
     fn take(
         self: &Arc<Self>,
         state: &mut State,
         client: &Client,
-        is_leaders: bool,
+        seat: Seat,
+        speed: Option<f64>,
     ) -> Option<Lane> {
         let most = self.subject.piece;
         let before = match &state.target {
@@ -273,13 +294,13 @@ impl Joint {
             _ => u64::MAX,
         };
         let loads = state.loads(self.began);
-        if !is_leaders && share::is_held_up(&loads) {
+        if !seat.is_leaders && share::is_held_up(&loads) {
             return None;
         }
         let (id, range) = if let Some(free) = state.segments.take_free(most, before) {
             free
         } else {
-            let (id, at) = share::choose(&loads, &state.past, self.subject.terms, None)?;
+            let (id, at) = share::choose(&loads, &state.past, self.subject.terms, speed)?;
             // For a stream the next bytes are wanted first: what is far ahead has nowhere to go.
             let load = loads.iter().find(|load| load.id == id)?;
             let at = at.min(load.position.saturating_add(most));
@@ -290,7 +311,7 @@ impl Joint {
             state.set_end(id, at);
             state.segments.open_at(rest.start, rest.start.saturating_add(most).min(rest.end))?
         };
-        self.open(state, id, range, client, is_leaders)
+        self.open(state, id, range, client, seat)
     }
 
     fn open(
@@ -299,7 +320,7 @@ impl Joint {
         id: SegmentId,
         range: ByteRange,
         client: &Client,
-        is_leaders: bool,
+        seat: Seat,
     ) -> Option<Lane> {
         let target = state.target.clone()?;
         let shared = Arc::new(Shared::new(id, range));
@@ -310,11 +331,13 @@ impl Joint {
         }
         state.lanes.push(Working {
             shared: Arc::clone(&shared),
+            source: seat.source,
+            has_brought: false,
             meter: Meter::new(self.began.elapsed()),
             canceller: client.begin_piece(),
         });
         self.subject.progress.set_connections(state.lanes.len());
-        Some(Lane::new(Arc::clone(self), shared, target, range, is_leaders))
+        Some(Lane::new(Arc::clone(self), shared, target, range, seat))
     }
 
     /// See [`Segments::set_reach`].
@@ -337,6 +360,12 @@ impl Joint {
     pub(super) fn advance(&self, id: SegmentId, bytes: u64) -> Option<Held> {
         let mut state = self.lock();
         state.segments.advance(id, bytes);
+        let State { lanes, sources, .. } = &mut *state;
+        if let Some(lane) = lanes.iter_mut().find(|lane| lane.shared.id == id && !lane.has_brought)
+        {
+            lane.has_brought = true;
+            sources.succeed(lane.source);
+        }
         state.unrecorded += bytes;
         let is_due = state.unrecorded >= RECORD_BYTES || state.recorded_at.elapsed() >= RECORD_TIME;
         (is_due && self.subject.is_recorded).then(|| {
@@ -346,41 +375,14 @@ impl Joint {
         })
     }
 
-    /// Says that a range was answered with that range: what failed before counts no more.
-    pub(super) fn note_success(&self) {
-        let mut state = self.lock();
-        state.failures = 0;
-        state.probe = None;
+    /// Says that a range was answered with that range.
+    pub(super) fn note_ranges(&self) {
+        self.lock().probe = None;
     }
 
-    /// Says that a connection brought something before it failed: what failed before counts no more.
-    pub(super) fn note_progress(&self) {
-        self.lock().failures = 0;
-    }
-
-    /// Opens no further connection for a while after one has failed; none at all after several, or when
-    /// there is no use in waiting. Only what fails for its leader is the transfer's failure.
-    pub(super) fn note_failure(&self, cause: Cause, pause: Option<Duration>, is_leaders: bool) {
-        let mut state = self.lock();
-        state.failures += 1;
-        if is_leaders {
-            state.last_failure = Some(cause);
-        }
-        let pause = pause.filter(|_| state.failures < MAX_FAILURES);
-        state.help = match (state.help, pause) {
-            (Help::Never, _) | (_, None) => Help::Never,
-            (Help::NotBefore(old), Some(pause)) => Help::NotBefore(old.max(Instant::now() + pause)),
-        };
-    }
-
-    /// Returns how many connections failed one after the other.
-    pub(super) fn failures(&self) -> u32 {
-        self.lock().failures
-    }
-
-    /// Opens no further connection: ranges are not served as they should be.
-    pub(super) fn forbid_help(&self) {
-        self.lock().help = Help::Never;
+    /// Does something with what has become of its sources.
+    pub(super) fn with_sources<T>(&self, with: impl FnOnce(&mut Sources) -> T) -> T {
+        with(&mut self.lock().sources)
     }
 
     /// Returns whether it has ended for all.
@@ -392,7 +394,7 @@ impl Joint {
     pub(super) fn end(&self, end: End) {
         let mut state = self.lock();
         state.end.get_or_insert(end);
-        state.help = Help::Never;
+        state.is_open = false;
         state.break_off();
         self.changed.notify_all();
     }
@@ -404,12 +406,13 @@ impl Joint {
             state.set_end(heir, end);
         }
         if let Some(index) = state.lanes.iter().position(|lane| lane.shared.id == id) {
-            let Working { shared, mut meter, .. } = state.lanes.swap_remove(index);
-            let speed = meter.speed(self.began.elapsed(), shared.received()).mean;
+            let Working { shared, source, mut meter, .. } = state.lanes.swap_remove(index);
+            let speed = meter.speed(self.began.elapsed(), shared.received());
+            state.sources.end_lane(source, speed.mean.or(speed.recent));
             if state.past.len() >= MAX_PAST {
                 state.past.remove(0);
             }
-            state.past.extend(speed);
+            state.past.extend(speed.mean);
         }
         if let Some(until) = &mut state.probe {
             *until = Instant::now();
@@ -426,11 +429,9 @@ impl Joint {
 impl State {
     /// Returns whether another connection may be opened now.
     fn is_open(&self) -> bool {
-        let is_time = match self.help {
-            Help::Never => false,
-            Help::NotBefore(time) => Instant::now() >= time,
-        };
-        is_time && self.end.is_none() && self.probe.is_none_or(|until| Instant::now() >= until)
+        let now = Instant::now();
+        let is_probed = self.probe.is_none_or(|until| now >= until);
+        self.is_open && self.end.is_none() && is_probed && self.sources.is_open(now)
     }
 
     fn loads(&mut self, began: Instant) -> Vec<Load> {

@@ -9,6 +9,7 @@ use rustix::time::{ClockId, clock_gettime};
 use crate::disk::partial::Partial;
 use crate::engine::Shared as Run;
 use crate::engine::assist::Joint;
+use crate::engine::assist::sources::{Seat, Source};
 use crate::engine::pump::{Next, Track};
 use crate::engine::sink::write_out;
 use crate::engine::spool::Spool;
@@ -76,7 +77,7 @@ pub(in crate::engine) struct Lane {
     counted: u64,
     /// The processor's time of its worker after the last write.
     cpu: Duration,
-    is_leaders: bool,
+    seat: Seat,
 }
 
 impl Lane {
@@ -85,7 +86,7 @@ impl Lane {
         shared: Arc<Shared>,
         target: Target,
         range: ByteRange,
-        is_leaders: bool,
+        seat: Seat,
     ) -> Self {
         let ByteRange { start: position, end: reach } = range;
         Self {
@@ -96,7 +97,7 @@ impl Lane {
             reach,
             counted: 0,
             cpu: cpu_time(),
-            is_leaders,
+            seat,
         }
     }
 
@@ -115,9 +116,19 @@ impl Lane {
         self.position == self.reach
     }
 
-    /// Returns whether it is brought by the worker that leads the transfer.
-    pub(super) fn is_leaders(&self) -> bool {
-        self.is_leaders
+    /// Returns whose it is, and where it goes.
+    pub(super) fn seat(&self) -> Seat {
+        self.seat
+    }
+
+    /// Returns where its bytes come from.
+    pub(in crate::engine) fn source(&self) -> &Source {
+        &self.joint.subject.sources[self.seat.source]
+    }
+
+    /// Returns the host that its worker has to leave at its end, if any.
+    pub(in crate::engine) fn host_to_leave(&self) -> Option<&str> {
+        self.seat.takes_room().then(|| &*self.source().host)
     }
 
     /// Returns whether any byte has come.

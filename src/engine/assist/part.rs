@@ -1,18 +1,24 @@
 //! Bringing one part of a shared transfer: a range request, its answer judged, the body copied.
 
+use std::fmt::Display;
+
 use crate::engine::Shared;
+use crate::engine::ask::{Ask, Reply};
+use crate::engine::assist::sources::{FIRST, Source};
 use crate::engine::assist::{End, Lane};
 use crate::engine::hosts::Answered;
 use crate::engine::limits::Throttle;
 use crate::engine::pump::{Copied, Pump, Track, Watch};
 use crate::engine::transfer::refusal;
 use crate::http::body::Body;
-use crate::http::client::{Client, Request, Response, Rest};
+use crate::http::client::{Client, Response, Rest};
 use crate::http::head::Head;
 use crate::model::error::Cause;
 use crate::model::event::Event;
 use crate::model::range::ByteRange;
-use crate::policy::resume::{self, Answer, Part, Restart};
+use crate::model::redact::Redacted;
+use crate::policy::mirrors;
+use crate::policy::resume::{self, Answer, Held, Part, Restart};
 use crate::policy::retry;
 
 /// Asks for the bytes of a lane and brings them. Whatever fails is noted in the
@@ -29,18 +35,23 @@ pub(in crate::engine) fn bring(
     if asked.is_empty() {
         return Answered::Otherwise;
     }
+    let source = lane.seat().source;
     let brought = match request(shared, client, &lane, asked) {
-        Ok(Response { head, mut body }) => match judge(&head, asked, &lane) {
-            Ok(end) => {
-                lane.set_reach(end);
-                lane.joint().note_success();
-                copy(&mut Pump { shared, buffer, throttle }, &mut body, &mut lane, watch)
+        Ok(Reply { response: Response { head, mut body }, reached, .. }) => {
+            match judge(&head, asked, &lane) {
+                Ok(end) => {
+                    lane.set_reach(end);
+                    let reached = Some(reached).filter(|to| to.url != lane.source().given);
+                    lane.joint().with_sources(|known| known.prove(source, reached));
+                    lane.joint().note_ranges();
+                    copy(&mut Pump { shared, buffer, throttle }, &mut body, &mut lane, watch)
+                }
+                Err(unfit) => {
+                    body.drain();
+                    give_up(shared, &lane, unfit)
+                }
             }
-            Err(unfit) => {
-                body.drain();
-                give_up(shared, &lane, unfit)
-            }
-        },
+        }
         Err(cause) => fail(shared, &lane, cause),
     };
     drop(lane);
@@ -77,20 +88,19 @@ fn request(
     client: &Client,
     lane: &Lane,
     asked: ByteRange,
-) -> Result<Response, Cause> {
-    let subject = lane.joint().subject();
+) -> Result<Reply, Cause> {
+    let (joint, Source { given, credentials, .. }) = (lane.joint(), lane.source());
+    let subject = joint.subject();
     client.set_patience(None);
     let await_turn = || shared.limits.await_turn(subject.began, shared.stop, || lane.is_over());
-    await_turn()?;
     let rest = Rest { from: asked.start, to: Some(asked.end), validator: &subject.validator };
-    let (url, credentials) = (&subject.url, subject.credentials.as_ref());
-    shared.observer.event(&Event::Requested { job: &subject.job, url });
-    let response =
-        client.get(&Request { url, credentials, rest: Some(rest), no_cache: false }, await_turn)?;
-    let Head { status, .. } = response.head;
-    let length = response.head.length();
-    shared.observer.event(&Event::Responded { job: &subject.job, status, length });
-    Ok(response)
+    let (job, credentials, rest) = (&subject.job, credentials.as_ref(), Some(rest));
+    let source = lane.seat().source;
+    let known = joint.with_sources(|known| known.reached(source));
+    // The first one's redirects were followed when the transfer began.
+    let follows = source != FIRST;
+    Ask { shared, client, job, given, credentials, rest, no_cache: false }
+        .send(known, follows, await_turn)
 }
 
 /// Why an answer is of no use.
@@ -117,25 +127,47 @@ fn judge(head: &Head, asked: ByteRange, lane: &Lane) -> Result<u64, Unfit> {
         body_length: head.length(),
         validators: &head.validators,
     };
-    match resume::judge_part(&lane.joint().subject().held, asked, &answer) {
+    let subject = lane.joint().subject();
+    let part = if lane.seat().source == FIRST {
+        resume::judge_part(&subject.held, asked, &answer)
+    } else {
+        let from = Redacted(&subject.sources[FIRST].given).to_string();
+        let mixed = Held { elsewhere: Some(from), ..subject.held.clone() };
+        resume::judge_part(&mixed, asked, &answer)
+    };
+    match part {
         Part::Fits { end } => Ok(end),
         Part::Changed(reason) => Err(Unfit::Changed(reason)),
         Part::Unfit(reason) => Err(Unfit::NoRanges(reason)),
     }
 }
 
+/// Takes note that an answer is of no use. One of the first source is everybody's concern, one of a mirror
+/// its own.
 fn give_up(shared: &Shared<'_>, lane: &Lane, unfit: Unfit) -> Answered {
-    let joint = lane.joint();
+    let (joint, source) = (lane.joint(), lane.seat().source);
     match unfit {
-        Unfit::Changed(reason) => joint.end(End::Changed(reason)),
-        Unfit::NoRanges(reason) => {
+        Unfit::Changed(reason) if source == FIRST => joint.end(End::Changed(reason)),
+        Unfit::NoRanges(reason) if source == FIRST => {
             let text = format!("not split any further: {reason}");
             shared.observer.event(&Event::Noted { job: &joint.subject().job, text: &text });
-            joint.forbid_help();
+            joint.with_sources(|known| known.give_up(source));
+        }
+        Unfit::Changed(reason) | Unfit::NoRanges(reason) => {
+            if joint.with_sources(|known| known.give_up(source)) {
+                tell_given_up(shared, lane, &mirrors::unfit(reason));
+            }
         }
         Unfit::Status(cause) => return fail(shared, lane, cause),
     }
     Answered::Otherwise
+}
+
+/// Says that a source is not used any more.
+fn tell_given_up(shared: &Shared<'_>, lane: &Lane, why: &dyn Display) {
+    let (url, name) = (Redacted(&lane.source().given), &lane.joint().subject().name);
+    let text = format!("{url}: {why}; not used for {name}");
+    shared.observer.event(&Event::Warned { text: &text });
 }
 
 /// Takes note of a failure, unless nobody wanted the bytes any more.
@@ -148,13 +180,21 @@ fn fail(shared: &Shared<'_>, lane: &Lane, cause: Cause) -> Answered {
         joint.end(End::Failed(cause));
         return Answered::Otherwise;
     }
-    let text = format!("a connection failed: {cause}");
-    shared.observer.event(&Event::Noted { job: &joint.subject().job, text: &text });
-    if lane.has_begun() {
-        joint.note_progress();
-    }
+    let (job, seat) = (&joint.subject().job, lane.seat());
+    let why = cause.to_string();
+    let text = if job.mirrors.is_empty() {
+        format!("a connection failed: {why}")
+    } else {
+        format!("a connection to {} failed: {why}", Redacted(&lane.source().given))
+    };
+    shared.observer.event(&Event::Noted { job, text: &text });
+    let failures = joint.with_sources(|known| {
+        if lane.has_begun() {
+            known.succeed(seat.source);
+        }
+        known.failures(seat.source) + 1
+    });
     let options = shared.options;
-    let failures = joint.failures() + 1;
     let pause = match retry::decide(options.retries, &cause, failures, fastrand::f64()) {
         retry::Decision::Retry { after, .. } => Some(options.wait(&cause, after)),
         retry::Decision::GiveUp => None,
@@ -163,7 +203,9 @@ fn fail(shared: &Shared<'_>, lane: &Lane, cause: Cause) -> Answered {
         Some(pause) if retry::is_overload(&cause) => Answered::Overloaded(pause),
         _ => Answered::Otherwise,
     };
-    joint.note_failure(cause, pause, lane.is_leaders());
+    if joint.with_sources(|known| known.fail(seat, cause, pause)) {
+        tell_given_up(shared, lane, &why);
+    }
     brought
 }
 

@@ -1,11 +1,15 @@
 //! Leading a transfer that idle workers may help with (see [`assist`](crate::engine::assist)).
 
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use url::Url;
 
 use crate::engine::ask::Reached;
 use crate::engine::assist::part::{bring, copy};
-use crate::engine::assist::{End, Joint, Lane, Subject, Target, Task};
+use crate::engine::assist::{End, Joint, Lane, Source, Subject, Target, Task};
+use crate::engine::hosts::Answered;
 use crate::engine::pump::{Pump, Watch};
 use crate::engine::sink::Sink;
 use crate::engine::spool::Spool;
@@ -13,7 +17,9 @@ use crate::engine::transfer::{Transfer, host_of};
 use crate::http::body::Body;
 use crate::http::head::{Framing, Head};
 use crate::model::error::Cause;
+use crate::model::job::Credentials;
 use crate::model::range::ByteRange;
+use crate::model::redact::Redacted;
 use crate::policy::pace::Pace;
 use crate::policy::resume::{Held, Restart};
 use crate::policy::share::Terms;
@@ -65,13 +71,15 @@ impl<'a> Transfer<'a> {
             self.note("not split: the server gave nothing to tell a changed file by");
             return None;
         };
-        let (job, (url, credentials)) = (&self.work.job, self.work.target());
+        let place = self.work.place.as_ref().and_then(|(path, _)| path.file_name());
         let subject = Subject {
-            job: job.clone(),
+            job: self.work.job.clone(),
             began: self.began,
-            host: host_of(url),
-            url: first.reached.url.clone(),
-            credentials: credentials.cloned().filter(|_| first.reached.may_carry),
+            name: place.map_or_else(
+                || Redacted(&self.work.job.url).to_string(),
+                |name| name.to_string_lossy().into_owned(),
+            ),
+            sources: self.sources(held, first.reached),
             held: held.clone(),
             length,
             validator: validator.to_owned(),
@@ -98,6 +106,24 @@ impl<'a> Transfer<'a> {
         }
     }
 
+    /// Returns where the bytes of a transfer may come from, first where its first response came from.
+    fn sources(&self, held: &Held, reached: &Reached) -> Vec<Source> {
+        let now = Instant::now();
+        let source = |(given, credentials, not_before): (&Url, Option<&Credentials>, _)| Source {
+            given: given.clone(),
+            credentials: credentials.cloned(),
+            host: host_of(given),
+            reached: None,
+            not_before: Option::unwrap_or(not_before, now),
+        };
+        let (given, credentials) = self.work.target();
+        let first = Source { reached: Some(reached.clone()), ..source((given, credentials, None)) };
+        // A date of modification says nothing about another mirror's file.
+        let is_spread = held.validators.strong_etag().is_some();
+        let others = self.work.others().filter(|_| is_spread).map(source);
+        std::iter::once(first).chain(others).collect()
+    }
+
     /// Brings a shared transfer to its end, and keeps `held` true. Returns why it is another representation
     /// now, if it is.
     ///
@@ -115,9 +141,8 @@ impl<'a> Transfer<'a> {
         let published = shared.assist.publish(joint);
         let (began, progress) = (self.began, self.progress);
         let watch = Watch { pace: &mut pace, began, progress };
-        let throttle = &self.throttle;
         copy(
-            &mut Pump { shared, buffer: self.buffer, throttle },
+            &mut Pump { shared, buffer: self.buffer, throttle: &self.throttle },
             &mut body,
             &mut lane,
             Some(watch),
@@ -128,11 +153,11 @@ impl<'a> Transfer<'a> {
             if shared.stop.is_stopped() {
                 break End::Alone;
             }
-            match joint.next(self.client) {
+            match joint.next(self.client, &shared.hosts) {
                 Task::Finish(end) => break end,
                 Task::Bring(lane) => {
                     let watch = Watch { pace: &mut pace, began, progress };
-                    bring(shared, self.client, self.buffer, lane, throttle, Some(watch));
+                    self.bring_part(lane, watch);
                 }
                 Task::Wait => {
                     joint.wait(TURN);
@@ -162,6 +187,22 @@ impl<'a> Transfer<'a> {
                 Err(Cause::Truncated { received: held.ranges.len(), expected: held.length })
             }
             End::Failed(cause) => Err(cause),
+        }
+    }
+
+    /// Brings a part, which may come from another host than the one at which this worker has room.
+    fn bring_part(&mut self, lane: Lane, watch: Watch<'_>) {
+        let (shared, client, buffer) = (self.shared, self.client, &mut *self.buffer);
+        let Some(host) = lane.host_to_leave().map(str::to_owned) else {
+            bring(shared, client, buffer, lane, &self.throttle, Some(watch));
+            return;
+        };
+        let throttle = shared.limits.of(|| host.clone(), self.began);
+        let bring = || bring(shared, client, buffer, lane, &throttle, Some(watch));
+        let answered = catch_unwind(AssertUnwindSafe(bring));
+        (self.leave)(&host, *answered.as_ref().unwrap_or(&Answered::Otherwise));
+        if let Err(panic) = answered {
+            resume_unwind(panic);
         }
     }
 }

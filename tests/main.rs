@@ -66,6 +66,8 @@ mod resume;
 mod retries;
 /// Many files from a server that misbehaves at random.
 mod soak;
+/// Several URLs for one file, at once.
+mod spread;
 /// One stream to standard output, fetched by several workers.
 mod stdout_stream;
 /// In a real terminal.

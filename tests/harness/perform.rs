@@ -42,6 +42,7 @@ fn perform(shared: &Shared, mut stream: &TcpStream, step: &Step, sent: &AtomicUs
     match step {
         Step::Send { bytes, is_body } => {
             stream.write_all(bytes)?;
+            shared.count(bytes.len());
             sent.fetch_add(if *is_body { bytes.len() } else { 0 }, Ordering::SeqCst);
             Ok(())
         }
@@ -84,6 +85,7 @@ fn send_paced(
         last = now;
         let (piece, after) = rest.split_at((owed as usize).min(rest.len()));
         stream.write_all(piece)?;
+        shared.count(piece.len());
         sent.fetch_add(piece.len(), Ordering::SeqCst);
         owed -= piece.len() as f64;
         rest = after;

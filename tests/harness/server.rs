@@ -42,6 +42,7 @@ struct State {
     connections: usize,
     /// How many connections are taken; later ones are refused.
     most_connections: Option<usize>,
+    sent: usize,
     streams: HashMap<usize, TcpStream>,
     /// The connections on which the client waits for the rest of a reply.
     open: HashSet<usize>,
@@ -184,6 +185,11 @@ impl Server {
         self.shared.lock().most_connections = Some(count);
     }
 
+    /// Returns how many bytes were sent so far, with headers.
+    pub(crate) fn sent(&self) -> usize {
+        self.shared.lock().sent
+    }
+
     /// Waits until `count` requests have come.
     #[track_caller]
     pub(crate) fn wait_for_requests(&self, count: usize) {
@@ -294,6 +300,10 @@ impl Shared {
     }
 
     /// A connection has nothing more to send for its request.
+    pub(super) fn count(&self, bytes: usize) {
+        self.lock().sent += bytes;
+    }
+
     pub(super) fn end(&self, connection: usize) {
         self.lock().open.remove(&connection);
     }

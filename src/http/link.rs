@@ -27,6 +27,9 @@ pub(super) enum Ending {
 /// How many bytes may come without being of use: more than a buffer (128 KiB) holds.
 const MAX_IDLE_BYTES: usize = 1024 * 1024;
 
+/// How much longer than two stalls that may take: on a busy machine a read comes late.
+const GRACE: Duration = Duration::from_secs(1);
+
 #[derive(Debug, Default)]
 struct Notes {
     opened: bool,
@@ -130,7 +133,7 @@ impl Link {
             return Err(Cause::Protocol { detail });
         }
         let after = notes.idle_since.get_or_insert_with(Instant::now).elapsed();
-        if after > 2 * stall_timeout {
+        if after > 2 * stall_timeout + GRACE {
             return Err(Cause::Protocol {
                 detail: format!("the server sent nothing of use for {}", Span(after)),
             });

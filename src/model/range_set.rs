@@ -46,6 +46,16 @@ impl RangeSet {
         self.0.splice(first..last, [merged]);
     }
 
+    /// Takes bytes away, some of which may not be there.
+    pub fn remove(&mut self, range: ByteRange) {
+        let mut left = Self::default();
+        for old in &self.0 {
+            left.insert(ByteRange { end: old.end.min(range.start), ..*old });
+            left.insert(ByteRange { start: old.start.max(range.end), ..*old });
+        }
+        *self = left;
+    }
+
     /// Takes away all bytes from `end` on.
     pub fn truncate(&mut self, end: u64) {
         self.0.retain_mut(|range| {
@@ -155,6 +165,7 @@ mod tests {
         fn it_is_the_set_of_its_bytes(
             ranges in proptest::collection::vec((0_u64..64, 0_u64..16), 0..12),
             cut in 0_u64..80,
+            away in (0_u64..64, 0_u64..16),
         ) {
             let mut set = RangeSet::default();
             let mut bytes = std::collections::BTreeSet::new();
@@ -164,6 +175,9 @@ mod tests {
             }
             set.truncate(cut);
             bytes.retain(|&byte| byte < cut);
+            let away = ByteRange { start: away.0, end: away.0 + away.1 };
+            set.remove(away);
+            bytes.retain(|byte| !(away.start..away.end).contains(byte));
             prop_assert_eq!(set.len(), bytes.len() as u64);
             prop_assert!(set.ranges().windows(2).all(|pair| pair[0].end < pair[1].start));
             let missing: u64 = set.gaps(80).map(ByteRange::len).sum();

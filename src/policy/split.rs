@@ -146,32 +146,32 @@ impl Segments {
         is_done
     }
 
-    /// Closes a segment as it is. What it lacks goes to the one before it, if that ends there and its
-    /// response goes on; the one that grew is returned with its new end. Else it becomes free.
+    /// Closes a segment as it is. What it lacks becomes free, unless the response of the one before it
+    /// goes on there: then that one takes it, and what is free behind it. The one that grew is returned
+    /// with its new end.
     pub fn give_back(&mut self, id: SegmentId) -> Option<(SegmentId, u64)> {
         let index = self.open.iter().position(|open| open.id == id)?;
         let Open { position, end, .. } = self.open.swap_remove(index);
         if position == end {
             return None;
         }
-        let before = self.open.iter_mut().find(|open| open.end == position && open.reach >= end);
-        let Some(before) = before else {
-            self.free.insert(ByteRange { start: position, end });
+        self.free.insert(ByteRange { start: position, end });
+        let free = *self.free.ranges().iter().find(|free| free.end >= end)?;
+        let before = self.open.iter_mut().find(|open| open.end == free.start)?;
+        if before.reach < end {
             return None;
-        };
-        before.end = end;
-        Some((before.id, end))
+        }
+        let taken = ByteRange { start: free.start, end: free.end.min(before.reach) };
+        before.end = taken.end;
+        let grown = (before.id, before.end);
+        self.free.remove(taken);
+        Some(grown)
     }
 
     fn begin(&mut self, range: ByteRange, reach: u64) -> SegmentId {
         self.last_id += 1;
         let id = SegmentId(self.last_id);
-        let mut left = RangeSet::default();
-        for free in self.free.ranges() {
-            left.insert(ByteRange { end: free.end.min(range.start), ..*free });
-            left.insert(ByteRange { start: free.start.max(range.end), ..*free });
-        }
-        self.free = left;
+        self.free.remove(range);
         let ByteRange { start, end } = range;
         self.open.push(Open { id, position: start, claimed: start, end, reach });
         id
@@ -227,6 +227,18 @@ mod tests {
         assert_eq!(segments.give_back(third), None);
         assert_eq!(segments.free_bytes(), 700);
         assert!(segments.finish(first));
+    }
+
+    #[test]
+    fn what_several_gave_back_goes_to_the_response_before_all_of_them() {
+        let mut segments = Segments::new(LENGTH, RangeSet::default());
+        let (first, _) = segments.open_at(0, LENGTH).unwrap();
+        let (third, _) = segments.split(first, 600).unwrap();
+        let (second, _) = segments.split(first, 300).unwrap();
+        // The second's response ends where the third's begins.
+        assert_eq!(segments.give_back(third), None);
+        assert_eq!(segments.give_back(second), Some((first, LENGTH)));
+        assert_eq!(segments.free_bytes(), 0);
     }
 
     #[test]

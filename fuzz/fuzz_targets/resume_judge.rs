@@ -21,6 +21,7 @@
 #![no_main]
 
 use haul::model::range::ContentRange;
+use haul::model::range_set::RangeSet;
 use haul::model::validator::Validators;
 use haul::policy::resume::{Answer, Held, Plan, Verdict, judge, plan};
 use libfuzzer_sys::fuzz_target;
@@ -33,7 +34,7 @@ fuzz_target!(|input: &[u8]| {
     let number = |line: Option<&str>| line.and_then(|line| line.parse::<u64>().ok());
     let owned = |line: Option<&str>| line.map(str::to_owned);
     let held = Held {
-        bytes: number(next()).unwrap_or_default(),
+        ranges: RangeSet::prefix_of(number(next()).unwrap_or_default()),
         length: number(next()),
         validators: Validators {
             etag: owned(next()),
@@ -48,7 +49,7 @@ fuzz_target!(|input: &[u8]| {
     let validators = Validators { etag: owned(next()), last_modified: owned(next()), date: None };
     let is_multipart = next().is_some();
     // A record that speaks of more than the length is not believed.
-    if held.length.is_some_and(|length| held.bytes > length) {
+    if held.length.is_some_and(|length| held.ranges.end() > length) {
         return;
     }
     let from = asked_from(&held);
@@ -60,14 +61,16 @@ fuzz_target!(|input: &[u8]| {
 /// Checks the plan and returns where its request begins.
 fn asked_from(held: &Held) -> u64 {
     match plan(Some(held)) {
-        Plan::Rest { from, validator } => {
-            assert!(held.bytes > 0 && from <= held.bytes, "asks behind what is held");
+        Plan::Rest { from, to, validator } => {
+            let held_bytes = held.ranges.prefix();
+            assert!(held_bytes > 0 && from <= held_bytes, "asks behind what is held");
+            assert!(to.is_none(), "asks for a hole that is not there");
             assert!(held.length.is_none_or(|length| from < length), "asks behind the end");
             assert!(!validator.starts_with("W/"), "asks under a weak validator");
             assert!(HeaderValue::from_str(&validator).is_ok(), "cannot be sent: {validator:?}");
             from
         }
-        Plan::Whole(_) => held.bytes,
+        Plan::Whole(_) => held.ranges.prefix(),
     }
 }
 

@@ -190,17 +190,24 @@ impl Throttle {
     }
 
     /// Takes note of bytes that were read, and waits until the next read is allowed, is not wanted any
-    /// more, the job's time is over, or the run must end.
-    pub(super) fn hold_back(&self, bytes: u64, stop: &Stop, is_unwanted: impl Fn() -> bool) {
+    /// more, the job's time is over, or the run must end. Returns how long it waited.
+    pub(super) fn hold_back(
+        &self,
+        bytes: u64,
+        stop: &Stop,
+        is_unwanted: impl Fn() -> bool,
+    ) -> Duration {
         if self.shares.is_empty() {
-            return;
+            return Duration::ZERO;
         }
         let wait = self.shares.iter().map(|share| share.0.take(bytes)).max().unwrap_or_default();
         if wait.is_zero() {
-            return;
+            return Duration::ZERO;
         }
+        let began = Instant::now();
         let left = self.until.map(|until| until.saturating_duration_since(Instant::now()));
         pause(left.map_or(wait, |left| wait.min(left)), stop, is_unwanted);
+        began.elapsed()
     }
 }
 

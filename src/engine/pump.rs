@@ -34,6 +34,9 @@ pub(super) trait Track {
 
     /// Returns whether a record is kept of what is there.
     fn is_recorded(&self) -> bool;
+
+    /// Takes note that the user's limits held it back so long.
+    fn held_back(&mut self, _: Duration) {}
 }
 
 /// What to do after a read.
@@ -151,8 +154,11 @@ impl Pump<'_> {
         }
     }
 
-    fn hold_back(&self, bytes: u64, track: &impl Track) {
-        self.throttle.hold_back(bytes, self.shared.stop, || track.is_over());
+    fn hold_back(&self, bytes: u64, track: &mut impl Track) {
+        let waited = self.throttle.hold_back(bytes, self.shared.stop, || track.is_over());
+        if !waited.is_zero() {
+            track.held_back(waited);
+        }
     }
 }
 

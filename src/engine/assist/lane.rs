@@ -210,6 +210,11 @@ impl Track for Lane {
     fn is_recorded(&self) -> bool {
         true
     }
+
+    fn held_back(&mut self, time: Duration) {
+        // Not the server's doing, as little as what the disk takes: more connections would bring no more.
+        self.shared.busy.fetch_add(time.as_nanos() as u64, Ordering::Relaxed);
+    }
 }
 
 impl Drop for Lane {

@@ -31,16 +31,19 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Select, Sender};
 
-pub(super) use joint::{End, Joint, Subject, Task};
+pub(super) use joint::{End, Joint, Room, Subject, Task};
 pub(super) use lane::{Lane, Target};
 pub(super) use sources::Source;
 
-use crate::engine::hosts::Hosts;
 use crate::http::client::Client;
 
 /// How often a worker that found nothing to help with looks again, while transfers run that it might
 /// help later.
 const TURN: Duration = Duration::from_millis(25);
+
+/// How many workers look again that often. More of them take longer, so that a thousand that wait do not
+/// keep a processor busy.
+const LOOKERS: usize = 32;
 
 /// The transfers that may be helped, and who waits for something to do.
 #[derive(Debug)]
@@ -50,6 +53,8 @@ pub(super) struct Assist {
     count: AtomicUsize,
     /// Workers that wait without a timeout, because there is nothing that they could help with.
     idle: AtomicUsize,
+    /// Workers that look again after a while.
+    lookers: AtomicUsize,
     /// Carries one token for each worker to wake, at most; a token more or less does no harm, for whoever
     /// wakes looks for itself. Never closed while workers run.
     bell: (Sender<()>, Receiver<()>),
@@ -62,6 +67,7 @@ impl Assist {
             joints: Mutex::default(),
             count: AtomicUsize::new(0),
             idle: AtomicUsize::new(0),
+            lookers: AtomicUsize::new(0),
             bell: crossbeam_channel::bounded(workers.max(1)),
         }
     }
@@ -84,7 +90,7 @@ impl Assist {
     }
 
     /// Returns a part of the transfer that would end last, if that may be helped now.
-    pub(super) fn find(&self, client: &Client, hosts: &Hosts) -> Option<Lane> {
+    pub(super) fn find(&self, client: &Client, room: &mut Room<'_>) -> Option<Lane> {
         if self.count.load(Ordering::SeqCst) == 0 {
             return None;
         }
@@ -94,7 +100,7 @@ impl Assist {
             .filter_map(|joint| Some((joint.time_left()?, Arc::clone(joint))))
             .collect();
         joints.sort_by(|(a, _), (b, _)| b.total_cmp(a));
-        joints.into_iter().find_map(|(_, joint)| joint.help(client, hosts))
+        joints.into_iter().find_map(|(_, joint)| joint.help(client, room))
     }
 
     /// Waits until there may be something to do: a job, a transfer to help, or some time has passed with
@@ -104,7 +110,9 @@ impl Assist {
         select.recv(queue);
         if self.count.load(Ordering::SeqCst) > 0 {
             // Not the bell too: its tokens are for those who sleep without a timeout.
-            let _ = select.ready_timeout(TURN);
+            let lookers = self.lookers.fetch_add(1, Ordering::Relaxed);
+            let _ = select.ready_timeout(TURN * (1 + lookers / LOOKERS) as u32);
+            self.lookers.fetch_sub(1, Ordering::Relaxed);
             return;
         }
         let bell = select.recv(&self.bell.1);

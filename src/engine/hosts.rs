@@ -103,16 +103,8 @@ impl Hosts {
         has_room
     }
 
-    /// Says that a request that [`Hosts::try_enter`] allowed was not made.
-    pub(super) fn leave_unused(&self, name: &str) {
-        let mut table = self.lock();
-        if let Some(host) = table.hosts.get_mut(name) {
-            host.active = host.active.saturating_sub(1);
-            self.forget(&mut table.hosts, name);
-        }
-    }
-
-    /// Says how a request ended that [`Hosts::enter`] allowed; returns what there is room for now.
+    /// Says how a request ended that was allowed, or that it was not made; returns what there is room for
+    /// now.
     pub(super) fn leave(
         &self,
         name: &str,
@@ -247,7 +239,7 @@ mod tests {
         assert!(matches!(hosts.enter("h", work(2), now + pause), Entry::Parked));
         assert!(!hosts.try_enter("h", now + pause));
         assert!(hosts.try_enter("other", now));
-        hosts.leave_unused("other");
+        hosts.leave("other", Answered::Otherwise, now);
         assert!(!hosts.lock().hosts.contains_key("other"));
     }
 
@@ -258,6 +250,30 @@ mod tests {
         assert_eq!(entered(&hosts, 5, now), 2);
         assert_eq!(hosts.leave("h", Answered::Well, now).len(), 1);
         assert_eq!(hosts.clear().len(), 2);
+    }
+
+    #[test]
+    fn a_helper_that_is_not_needed_leaves_its_room_to_who_waits_for_it() {
+        let hosts = Hosts::new(2);
+        let now = Instant::now();
+        assert_eq!(entered(&hosts, 1, now), 1);
+        assert!(hosts.try_enter("h", now));
+        assert!(matches!(hosts.enter("h", work(1), now), Entry::Parked));
+        assert_eq!(hosts.leave("h", Answered::Otherwise, now).len(), 1);
+    }
+
+    #[test]
+    fn a_host_is_helped_again_after_its_pause() {
+        let hosts = Hosts::new(8);
+        let now = Instant::now();
+        assert_eq!(entered(&hosts, 8, now), 8);
+        let pause = Duration::from_secs(3);
+        for _ in 0..7 {
+            hosts.leave("h", Answered::Otherwise, now);
+        }
+        hosts.lock().hosts.get_mut("h").unwrap().paused_until = Some(now + pause);
+        assert!(!hosts.try_enter("h", now));
+        assert!(hosts.try_enter("h", now + pause));
     }
 
     #[test]

@@ -90,11 +90,28 @@ impl Limits {
         };
         match turn {
             Turn::After(wait) if !pause(wait, stop, &is_unwanted) && !is_unwanted() => Ok(()),
-            Turn::TooLate(left) if !stop.wait(left) => {
+            Turn::TooLate(left) if !pause(left, stop, &is_unwanted) && !is_unwanted() => {
                 Err(Cause::TimeOver { limit: self.max_time.unwrap_or_default() })
             }
             _ => Err(Cause::Connection { source: io::ErrorKind::Interrupted.into() }),
         }
+    }
+
+    /// Returns whether a request could be begun now.
+    pub(super) fn has_turn(&self) -> bool {
+        self.requests.as_ref().is_none_or(|requests| {
+            let spacing = requests.lock().unwrap_or_else(PoisonError::into_inner);
+            spacing.is_free(self.since.elapsed())
+        })
+    }
+
+    /// Takes a turn if it is now; returns whether it was.
+    pub(super) fn try_turn(&self) -> bool {
+        self.requests.as_ref().is_none_or(|requests| {
+            let mut spacing = requests.lock().unwrap_or_else(PoisonError::into_inner);
+            let now = self.since.elapsed();
+            spacing.is_free(now) && matches!(spacing.take(now, None), Turn::After(_))
+        })
     }
 
     /// Returns when all time is over for a job whose first attempt began then.

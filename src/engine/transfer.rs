@@ -10,6 +10,7 @@
 //! commit    length checked; one rename
 //! ```
 
+use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -20,7 +21,6 @@ use crate::disk::device::Device;
 use crate::disk::partial::{Content, Partial, Purpose, Replace, Room};
 use crate::disk::presence;
 use crate::engine::ask::{Ask, Reply};
-use crate::engine::hosts::Answered;
 use crate::engine::limits::Throttle;
 use crate::engine::pump::{Copied, Pump, Watch};
 use crate::engine::sink::Sink;
@@ -96,9 +96,8 @@ pub(super) struct Transfer<'a> {
     pub(super) began: Instant,
     /// What holds its connection to the rates of the run and the host.
     pub(super) throttle: Throttle,
-    /// Says how a request ended at a host at which one was asked for by
-    /// [`Hosts::try_enter`](crate::engine::hosts::Hosts::try_enter).
-    pub(super) leave: &'a mut dyn FnMut(&str, Answered),
+    /// Takes works that waited for room at a host and have it now.
+    pub(super) release: &'a mut dyn FnMut(VecDeque<Box<Work>>),
 }
 
 impl<'a> Transfer<'a> {
@@ -351,7 +350,7 @@ impl<'a> Transfer<'a> {
         let no_cache = self.work.was_mismatched;
         let ask = Ask { shared, client, job: &self.work.job, given, credentials, rest, no_cache };
         ask.send(None, true, || self.await_turn())
-            .map_err(|cause| self.time_left().err().unwrap_or(cause))
+            .map_err(|cause| time_left(self.shared, self.began).err().unwrap_or(cause))
     }
 
     /// Waits until a request may be begun, and bounds how long its answer may be waited for.
@@ -360,20 +359,8 @@ impl<'a> Transfer<'a> {
     /// [`Cause::TimeOver`] when no time is left.
     fn await_turn(&self) -> Result<(), Cause> {
         self.shared.limits.await_turn(self.began, self.shared.stop, || false)?;
-        self.client.set_patience(self.time_left()?);
+        self.client.set_patience(time_left(self.shared, self.began)?);
         Ok(())
-    }
-
-    /// Returns how long a read may wait at most because of `--max-time`.
-    ///
-    /// # Errors
-    /// [`Cause::TimeOver`] when no time is left.
-    fn time_left(&self) -> Result<Option<Duration>, Cause> {
-        let Some(limit) = self.shared.options.pace.max_time else { return Ok(None) };
-        match limit.checked_sub(self.began.elapsed()) {
-            Some(left) if !left.is_zero() => Ok(Some(left.min(self.shared.http.stall_timeout()))),
-            _ => Err(Cause::TimeOver { limit }),
-        }
     }
 
     /// Opens the partial file for a path; what it holds counts if it may be gone on with.
@@ -449,6 +436,19 @@ impl<'a> Transfer<'a> {
 
     fn note(&self, text: &str) {
         self.shared.observer.event(&Event::Noted { job: &self.work.job, text });
+    }
+}
+
+/// Returns how long a read may wait at most because of `--max-time`, for a job whose first attempt began
+/// then.
+///
+/// # Errors
+/// [`Cause::TimeOver`] when no time is left.
+pub(super) fn time_left(shared: &Shared<'_>, began: Instant) -> Result<Option<Duration>, Cause> {
+    let Some(limit) = shared.options.pace.max_time else { return Ok(None) };
+    match limit.checked_sub(began.elapsed()) {
+        Some(left) if !left.is_zero() => Ok(Some(left.min(shared.http.stall_timeout()))),
+        _ => Err(Cause::TimeOver { limit }),
     }
 }
 

@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, TryRecvError};
 
-use crate::engine::assist::Lane;
 use crate::engine::assist::part::bring;
+use crate::engine::assist::{Lane, Room};
 use crate::engine::check::Check;
 use crate::engine::hosts::{Answered, Entry};
 use crate::engine::transfer::{Done, Setback, Transfer, host_of};
@@ -128,7 +128,7 @@ impl Worker<'_> {
     /// Waits for something to do: a job if there is one, else a part of a transfer that needs help.
     /// `None` when there is nothing left, because the queue is closed only then.
     fn next(&mut self, queue: &Receiver<Box<Work>>) -> Option<Task> {
-        let Shared { assist, hosts, .. } = self.shared;
+        let Shared { assist, hosts, limits, .. } = self.shared;
         loop {
             if let Some(work) = self.freed.pop_front() {
                 return Some(Task::Work(work));
@@ -138,10 +138,15 @@ impl Worker<'_> {
                 Err(TryRecvError::Disconnected) => return None,
                 Err(TryRecvError::Empty) => {}
             }
-            if let Some(lane) = assist.find(&self.client, hosts) {
+            if limits.has_turn()
+                && let Some(lane) =
+                    assist.find(&self.client, &mut Room { hosts, freed: &mut self.freed })
+            {
                 return Some(Task::Help(lane));
             }
-            assist.wait(queue);
+            if self.freed.is_empty() {
+                assist.wait(queue);
+            }
         }
     }
 
@@ -162,6 +167,8 @@ impl Worker<'_> {
         let throttle = shared.limits.of(|| host.clone(), subject.began);
         let answered =
             catch_unwind(AssertUnwindSafe(|| bring(shared, client, buffer, lane, &throttle, None)));
+        // A panic has not ended the piece.
+        self.client.end_piece();
         self.leave(&host, answered.unwrap_or(Answered::Otherwise));
     }
 
@@ -249,16 +256,17 @@ impl Worker<'_> {
             let name = name_of(work);
             shared.observer.event(&Event::Started { job, name: &name, progress: &progress });
             let Self { client, buffer, returns, freed, .. } = self;
-            let leave = &mut |host: &str, answered| {
+            let release = &mut |works: VecDeque<Box<Work>>| {
                 let now = Instant::now();
-                let room_for = shared.hosts.leave(host, answered, now).into_iter();
-                freed.extend(room_for.filter_map(|work| Returned::send(returns, work, now)));
+                let left = works.into_iter();
+                freed.extend(left.filter_map(|work| Returned::send(returns, work, now)));
             };
             let throttle = shared.limits.of(|| host_of(work.target().0), began);
             let progress = &progress;
-            Transfer { shared, client, buffer, work, progress, began, throttle, leave }.run()
+            Transfer { shared, client, buffer, work, progress, began, throttle, release }.run()
         }))
         .unwrap_or_else(|panic| Err(Cause::Panicked { message: message_of(&*panic) }.into()));
+        self.client.end_piece();
         work.received += progress.received();
         work.attempts += 1;
         if progress.position() > work.reached {

@@ -86,9 +86,9 @@ impl Connector for Opener {
 impl Opener {
     fn dial(&self, host: &str, port: u16, deadline: Instant) -> Result<Arc<TcpStream>, Cause> {
         let Common { options, resolver, stop, .. } = &*self.common;
-        let addresses = resolver.look_up(host, port, deadline, stop)?;
-        let place = || format!("{host}:{port}");
         let is_unwanted = || stop.is_stopped() || self.link.is_cancelled();
+        let addresses = resolver.look_up(host, port, deadline, stop, is_unwanted)?;
+        let place = || format!("{host}:{port}");
         let socket = dial(&addresses, deadline, is_unwanted).map_err(|error| match error {
             DialError::Io(source) => Cause::Connect { host: place(), source },
             DialError::Unwanted => {

@@ -24,6 +24,9 @@ const MAX_AGE: Duration = Duration::from_secs(60);
 /// retry asks again.
 const MAX_FAILURE_AGE: Duration = Duration::from_secs(2);
 
+/// How often a wait looks whether it is still wanted.
+const TICK: Duration = Duration::from_millis(50);
+
 #[derive(Clone, Debug)]
 enum Answer {
     Addresses(Arc<[IpAddr]>),
@@ -61,11 +64,12 @@ impl Resolver {
         port: u16,
         deadline: Instant,
         stop: &Stop,
+        is_unwanted: impl Fn() -> bool,
     ) -> Result<Vec<SocketAddr>, Cause> {
         if let Ok(address) = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>() {
             return Ok(vec![SocketAddr::new(address, port)]);
         }
-        match self.answer(host, deadline, stop) {
+        match self.answer(host, deadline, stop, is_unwanted) {
             Answer::Addresses(addresses) => {
                 Ok(addresses.iter().map(|&address| SocketAddr::new(address, port)).collect())
             }
@@ -74,7 +78,13 @@ impl Resolver {
         }
     }
 
-    fn answer(&self, host: &str, deadline: Instant, stop: &Stop) -> Answer {
+    fn answer(
+        &self,
+        host: &str,
+        deadline: Instant,
+        stop: &Stop,
+        is_unwanted: impl Fn() -> bool,
+    ) -> Answer {
         loop {
             let pending = match lock(&self.cache).get(host) {
                 Some(Entry::Done { answer, at }) if at.elapsed() < max_age(answer) => {
@@ -93,8 +103,13 @@ impl Resolver {
             crossbeam_channel::select! {
                 recv(pending) -> _ => {}
                 recv(stop.receiver()) -> _ => return Answer::Silent("interrupted".to_owned()),
-                recv(crossbeam_channel::at(deadline)) -> _ => {
-                    return Answer::Silent("no answer in time".to_owned());
+                recv(crossbeam_channel::at(deadline.min(Instant::now() + TICK))) -> _ => {
+                    if is_unwanted() {
+                        return Answer::Silent("interrupted".to_owned());
+                    }
+                    if Instant::now() >= deadline {
+                        return Answer::Silent("no answer in time".to_owned());
+                    }
                 }
             }
         }
@@ -174,20 +189,22 @@ mod tests {
     fn addresses_and_localhost_need_no_name_server() {
         let resolver = Resolver::default();
         let stop = Stop::default();
-        let found = |host| resolver.look_up(host, 80, soon(), &stop).unwrap();
+        let found = |host| resolver.look_up(host, 80, soon(), &stop, || false).unwrap();
         assert_eq!(found("127.0.0.1"), ["127.0.0.1:80".parse().unwrap()]);
         assert_eq!(found("[::1]"), ["[::1]:80".parse().unwrap()]);
         assert!(found("localhost").iter().all(|address| address.ip().is_loopback()));
     }
 
     #[test]
-    fn waiting_ends_with_the_run() {
+    fn waiting_ends_with_the_run_and_when_nobody_wants_the_answer() {
         let resolver = Resolver::default();
         let (_never, pending) = crossbeam_channel::bounded(0);
         lock(&resolver.cache).insert("slow.invalid".to_owned(), Entry::Pending(pending));
         let stop = Stop::default();
+        let unwanted = resolver.look_up("slow.invalid", 80, soon(), &stop, || true);
+        assert!(matches!(unwanted, Err(Cause::ResolverSilent { .. })));
         stop.stop(StopReason::Signal(2));
-        let cause = resolver.look_up("slow.invalid", 80, soon(), &stop).unwrap_err();
+        let cause = resolver.look_up("slow.invalid", 80, soon(), &stop, || false).unwrap_err();
         assert!(matches!(cause, Cause::ResolverSilent { .. }));
     }
 }

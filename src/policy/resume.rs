@@ -106,6 +106,8 @@ pub enum Restart {
     OtherLength,
     /// The body is longer than the range that it should be.
     TooLong,
+    /// The answer has much less than the range that was asked for.
+    TooShort,
     /// The answer does not say of which version it is.
     Unidentified,
 }
@@ -125,6 +127,7 @@ impl fmt::Display for Restart {
             Self::OtherMirror => "what is held came from another mirror, and without a strong ETag",
             Self::OtherLength => "the file has another length on the server",
             Self::TooLong => "the server sent more than the range that it announced",
+            Self::TooShort => "the server sends much less than the range that it is asked for",
             Self::Unidentified => "the server does not say which version it sent a range of",
         })
     }

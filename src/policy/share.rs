@@ -32,8 +32,9 @@ const FIRST_LOOK: Duration = Duration::from_millis(20);
 /// seconds: nothing for one, then all of it at once.
 const WINDOW: Duration = Duration::from_secs(2);
 
-/// When the mean since the beginning, which no such pause makes small, tells a slow connection.
-const FIRST_WINDOW: Duration = Duration::from_secs(1);
+/// When the mean since the beginning, which no such pause makes small, tells a slow connection: then, or
+/// after so many round trips, for TCP begins slowly.
+const FIRST_WINDOW: (Duration, u32) = (Duration::from_millis(300), 10);
 
 /// What an idle worker knows of an open segment.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -70,15 +71,17 @@ impl Speed {
 #[derive(Clone, Copy, Debug)]
 pub struct Meter {
     began: Duration,
+    first_window: Duration,
     window_began: Duration,
     window_bytes: u64,
     recent: Option<f64>,
 }
 
 impl Meter {
-    /// Begins at `now`.
-    pub fn new(now: Duration) -> Self {
-        Self { began: now, window_began: now, window_bytes: 0, recent: None }
+    /// Begins at `now`, with a connection on which a round trip takes `latency`.
+    pub fn new(now: Duration, latency: Duration) -> Self {
+        let first_window = FIRST_WINDOW.0.max(latency * FIRST_WINDOW.1).min(WINDOW);
+        Self { began: now, first_window, window_began: now, window_bytes: 0, recent: None }
     }
 
     /// Returns how long ago it began.
@@ -97,7 +100,7 @@ impl Meter {
         let age = self.age(now);
         // A connection that has brought nothing yet may be on its way.
         let mean = (age >= FIRST_LOOK && bytes > 0).then(|| bytes as f64 / age.as_secs_f64());
-        Speed { mean, recent: self.recent.or(mean.filter(|_| age >= FIRST_WINDOW)) }
+        Speed { mean, recent: self.recent.or(mean.filter(|_| age >= self.first_window)) }
     }
 }
 
@@ -170,6 +173,24 @@ fn cut(load: &Load, typical: f64, terms: Terms, helper: Option<f64>) -> Option<u
     // One that is known to be slow would only hold up its part.
     let is_held_up = |helper: f64| (load.end - at) as f64 / helper.max(1.0) > alone;
     (!helper.is_some_and(is_held_up)).then_some(at)
+}
+
+/// Returns a segment whose connection is so slow that a new one would bring it in less than half the time,
+/// and the first byte of it that has not come.
+pub fn slow(loads: &[Load], past: &[f64], terms: Terms) -> Option<(SegmentId, u64)> {
+    if is_held_up(loads) {
+        return None;
+    }
+    let speeds = loads.iter().filter_map(|load| load.speed.guess());
+    let typical = median(speeds.chain(past.iter().copied()))?;
+    let is_better_elsewhere = |load: &&Load| {
+        let left = load.end.saturating_sub(load.position) as f64;
+        let alone = left / load.speed.guess().unwrap_or(typical).max(1.0);
+        let elsewhere = left / typical + 2.0 * terms.latency.as_secs_f64();
+        let is_slow = load.speed.recent.is_some_and(|recent| recent < typical * SLOW);
+        left > 0.0 && is_slow && alone > 2.0 * elsewhere + MIN_TIME
+    };
+    loads.iter().find(is_better_elsewhere).map(|load| (load.id, load.position))
 }
 
 /// Returns how many seconds a transfer will take, if that can be guessed: `free` bytes are nobody's.
@@ -280,6 +301,18 @@ mod tests {
     }
 
     #[test]
+    fn a_connection_is_given_up_when_a_new_one_would_be_twice_as_fast() {
+        let [a, b, c] = ids();
+        let others = [steady(b, 11 * MIB, 12 * MIB, MIB), steady(c, 12 * MIB, 13 * MIB, MIB)];
+        let slow = |load| super::slow(&[load, others[0], others[1]], &[], TERMS);
+        assert_eq!(slow(steady(a, 7, 4 * MIB, MIB / 10)), Some((a, 7)));
+        assert_eq!(slow(steady(a, 7, 4 * MIB, MIB / 2)), None);
+        // The little that is left is there before a new one is.
+        assert_eq!(slow(steady(a, 7, 2000, MIB / 10)), None);
+        assert_eq!(slow(Load { busy: 0.9, ..steady(a, 7, 4 * MIB, MIB / 10) }), None);
+    }
+
+    #[test]
     fn a_pause_does_not_make_a_connection_slow() {
         let [a, b] = ids();
         let paused = Speed { mean: Some(1000.0), recent: None };
@@ -293,7 +326,7 @@ mod tests {
     #[test]
     fn speed_is_measured_over_whole_windows() {
         let seconds = Duration::from_secs_f64;
-        let mut meter = Meter::new(seconds(5.0));
+        let mut meter = Meter::new(seconds(5.0), seconds(0.1));
         assert_eq!(meter.speed(seconds(5.01), 100), Speed::default());
         assert_eq!(meter.speed(seconds(5.5), 50), Speed { mean: Some(100.0), recent: None });
         assert_eq!(meter.speed(seconds(6.0), 100).recent, Some(100.0));
@@ -302,7 +335,7 @@ mod tests {
         assert_eq!(meter.speed(seconds(8.0), 400).recent, Some(200.0));
         assert_eq!(meter.speed(seconds(9.0), 400).guess(), Some(0.0));
         // One that never brought anything is known to be slow only after a window.
-        let mut silent = Meter::new(seconds(0.0));
+        let mut silent = Meter::new(seconds(0.0), seconds(0.1));
         assert_eq!(silent.speed(seconds(1.9), 0).guess(), None);
         assert_eq!(silent.speed(seconds(2.0), 0).guess(), Some(0.0));
     }

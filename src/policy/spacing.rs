@@ -112,6 +112,11 @@ impl Spacing {
         Self { gap, next: Duration::ZERO }
     }
 
+    /// Returns whether a turn that is asked for now is now.
+    pub fn is_free(&self, now: Duration) -> bool {
+        self.next <= now
+    }
+
     /// Gives the next turn to who asks at `now` and has no use for one at or after `end`.
     pub fn take(&mut self, now: Duration, end: Option<Duration>) -> Turn {
         let at = self.next.max(now);

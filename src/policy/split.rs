@@ -157,10 +157,8 @@ impl Segments {
         }
         self.free.insert(ByteRange { start: position, end });
         let free = *self.free.ranges().iter().find(|free| free.end >= end)?;
-        let before = self.open.iter_mut().find(|open| open.end == free.start)?;
-        if before.reach < end {
-            return None;
-        }
+        let before =
+            self.open.iter_mut().find(|open| open.end == free.start && open.reach > free.start)?;
         let taken = ByteRange { start: free.start, end: free.end.min(before.reach) };
         before.end = taken.end;
         let grown = (before.id, before.end);
@@ -238,6 +236,20 @@ mod tests {
         // The second's response ends where the third's begins.
         assert_eq!(segments.give_back(third), None);
         assert_eq!(segments.give_back(second), Some((first, LENGTH)));
+        assert_eq!(segments.free_bytes(), 0);
+    }
+
+    #[test]
+    fn the_order_in_which_parts_are_given_back_does_not_matter() {
+        let mut segments = Segments::new(LENGTH, RangeSet::default());
+        let (first, _) = segments.open_at(0, LENGTH).unwrap();
+        let (second, _) = segments.split(first, 250).unwrap();
+        let (fourth, _) = segments.split(second, 750).unwrap();
+        let (third, _) = segments.split(second, 500).unwrap();
+        // The one before it ends there for good.
+        assert_eq!(segments.give_back(fourth), None);
+        assert_eq!(segments.give_back(second), Some((first, 500)));
+        assert_eq!(segments.give_back(third), Some((first, LENGTH)));
         assert_eq!(segments.free_bytes(), 0);
     }
 

@@ -1,12 +1,17 @@
 //! A transfer that several workers bring: its table of segments, and how it ends.
 
+#[cfg(test)]
+mod stress;
+
+use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::engine::assist::lane::{Lane, Shared, Target};
 use crate::engine::assist::sources::{FIRST, Seat, Source, Sources};
 use crate::engine::check::Check;
-use crate::engine::hosts::Hosts;
+use crate::engine::hosts::{Answered, Hosts};
+use crate::engine::work::Work;
 use crate::http::client::{Canceller, Client};
 use crate::model::error::Cause;
 use crate::model::job::Job;
@@ -22,6 +27,13 @@ const RECORD_BYTES: u64 = 4 * 1024 * 1024;
 
 /// How much time may pass between two records while bytes come.
 const RECORD_TIME: Duration = Duration::from_secs(1);
+
+/// How many slow connections are given up at most: where every new one is slow as well, each costs a
+/// request for nothing.
+const MAX_REPLACED: usize = 8;
+
+/// How often somebody looks for one.
+const LOOK_TIME: Duration = Duration::from_millis(100);
 
 /// How long the first request for a range keeps others from asking too.
 const PROBE_TIME: Duration = Duration::from_secs(1);
@@ -76,6 +88,9 @@ struct State {
     lanes: Vec<Working>,
     /// The speeds of connections that have ended, the last ones.
     past: Vec<f64>,
+    /// How many connections were given up because they were slow, and when it was looked for one.
+    replaced: usize,
+    looked_at: Instant,
     /// Where the bytes go; `None` once it is closed.
     target: Option<Target>,
     end: Option<End>,
@@ -99,6 +114,13 @@ struct Working {
     has_brought: bool,
     meter: Meter,
     canceller: Canceller,
+}
+
+/// The hosts, and the works that wait for room there and got it.
+#[derive(Debug)]
+pub(in crate::engine) struct Room<'a> {
+    pub(in crate::engine) hosts: &'a Hosts,
+    pub(in crate::engine) freed: &'a mut VecDeque<Box<Work>>,
 }
 
 /// How a transfer that was shared ends.
@@ -142,6 +164,8 @@ impl Joint {
             segments,
             lanes: Vec::new(),
             past: Vec::new(),
+            replaced: 0,
+            looked_at: now,
             target: Some(target),
             end: None,
             is_open: true,
@@ -207,13 +231,18 @@ impl Joint {
     }
 
     /// Takes over a part for a helper. The lane's worker leaves its host.
-    pub(super) fn help(self: &Arc<Self>, client: &Client, hosts: &Hosts) -> Option<Lane> {
+    pub(super) fn help(self: &Arc<Self>, client: &Client, room: &mut Room<'_>) -> Option<Lane> {
         let mut state = self.lock();
-        if state.is_open() { self.take_at(&mut state, client, hosts, false) } else { None }
+        if state.is_open() { self.take_at(&mut state, client, room, false, true) } else { None }
     }
 
-    /// Returns what its leader is to do next.
-    pub(in crate::engine) fn next(self: &Arc<Self>, client: &Client, hosts: &Hosts) -> Task {
+    /// Returns what its leader is to do next. Without `may_cut` it takes nothing away from those at work.
+    pub(in crate::engine) fn next(
+        self: &Arc<Self>,
+        client: &Client,
+        room: &mut Room<'_>,
+        may_cut: bool,
+    ) -> Task {
         let mut state = self.lock();
         if let Some(end) = state.end.take() {
             return Task::Finish(end);
@@ -222,7 +251,7 @@ impl Joint {
             return Task::Finish(End::Complete);
         }
         if state.is_open()
-            && let Some(lane) = self.take_at(&mut state, client, hosts, true)
+            && let Some(lane) = self.take_at(&mut state, client, room, true, may_cut)
         {
             return Task::Bring(lane);
         }
@@ -247,7 +276,6 @@ impl Joint {
     /// helper has left, and no more bytes are written.
     pub(super) fn close(&self) {
         let mut state = self.lock();
-        state.is_open = false;
         state.break_off();
         while !state.lanes.is_empty() {
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
@@ -259,8 +287,9 @@ impl Joint {
         self: &Arc<Self>,
         state: &mut State,
         client: &Client,
-        hosts: &Hosts,
+        room: &mut Room<'_>,
         is_leaders: bool,
+        may_cut: bool,
     ) -> Option<Lane> {
         let now = Instant::now();
         let seat = |source| Seat { source, is_leaders };
@@ -271,11 +300,11 @@ impl Joint {
             (*source, meter.speed(age, shared.received()).guess())
         });
         let (source, speed) = sources.choose(lanes, is_leaders, now, |source| {
-            !seat(source).takes_room() || hosts.try_enter(host(source), now)
+            !seat(source).takes_room() || room.hosts.try_enter(host(source), now)
         })?;
-        let lane = self.take(state, client, seat(source), speed);
+        let lane = self.take(state, client, seat(source), speed, may_cut);
         if lane.is_none() && seat(source).takes_room() {
-            hosts.leave_unused(host(source));
+            room.freed.extend(room.hosts.leave(host(source), Answered::Otherwise, now));
         }
         lane
     }
@@ -287,6 +316,7 @@ impl Joint {
         client: &Client,
         seat: Seat,
         speed: Option<f64>,
+        may_cut: bool,
     ) -> Option<Lane> {
         let most = self.subject.piece;
         let before = match &state.target {
@@ -299,6 +329,8 @@ impl Joint {
         }
         let (id, range) = if let Some(free) = state.segments.take_free(most, before) {
             free
+        } else if !may_cut {
+            return None;
         } else {
             let (id, at) = share::choose(&loads, &state.past, self.subject.terms, speed)?;
             // For a stream the next bytes are wanted first: what is far ahead has nowhere to go.
@@ -307,9 +339,7 @@ impl Joint {
             if at >= before {
                 return None;
             }
-            let rest = state.segments.cut(id, at)?;
-            state.set_end(id, at);
-            state.segments.open_at(rest.start, rest.start.saturating_add(most).min(rest.end))?
+            state.cut(id, at, most)?
         };
         self.open(state, id, range, client, seat)
     }
@@ -333,7 +363,7 @@ impl Joint {
             shared: Arc::clone(&shared),
             source: seat.source,
             has_brought: false,
-            meter: Meter::new(self.began.elapsed()),
+            meter: Meter::new(self.began.elapsed(), self.subject.terms.latency),
             canceller: client.begin_piece(),
         });
         self.subject.progress.set_connections(state.lanes.len());
@@ -366,6 +396,7 @@ impl Joint {
             lane.has_brought = true;
             sources.succeed(lane.source);
         }
+        state.replace_slow(self.began, self.subject.terms);
         state.unrecorded += bytes;
         let is_due = state.unrecorded >= RECORD_BYTES || state.recorded_at.elapsed() >= RECORD_TIME;
         (is_due && self.subject.is_recorded).then(|| {
@@ -394,7 +425,6 @@ impl Joint {
     pub(super) fn end(&self, end: End) {
         let mut state = self.lock();
         state.end.get_or_insert(end);
-        state.is_open = false;
         state.break_off();
         self.changed.notify_all();
     }
@@ -450,17 +480,45 @@ impl State {
         lanes.iter_mut().filter_map(load).collect()
     }
 
+    /// Ends a lane at `at` and opens at most `most` bytes of what was behind it.
+    fn cut(&mut self, id: SegmentId, at: u64, most: u64) -> Option<(SegmentId, ByteRange)> {
+        let rest = self.segments.cut(id, at)?;
+        self.set_end(id, at);
+        self.segments.open_at(rest.start, rest.start.saturating_add(most).min(rest.end))
+    }
+
     /// Tells a lane where it ends now. One that has nothing left to bring is broken off: its worker may
-    /// be waiting for bytes that are not wanted.
-    fn set_end(&self, id: SegmentId, end: u64) {
+    /// be waiting for bytes that are not wanted. Then nothing can be given back to it.
+    fn set_end(&mut self, id: SegmentId, end: u64) {
+        if !self.is_open {
+            return;
+        }
         let Some(lane) = self.lanes.iter().find(|lane| lane.shared.id == id) else { return };
         lane.shared.set_end(end);
         if lane.shared.start + lane.shared.received() >= end {
             lane.canceller.cancel();
+            self.segments.set_reach(id, end);
         }
     }
 
-    fn break_off(&self) {
+    /// Gives up a connection that is so slow that a new one is better, so that its worker need not wait
+    /// for others to be idle. Whoever writes looks, for one that stands still does not.
+    fn replace_slow(&mut self, began: Instant, terms: Terms) {
+        if self.replaced >= MAX_REPLACED || self.looked_at.elapsed() < LOOK_TIME || !self.is_open {
+            return;
+        }
+        self.looked_at = Instant::now();
+        let loads = self.loads(began);
+        let Some((id, at)) = share::slow(&loads, &self.past, terms) else { return };
+        if self.segments.cut(id, at).is_some() {
+            self.replaced += 1;
+            self.set_end(id, at);
+        }
+    }
+
+    /// Lets nobody open a connection any more, and breaks off what is under way.
+    fn break_off(&mut self) {
+        self.is_open = false;
         for lane in &self.lanes {
             // Whatever it waits for, it has nothing to wait for; what it has is still written.
             lane.shared.set_end(0);

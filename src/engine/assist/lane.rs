@@ -1,5 +1,6 @@
 //! One connection's share of a transfer: a segment, and the way to the file.
 
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -168,6 +169,8 @@ impl Track for Lane {
         // What was taken over since it came is counted by whoever brings it.
         let counted = std::mem::take(&mut self.counted);
         self.joint.subject.progress.retreat(counted.saturating_sub(wanted));
+        // And what was given back to it since then, by it.
+        self.joint.subject.progress.advance_by(0, wanted.saturating_sub(counted));
         if wanted == 0 {
             return Ok(());
         }
@@ -187,7 +190,9 @@ impl Track for Lane {
                 let write = |bytes: &[u8]| write_out(run, check, bytes);
                 let is_unwanted = || self.is_over() || run.stop.is_stopped();
                 if !spool.take(self.position, wanted_bytes, write, is_unwanted)? {
-                    return Ok(());
+                    // What follows must not be taken for it.
+                    self.joint.subject.progress.retreat(wanted);
+                    return Err(Cause::Connection { source: io::ErrorKind::Interrupted.into() });
                 }
             }
         }

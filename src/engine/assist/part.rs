@@ -1,15 +1,16 @@
 //! Bringing one part of a shared transfer: a range request, its answer judged, the body copied.
 
+use std::cell::Cell;
 use std::fmt::Display;
 
 use crate::engine::Shared;
 use crate::engine::ask::{Ask, Reply};
-use crate::engine::assist::sources::{FIRST, Source};
+use crate::engine::assist::sources::{FIRST, Seat, Source};
 use crate::engine::assist::{End, Lane};
 use crate::engine::hosts::Answered;
 use crate::engine::limits::Throttle;
 use crate::engine::pump::{Copied, Pump, Track, Watch};
-use crate::engine::transfer::refusal;
+use crate::engine::transfer::{refusal, time_left};
 use crate::http::body::Body;
 use crate::http::client::{Client, Response, Rest};
 use crate::http::head::Head;
@@ -31,32 +32,50 @@ pub(in crate::engine) fn bring(
     throttle: &Throttle,
     watch: Option<Watch<'_>>,
 ) -> Answered {
+    let pump = &mut Pump { shared, buffer, throttle };
+    let brought = bring_from(pump, client, &mut lane, watch);
+    drop(lane);
+    // Whatever came of it: a piece that was broken off would break off the worker's next request too.
+    client.end_piece();
+    brought
+}
+
+fn bring_from(
+    pump: &mut Pump<'_>,
+    client: &Client,
+    lane: &mut Lane,
+    watch: Option<Watch<'_>>,
+) -> Answered {
+    let shared = pump.shared;
     let asked = lane.range();
-    if asked.is_empty() {
+    // A helper that waited for its turn would keep its part from those who bring it already.
+    let may_begin = lane.seat().is_leaders || shared.limits.try_turn();
+    if asked.is_empty() || !may_begin {
         return Answered::Otherwise;
     }
     let source = lane.seat().source;
-    let brought = match request(shared, client, &lane, asked) {
+    match request(shared, client, lane, asked) {
         Ok(Reply { response: Response { head, mut body }, reached, .. }) => {
-            match judge(&head, asked, &lane) {
+            match judge(&head, asked, lane) {
                 Ok(end) => {
                     lane.set_reach(end);
                     let reached = Some(reached).filter(|to| to.url != lane.source().given);
                     lane.joint().with_sources(|known| known.prove(source, reached));
                     lane.joint().note_ranges();
-                    copy(&mut Pump { shared, buffer, throttle }, &mut body, &mut lane, watch)
+                    if end - asked.start < asked.len().min(lane.joint().subject().terms.min_part) {
+                        // It would be asked for a million such pieces without a pause.
+                        give_up(shared, lane, Unfit::NoRanges(Restart::TooShort));
+                    }
+                    copy(pump, &mut body, lane, watch)
                 }
                 Err(unfit) => {
                     body.drain();
-                    give_up(shared, &lane, unfit)
+                    give_up(shared, lane, unfit)
                 }
             }
         }
-        Err(cause) => fail(shared, &lane, cause),
-    };
-    drop(lane);
-    client.end_piece();
-    brought
+        Err(cause) => fail(shared, lane, cause, lane.seat().is_leaders),
+    }
 }
 
 /// Copies the body of a lane's response, as far as it is wanted.
@@ -77,9 +96,10 @@ pub(in crate::engine) fn copy(
         }
         // A body that ends before its range does has no length, and those are not shared.
         Ok(Copied::All | Copied::TooLong) => {
-            fail(shared, lane, Cause::Truncated { received: lane.range().start, expected: None })
+            let cause = Cause::Truncated { received: lane.range().start, expected: None };
+            fail(shared, lane, cause, lane.seat().is_leaders)
         }
-        Err(cause) => fail(shared, lane, cause),
+        Err(cause) => fail(shared, lane, cause, lane.seat().is_leaders),
     }
 }
 
@@ -91,8 +111,16 @@ fn request(
 ) -> Result<Reply, Cause> {
     let (joint, Source { given, credentials, .. }) = (lane.joint(), lane.source());
     let subject = joint.subject();
-    client.set_patience(None);
-    let await_turn = || shared.limits.await_turn(subject.began, shared.stop, || lane.is_over());
+    let time_left = || time_left(shared, subject.began);
+    // A helper's first request has its turn already.
+    let has_turn = Cell::new(!lane.seat().is_leaders);
+    let await_turn = || {
+        if !has_turn.replace(false) {
+            shared.limits.await_turn(subject.began, shared.stop, || lane.is_over())?;
+        }
+        client.set_patience(time_left()?);
+        Ok(())
+    };
     let rest = Rest { from: asked.start, to: Some(asked.end), validator: &subject.validator };
     let (job, credentials, rest) = (&subject.job, credentials.as_ref(), Some(rest));
     let source = lane.seat().source;
@@ -101,6 +129,7 @@ fn request(
     let follows = source != FIRST;
     Ask { shared, client, job, given, credentials, rest, no_cache: false }
         .send(known, follows, await_turn)
+        .map_err(|cause| time_left().err().unwrap_or(cause))
 }
 
 /// Why an answer is of no use.
@@ -158,7 +187,11 @@ fn give_up(shared: &Shared<'_>, lane: &Lane, unfit: Unfit) -> Answered {
                 tell_given_up(shared, lane, &mirrors::unfit(reason));
             }
         }
-        Unfit::Status(cause) => return fail(shared, lane, cause),
+        Unfit::Status(cause) => {
+            // What is refused for good here need not be at the job's own URL, behind other redirects.
+            let is_leaders = lane.seat().is_leaders && retry::is_transient(&cause);
+            return fail(shared, lane, cause, is_leaders);
+        }
     }
     Answered::Otherwise
 }
@@ -170,8 +203,9 @@ fn tell_given_up(shared: &Shared<'_>, lane: &Lane, why: &dyn Display) {
     shared.observer.event(&Event::Warned { text: &text });
 }
 
-/// Takes note of a failure, unless nobody wanted the bytes any more.
-fn fail(shared: &Shared<'_>, lane: &Lane, cause: Cause) -> Answered {
+/// Takes note of a failure, unless nobody wanted the bytes any more. `is_leaders` says whether it is the
+/// transfer's failure when nobody else is left.
+fn fail(shared: &Shared<'_>, lane: &Lane, cause: Cause, is_leaders: bool) -> Answered {
     let joint = lane.joint();
     if lane.is_over() || joint.has_ended() || shared.stop.is_stopped() {
         return Answered::Otherwise;
@@ -203,7 +237,7 @@ fn fail(shared: &Shared<'_>, lane: &Lane, cause: Cause) -> Answered {
         Some(pause) if retry::is_overload(&cause) => Answered::Overloaded(pause),
         _ => Answered::Otherwise,
     };
-    if joint.with_sources(|known| known.fail(seat, cause, pause)) {
+    if joint.with_sources(|known| known.fail(Seat { is_leaders, ..seat }, cause, pause)) {
         tell_given_up(shared, lane, &why);
     }
     brought

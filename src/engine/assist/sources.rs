@@ -144,6 +144,7 @@ impl Sources {
     /// Says that a connection to a source has brought bytes: what failed before counts no more.
     pub(super) fn succeed(&mut self, number: usize) {
         self.0[number].failures = 0;
+        self.0[number].last_failure = None;
     }
 
     /// Returns how often a source has failed since it last succeeded.

@@ -1,5 +1,6 @@
 //! Leading a transfer that idle workers may help with (see [`assist`](crate::engine::assist)).
 
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -8,7 +9,7 @@ use url::Url;
 
 use crate::engine::ask::Reached;
 use crate::engine::assist::part::{bring, copy};
-use crate::engine::assist::{End, Joint, Lane, Source, Subject, Target, Task};
+use crate::engine::assist::{End, Joint, Lane, Room, Source, Subject, Target, Task};
 use crate::engine::hosts::Answered;
 use crate::engine::pump::{Pump, Watch};
 use crate::engine::sink::Sink;
@@ -132,13 +133,15 @@ impl<'a> Transfer<'a> {
     pub(super) fn lead(
         &mut self,
         joint: &Arc<Joint>,
-        mut lane: Lane,
-        mut body: Body,
+        lane: Lane,
+        body: Body,
         held: &mut Held,
     ) -> Result<Option<Restart>, Cause> {
         let shared = self.shared;
         let mut pace = Pace::new(shared.options.pace, self.began.elapsed());
         let published = shared.assist.publish(joint);
+        // Behind it, so that a panic drops them first: it waits until every lane is closed.
+        let (mut lane, mut body) = (lane, body);
         let (began, progress) = (self.began, self.progress);
         let watch = Watch { pace: &mut pace, began, progress };
         copy(
@@ -153,7 +156,11 @@ impl<'a> Transfer<'a> {
             if shared.stop.is_stopped() {
                 break End::Alone;
             }
-            match joint.next(self.client, &shared.hosts) {
+            let mut freed = VecDeque::new();
+            let room = &mut Room { hosts: &shared.hosts, freed: &mut freed };
+            let task = joint.next(self.client, room, shared.limits.has_turn());
+            (self.release)(freed);
+            match task {
                 Task::Finish(end) => break end,
                 Task::Bring(lane) => {
                     let watch = Watch { pace: &mut pace, began, progress };
@@ -200,7 +207,8 @@ impl<'a> Transfer<'a> {
         let throttle = shared.limits.of(|| host.clone(), self.began);
         let bring = || bring(shared, client, buffer, lane, &throttle, Some(watch));
         let answered = catch_unwind(AssertUnwindSafe(bring));
-        (self.leave)(&host, *answered.as_ref().unwrap_or(&Answered::Otherwise));
+        let how = *answered.as_ref().unwrap_or(&Answered::Otherwise);
+        (self.release)(shared.hosts.leave(&host, how, Instant::now()));
         if let Err(panic) = answered {
             resume_unwind(panic);
         }

@@ -24,6 +24,8 @@ mod joint;
 mod lane;
 pub(super) mod part;
 mod sources;
+mod subject;
+mod table;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -31,9 +33,10 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Select, Sender};
 
-pub(super) use joint::{End, Joint, Room, Subject, Task};
+pub(super) use joint::{End, Joint, Room, Task};
 pub(super) use lane::{Lane, Target};
 pub(super) use sources::Source;
+pub(super) use subject::Subject;
 
 use crate::http::client::Client;
 

@@ -8,18 +8,17 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::engine::assist::lane::{Lane, Shared, Target};
-use crate::engine::assist::sources::{FIRST, Seat, Source, Sources};
-use crate::engine::check::Check;
+use crate::engine::assist::sources::{FIRST, Seat, Sources};
+use crate::engine::assist::subject::Subject;
+use crate::engine::assist::table::{Table, Working};
 use crate::engine::hosts::{Answered, Hosts};
 use crate::engine::work::Work;
-use crate::http::client::{Canceller, Client};
+use crate::http::client::Client;
 use crate::model::error::Cause;
-use crate::model::job::Job;
-use crate::model::progress::Progress;
 use crate::model::range::ByteRange;
 use crate::model::range_set::RangeSet;
 use crate::policy::resume::{Held, Restart};
-use crate::policy::share::{self, Load, Meter, Terms};
+use crate::policy::share::{self, Meter};
 use crate::policy::split::{SegmentId, Segments};
 
 /// How many bytes may come between two records: what a killed process loses at most, with the buffers.
@@ -28,92 +27,17 @@ const RECORD_BYTES: u64 = 4 * 1024 * 1024;
 /// How much time may pass between two records while bytes come.
 const RECORD_TIME: Duration = Duration::from_secs(1);
 
-/// How many slow connections are given up at most: where every new one is slow as well, each costs a
-/// request for nothing.
-const MAX_REPLACED: usize = 8;
-
-/// How often somebody looks for one.
-const LOOK_TIME: Duration = Duration::from_millis(100);
-
 /// How long the first request for a range keeps others from asking too.
 const PROBE_TIME: Duration = Duration::from_secs(1);
-
-/// How many connections that have ended are remembered by their speeds.
-const MAX_PAST: usize = 16;
-
-/// What is known of a transfer that may be split.
-#[derive(Clone, Debug)]
-pub(in crate::engine) struct Subject {
-    /// The job, for events.
-    pub(in crate::engine) job: Job,
-    /// When its first attempt began.
-    pub(in crate::engine) began: Instant,
-    /// The name of its file, for people.
-    pub(in crate::engine) name: String,
-    /// Where its bytes may come from: first where its first response came from, then any mirrors.
-    pub(in crate::engine) sources: Vec<Source>,
-    /// The representation, and which bytes of it were there at the beginning.
-    pub(in crate::engine) held: Held,
-    /// Its length.
-    pub(in crate::engine) length: u64,
-    /// Its strong validator.
-    pub(in crate::engine) validator: String,
-    /// What a part must have to be worth a connection.
-    pub(in crate::engine) terms: Terms,
-    /// How many bytes a worker takes at once at most.
-    pub(in crate::engine) piece: u64,
-    /// Whether its server has answered a range with that range.
-    pub(in crate::engine) serves_ranges: bool,
-    /// Whether a record is kept of what is there.
-    pub(in crate::engine) is_recorded: bool,
-    /// What it is checked by.
-    pub(in crate::engine) check: Option<Arc<Check>>,
-    /// How far it is.
-    pub(in crate::engine) progress: Arc<Progress>,
-}
 
 /// A transfer that several workers bring.
 #[derive(Debug)]
 pub(in crate::engine) struct Joint {
     pub(super) subject: Subject,
     began: Instant,
-    state: Mutex<State>,
+    state: Mutex<Table>,
     /// A lane was closed, or it has ended.
     changed: Condvar,
-}
-
-#[derive(Debug)]
-struct State {
-    segments: Segments,
-    lanes: Vec<Working>,
-    /// The speeds of connections that have ended, the last ones.
-    past: Vec<f64>,
-    /// How many connections were given up because they were slow, and when it was looked for one.
-    replaced: usize,
-    looked_at: Instant,
-    /// Where the bytes go; `None` once it is closed.
-    target: Option<Target>,
-    end: Option<End>,
-    /// Whether connections may still be opened.
-    is_open: bool,
-    /// Until when nobody else asks for a range: the first who does finds out whether ranges are served.
-    /// `None` once that is known.
-    probe: Option<Instant>,
-    sources: Sources,
-    unrecorded: u64,
-    recorded_at: Instant,
-}
-
-/// A connection at work.
-#[derive(Debug)]
-struct Working {
-    shared: Arc<Shared>,
-    /// The number of its source.
-    source: usize,
-    /// Whether any of its bytes are written.
-    has_brought: bool,
-    meter: Meter,
-    canceller: Canceller,
 }
 
 /// The hosts, and the works that wait for room there and got it.
@@ -159,21 +83,7 @@ impl Joint {
         let mut segments = Segments::new(subject.length, subject.held.ranges.clone());
         let (id, range) = segments.open_at(response.start, response.end)?;
         let now = Instant::now();
-        let sources = Sources::new(&subject.sources);
-        let state = State {
-            segments,
-            lanes: Vec::new(),
-            past: Vec::new(),
-            replaced: 0,
-            looked_at: now,
-            target: Some(target),
-            end: None,
-            is_open: true,
-            probe: (!subject.serves_ranges).then_some(now),
-            sources,
-            unrecorded: 0,
-            recorded_at: now,
-        };
+        let state = Table::new(&subject, segments, target, now);
         let joint = Arc::new(Self {
             subject,
             began: now,
@@ -285,7 +195,7 @@ impl Joint {
     /// Takes over a part at the best source whose host has room.
     fn take_at(
         self: &Arc<Self>,
-        state: &mut State,
+        state: &mut Table,
         client: &Client,
         room: &mut Room<'_>,
         is_leaders: bool,
@@ -294,7 +204,7 @@ impl Joint {
         let now = Instant::now();
         let seat = |source| Seat { source, is_leaders };
         let host = |source: usize| &*self.subject.sources[source].host;
-        let State { lanes, sources, .. } = &mut *state;
+        let Table { lanes, sources, .. } = &mut *state;
         let age = self.began.elapsed();
         let lanes = lanes.iter_mut().map(|Working { shared, source, meter, .. }| {
             (*source, meter.speed(age, shared.received()).guess())
@@ -312,7 +222,7 @@ impl Joint {
     /// Takes over a part for a connection of which this speed is expected, if anything is.
     fn take(
         self: &Arc<Self>,
-        state: &mut State,
+        state: &mut Table,
         client: &Client,
         seat: Seat,
         speed: Option<f64>,
@@ -346,7 +256,7 @@ impl Joint {
 
     fn open(
         self: &Arc<Self>,
-        state: &mut State,
+        state: &mut Table,
         id: SegmentId,
         range: ByteRange,
         client: &Client,
@@ -390,7 +300,7 @@ impl Joint {
     pub(super) fn advance(&self, id: SegmentId, bytes: u64) -> Option<Held> {
         let mut state = self.lock();
         state.segments.advance(id, bytes);
-        let State { lanes, sources, .. } = &mut *state;
+        let Table { lanes, sources, .. } = &mut *state;
         if let Some(lane) = lanes.iter_mut().find(|lane| lane.shared.id == id && !lane.has_brought)
         {
             lane.has_brought = true;
@@ -432,97 +342,12 @@ impl Joint {
     /// Closes a lane. What it lacks is somebody else's.
     pub(super) fn leave(&self, id: SegmentId) {
         let mut state = self.lock();
-        if let Some((heir, end)) = state.segments.give_back(id) {
-            state.set_end(heir, end);
-        }
-        if let Some(index) = state.lanes.iter().position(|lane| lane.shared.id == id) {
-            let Working { shared, source, mut meter, .. } = state.lanes.swap_remove(index);
-            let speed = meter.speed(self.began.elapsed(), shared.received());
-            state.sources.end_lane(source, speed.mean.or(speed.recent));
-            if state.past.len() >= MAX_PAST {
-                state.past.remove(0);
-            }
-            state.past.extend(speed.mean);
-        }
-        if let Some(until) = &mut state.probe {
-            *until = Instant::now();
-        }
+        state.close_lane(id, self.began);
         self.subject.progress.set_connections(state.lanes.len().max(1));
         self.changed.notify_all();
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, Table> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl State {
-    /// Returns whether another connection may be opened now.
-    fn is_open(&self) -> bool {
-        let now = Instant::now();
-        let is_probed = self.probe.is_none_or(|until| now >= until);
-        self.is_open && self.end.is_none() && is_probed && self.sources.is_open(now)
-    }
-
-    fn loads(&mut self, began: Instant) -> Vec<Load> {
-        let now = began.elapsed();
-        let Self { segments, lanes, .. } = self;
-        let load = |Working { shared, meter, .. }: &mut Working| {
-            let open = segments.open().iter().find(|open| open.id == shared.id)?;
-            let received = shared.received();
-            // What has come is not split off, as far as that can be helped.
-            let position = (shared.start + received).max(open.claimed).min(open.end);
-            let age = meter.age(now).as_secs_f64();
-            let busy = if age > 0.0 { shared.busy().as_secs_f64() / age } else { 0.0 };
-            let speed = meter.speed(now, received);
-            Some(Load { id: shared.id, position, end: open.end, speed, busy })
-        };
-        lanes.iter_mut().filter_map(load).collect()
-    }
-
-    /// Ends a lane at `at` and opens at most `most` bytes of what was behind it.
-    fn cut(&mut self, id: SegmentId, at: u64, most: u64) -> Option<(SegmentId, ByteRange)> {
-        let rest = self.segments.cut(id, at)?;
-        self.set_end(id, at);
-        self.segments.open_at(rest.start, rest.start.saturating_add(most).min(rest.end))
-    }
-
-    /// Tells a lane where it ends now. One that has nothing left to bring is broken off: its worker may
-    /// be waiting for bytes that are not wanted. Then nothing can be given back to it.
-    fn set_end(&mut self, id: SegmentId, end: u64) {
-        if !self.is_open {
-            return;
-        }
-        let Some(lane) = self.lanes.iter().find(|lane| lane.shared.id == id) else { return };
-        lane.shared.set_end(end);
-        if lane.shared.start + lane.shared.received() >= end {
-            lane.canceller.cancel();
-            self.segments.set_reach(id, end);
-        }
-    }
-
-    /// Gives up a connection that is so slow that a new one is better, so that its worker need not wait
-    /// for others to be idle. Whoever writes looks, for one that stands still does not.
-    fn replace_slow(&mut self, began: Instant, terms: Terms) {
-        if self.replaced >= MAX_REPLACED || self.looked_at.elapsed() < LOOK_TIME || !self.is_open {
-            return;
-        }
-        self.looked_at = Instant::now();
-        let loads = self.loads(began);
-        let Some((id, at)) = share::slow(&loads, &self.past, terms) else { return };
-        if self.segments.cut(id, at).is_some() {
-            self.replaced += 1;
-            self.set_end(id, at);
-        }
-    }
-
-    /// Lets nobody open a connection any more, and breaks off what is under way.
-    fn break_off(&mut self) {
-        self.is_open = false;
-        for lane in &self.lanes {
-            // Whatever it waits for, it has nothing to wait for; what it has is still written.
-            lane.shared.set_end(0);
-            lane.canceller.cancel();
-        }
     }
 }

@@ -13,6 +13,7 @@ use crate::cli::environment::Environment;
 use crate::disk::partial::Allocation;
 use crate::engine::{self, IfLocked, Output, Resume};
 use crate::input::Source;
+use crate::model::digest::Digest;
 use crate::policy::{pace, redirect, retry};
 use crate::report::{self, PathEnd, Verbosity, View};
 use crate::{http, policy};
@@ -55,7 +56,7 @@ impl Config {
         if args.checksum.is_some() && (args.urls.len() != 1 || !args.input.is_empty()) {
             bail!("`--checksum` is of one file; give one URL and no list with it");
         }
-        let sources = sources(args.urls, args.input, environment)?;
+        let sources = sources(args.urls, args.checksum.as_ref(), args.input, environment)?;
         let is_stream = output == Output::Stdout;
         let verbosity = if args.quiet {
             Verbosity::Quiet
@@ -72,7 +73,6 @@ impl Config {
             engine: engine::Options {
                 workers: usize::from(args.jobs),
                 stdout_buffer: args.stdout_buffer.0,
-                checksum: args.checksum,
                 per_host: args.per_host.map_or(usize::MAX, usize::from),
                 min_split: (!args.no_split).then_some(args.min_split.0),
                 output,
@@ -126,13 +126,15 @@ impl Config {
 /// Lists come after arguments; without either, standard input is the list.
 fn sources(
     urls: Vec<String>,
+    checksum: Option<&Digest>,
     lists: Vec<PathBuf>,
     environment: Environment,
 ) -> Result<Vec<Source>> {
     if lists.iter().filter(|list| list.as_os_str() == "-").count() > 1 {
         bail!("`--input -` reads standard input, which can be done once");
     }
-    let mut sources: Vec<Source> = urls.into_iter().map(Source::Argument).collect();
+    let argument = |text| Source::Argument { text, checksum: checksum.cloned() };
+    let mut sources: Vec<Source> = urls.into_iter().map(argument).collect();
     sources.extend(
         lists
             .into_iter()
@@ -171,7 +173,8 @@ mod tests {
         assert_eq!(resolve(&[], pipe).unwrap().sources, [Source::Stdin]);
         assert!(resolve(&[], TERMINAL).unwrap_err().to_string().contains("no URL"));
         let both = resolve(&["-i", "-", "u"], TERMINAL).unwrap().sources;
-        assert_eq!(both, [Source::Argument("u".to_owned()), Source::Stdin]);
+        let argument = Source::Argument { text: "u".to_owned(), checksum: None };
+        assert_eq!(both, [argument, Source::Stdin]);
         assert!(resolve(&["-i", "-", "-i", "-"], pipe).is_err());
     }
 

@@ -1,7 +1,8 @@
 //! The folder that files go to: made once, and asked once whether it tells upper from lower case.
 
+use std::fs::File;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::Access;
 
@@ -19,6 +20,40 @@ pub fn prepare(folder: &Path) -> Result<(), Cause> {
     }
     rustix::fs::access(folder, Access::WRITE_OK | Access::EXEC_OK)
         .map_err(|error| failed("write in", error.into()))
+}
+
+/// Makes the folders that lead from `base` to `folder`. With `is_synced` each is sure to be found after
+/// a power cut, whoever made it.
+///
+/// # Errors
+/// [`Cause::Disk`].
+pub fn make_below(base: &Path, folder: &Path, is_synced: bool) -> Result<(), Cause> {
+    let failed = |action, path: &Path, source| {
+        let path = path.to_owned();
+        Cause::Disk { action, path, source }
+    };
+    if !is_synced && folder.is_dir() {
+        return Ok(());
+    }
+    let Ok(names) = folder.strip_prefix(base) else { return Ok(()) };
+    let mut path = base.to_owned();
+    for name in names {
+        let parent = if path.as_os_str().is_empty() { PathBuf::from(".") } else { path.clone() };
+        path.push(name);
+        match std::fs::create_dir(&path) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                return Err(failed("create", &path, error));
+            }
+            // A file is found when one is to be opened in it.
+            _ => {}
+        }
+        if is_synced {
+            File::open(&parent)
+                .and_then(|parent| parent.sync_all())
+                .map_err(|error| failed("sync", &parent, error))?;
+        }
+    }
+    Ok(())
 }
 
 /// Below this a file is not worth the question.
@@ -71,7 +106,28 @@ pub fn folds_case(folder: &Path) -> bool {
     let by_type = rustix::fs::statfs(folder).is_ok_and(|found| FOLDING.contains(&magic(&found)));
     // ext4 and f2fs can fold case folder by folder.
     by_type
-        || std::fs::File::open(folder).is_ok_and(|folder| {
+        || File::open(folder).is_ok_and(|folder| {
             rustix::fs::ioctl_getflags(&folder).is_ok_and(|flags| flags.bits() & CASEFOLD != 0)
         })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folders_are_made_below_the_base_only() {
+        let here = tempfile::tempdir().unwrap();
+        let base = here.path().join("base");
+        std::fs::create_dir(&base).unwrap();
+        for is_synced in [false, true] {
+            make_below(&base, &base.join("a/b"), is_synced).unwrap();
+            assert!(base.join("a/b").is_dir());
+            make_below(&base, &base, is_synced).unwrap();
+            make_below(&base, &here.path().join("other/a"), is_synced).unwrap();
+        }
+        assert_eq!(here.path().read_dir().unwrap().count(), 1);
+        // A base that went away meanwhile is not made anew.
+        assert!(make_below(&here.path().join("gone"), &here.path().join("gone/a"), false).is_err());
+    }
 }

@@ -74,11 +74,11 @@ impl Claims {
         self.next_free(&mut table, folder, name, wanted, url)
     }
 
-    /// Claims a URL whose name is not known yet; returns whether it is the first of its kind.
-    pub(super) fn claim_unnamed(&self, url: &Url) -> bool {
+    /// Claims a URL for a folder, whose name there is not known yet; returns whether it is the first of its kind.
+    pub(super) fn claim_unnamed(&self, folder: &Path, url: &Url) -> bool {
         let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
         let hash = self.hasher.hash_one(url.as_str());
-        table.taken.insert(self.hasher.hash_one(("unnamed", hash)), hash).is_none()
+        table.taken.insert(self.hasher.hash_one(("unnamed", folder, hash)), hash).is_none()
     }
 
     fn next_free(
@@ -107,10 +107,11 @@ impl Claims {
 
     fn key(&self, folder: &Path, name: &str) -> u64 {
         let mut hasher = self.hasher.build_hasher();
-        folder.hash(&mut hasher);
         if self.folds_case {
+            folder.to_string_lossy().to_lowercase().hash(&mut hasher);
             name.to_lowercase().hash(&mut hasher);
         } else {
+            folder.hash(&mut hasher);
             name.hash(&mut hasher);
         }
         hasher.finish()
@@ -166,13 +167,30 @@ mod tests {
         let claims = Claims::new(true);
         assert_eq!(claim(&claims, "x", "a/x").unwrap(), "d/x");
         assert_eq!(claim(&claims, "X", "a/X").unwrap(), "d/X.1");
+        let url = Url::parse("http://b/x").unwrap();
+        let granted = |folder: &str| claims.claim(Path::new(folder), "x", &url);
+        assert_eq!(granted("d/sub"), Claim::Granted(PathBuf::from("d/sub/x")));
+        assert_eq!(granted("d/SUB"), Claim::Duplicate);
+    }
+
+    #[test]
+    fn a_name_is_taken_in_its_folder_alone() {
+        let claims = Claims::new(false);
+        let granted = |folder: &str, url: &str| {
+            claims.claim(Path::new(folder), "x", &Url::parse(url).unwrap())
+        };
+        assert_eq!(granted("d/a", "http://a/x"), Claim::Granted(PathBuf::from("d/a/x")));
+        assert_eq!(granted("d/b", "http://a/x"), Claim::Granted(PathBuf::from("d/b/x")));
+        assert_eq!(granted("d/b", "http://b/x"), Claim::Granted(PathBuf::from("d/b/x.1")));
+        assert_eq!(granted("d/a", "http://a/x"), Claim::Duplicate);
     }
 
     #[test]
     fn a_url_without_a_name_is_claimed_by_itself() {
         let claims = Claims::new(false);
         let url = Url::parse("http://h/").unwrap();
-        assert!(claims.claim_unnamed(&url));
-        assert!(!claims.claim_unnamed(&url));
+        assert!(claims.claim_unnamed(Path::new("d"), &url));
+        assert!(!claims.claim_unnamed(Path::new("d"), &url));
+        assert!(claims.claim_unnamed(Path::new("d/e"), &url));
     }
 }

@@ -14,7 +14,6 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::collections::VecDeque;
-use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -31,6 +30,7 @@ use crate::model::job::{Destination, Job, JobId, Origin};
 use crate::model::redact::{Redacted, redact_text};
 use crate::model::totals::Totals;
 use crate::policy::filename;
+use crate::policy::placement::Placement;
 
 /// How many jobs may wait for another attempt before no new ones are read.
 const WINDOW: usize = 1024;
@@ -239,8 +239,8 @@ impl Feeder<'_> {
     fn job(&mut self, entry: Entry) -> Option<Job> {
         let observer = self.shared.observer;
         observer.event(&Event::Listed);
-        let target = match entry.target {
-            Ok(target) => target,
+        let wanted = match entry.wanted {
+            Ok(wanted) => wanted,
             Err(cause) => {
                 let subject = if entry.text.is_empty() { "``" } else { &entry.text };
                 let failure = failure(redact_text(subject), entry.origin, cause);
@@ -253,13 +253,14 @@ impl Feeder<'_> {
         self.next_id = self.next_id.saturating_add(1);
         let mut job = Job {
             id,
-            url: target.url,
-            credentials: target.credentials,
-            mirrors: entry.mirrors,
+            url: wanted.target.url,
+            credentials: wanted.target.credentials,
+            mirrors: wanted.mirrors,
+            checksum: wanted.checksum,
             origin: entry.origin,
             destination: Destination::Stdout,
         };
-        match self.destination(&job) {
+        match self.destination(&job, wanted.place) {
             Ok(Some(destination)) => {
                 job.destination = destination;
                 Some(job)
@@ -280,7 +281,7 @@ impl Feeder<'_> {
     }
 
     /// Decides where a job's bytes go; `None` when the same URL goes there already.
-    fn destination(&mut self, job: &Job) -> Result<Option<Destination>, Cause> {
+    fn destination(&mut self, job: &Job, place: Placement) -> Result<Option<Destination>, Cause> {
         let Shared { options, claims, .. } = self.shared;
         match &options.output {
             Output::Stdout => Ok(Some(Destination::Stdout)),
@@ -292,14 +293,16 @@ impl Feeder<'_> {
                 Ok(Some(Destination::File(options.folder.join(path))))
             }
             Output::Folder => {
-                let name = if options.server_name { None } else { filename::from_url(&job.url) };
-                let Some(name) = name else {
-                    let folder: PathBuf = options.folder.clone();
-                    return Ok(claims
-                        .claim_unnamed(&job.url)
-                        .then_some(Destination::Unnamed(folder)));
+                // Joined with nothing a path would get a separator at its end.
+                let is_deeper = !place.folder.as_os_str().is_empty();
+                let folder = &options.folder;
+                let folder = if is_deeper { folder.join(place.folder) } else { folder.clone() };
+                let of_url = || filename::from_url(&job.url).filter(|_| !options.server_name);
+                let Some(name) = place.name.or_else(of_url) else {
+                    let is_new = claims.claim_unnamed(&folder, &job.url);
+                    return Ok(is_new.then_some(Destination::Unnamed(folder)));
                 };
-                Ok(match claims.claim(&options.folder, &name, &job.url) {
+                Ok(match claims.claim(&folder, &name, &job.url) {
                     Claim::Granted(path) => Some(Destination::File(path)),
                     Claim::Duplicate => None,
                 })

@@ -27,7 +27,6 @@ use crate::engine::hosts::Hosts;
 use crate::engine::limits::Limits;
 use crate::engine::work::InFlight;
 use crate::http::client::Common;
-use crate::model::digest::Digest;
 use crate::model::error::Cause;
 use crate::model::event::Observer;
 use crate::model::stop::Stop;
@@ -97,8 +96,6 @@ pub struct Options {
     pub max_size: Option<u64>,
     /// How many bytes ahead of their turn may be held for standard output.
     pub stdout_buffer: u64,
-    /// What the only file is checked by.
-    pub checksum: Option<Digest>,
     /// The most bytes a second for the whole run.
     pub limit_rate: Option<u64>,
     /// The most bytes a second from each host.

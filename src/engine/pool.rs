@@ -117,6 +117,7 @@ mod tests {
     use crate::disk::partial::Allocation;
     use crate::engine::{IfLocked, Output, Resume};
     use crate::http;
+    use crate::input::Wanted;
     use crate::model::job::Origin;
     use crate::policy::existing::IfExists;
     use crate::policy::{pace, redirect, retry, target};
@@ -149,7 +150,6 @@ mod tests {
             per_host: 1,
             min_split: None,
             stdout_buffer: 0,
-            checksum: None,
             output: Output::Folder,
             folder: folder.path().to_owned(),
             server_name: false,
@@ -175,8 +175,7 @@ mod tests {
         let (sender, entries) = crossbeam_channel::unbounded();
         let entry = |url: &str| Entry {
             origin: Origin::Argument,
-            target: target::parse(url),
-            mirrors: Vec::new(),
+            wanted: target::parse(url).map(Wanted::from),
             text: String::new(),
         };
         // Nothing listens on port 1.

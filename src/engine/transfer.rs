@@ -18,14 +18,15 @@ use std::time::{Duration, Instant, SystemTime};
 use url::Url;
 
 use crate::disk::device::Device;
-use crate::disk::partial::{Content, Partial, Purpose, Replace, Room};
+use crate::disk::folder;
+use crate::disk::partial::{Content, Partial, Purpose, Replace, Room, Sync};
 use crate::disk::presence;
 use crate::engine::ask::{Ask, Reply};
 use crate::engine::limits::Throttle;
 use crate::engine::pump::{Copied, Pump, Watch};
 use crate::engine::sink::Sink;
 use crate::engine::work::Work;
-use crate::engine::{IfLocked, Resume, Shared};
+use crate::engine::{IfLocked, Output, Resume, Shared};
 use crate::http::body::Body;
 use crate::http::client::{Client, Response, Rest};
 use crate::model::error::Cause;
@@ -368,6 +369,11 @@ impl<'a> Transfer<'a> {
         self.work.place = Some((path.to_owned(), replace));
         let url = Redacted(self.work.target().0).to_string();
         let urls = self.work.recorded_urls();
+        if self.is_deeper(path) {
+            let folder = path.parent().unwrap_or(path);
+            let is_synced = self.shared.sync == Sync::All;
+            folder::make_below(&self.shared.options.folder, folder, is_synced)?;
+        }
         let (partial, content) = Partial::open(&self.purpose(path, replace, &url, &urls))?;
         // Between the look at the name and the lock another process may have finished the file. One
         // that waits for such a process looks again, and finds it.
@@ -405,8 +411,15 @@ impl<'a> Transfer<'a> {
             url,
             other_urls,
             sync: self.shared.sync,
-            expects_orphan: self.shared.expects_orphans,
+            // Nobody has looked into the folders below.
+            expects_orphan: self.shared.expects_orphans || self.is_deeper(destination),
         }
+    }
+
+    /// Returns whether a list wants the file in a folder below that of all files.
+    fn is_deeper(&self, path: &Path) -> bool {
+        let options = self.shared.options;
+        options.output == Output::Folder && path.parent() != Some(&options.folder)
     }
 
     /// Refuses what can be seen not to fit, before its bytes come, and allocates what is to be.

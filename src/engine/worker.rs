@@ -22,6 +22,7 @@ use crate::engine::transfer::{Done, Setback, Transfer, host_of};
 use crate::engine::work::{Returned, Work};
 use crate::engine::{IfLocked, Shared};
 use crate::http::client::Client;
+use crate::model::digest::Digest;
 use crate::model::error::Cause;
 use crate::model::event::{Event, Skip};
 use crate::model::failure::{Exhausted, Failure};
@@ -248,9 +249,8 @@ impl Worker<'_> {
             if shared.stream_broken.load(Ordering::Relaxed) && work.streamed.is_none() {
                 return Err(Cause::StreamBroken.into());
             }
-            if let Some(wanted) = shared.options.checksum.as_ref().filter(|_| work.check.is_none())
-            {
-                work.check = Some(Arc::new(Check::new(wanted.clone())));
+            if let Some(wanted) = work.job.checksum.as_ref().filter(|_| work.check.is_none()) {
+                work.check = Some(Arc::new(Check::new(Digest::clone(wanted))));
             }
             let job = &work.job;
             let name = name_of(work);

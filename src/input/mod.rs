@@ -7,6 +7,7 @@
 //! The channel: the reader blocks while it is full (that is what keeps memory flat), nothing is
 //! dropped, and the reader closes it by ending. When the receiver is gone the reader ends too.
 
+mod entry;
 mod plain;
 mod urls;
 
@@ -18,6 +19,8 @@ use std::thread;
 
 use crossbeam_channel::{Receiver, Sender};
 
+pub use crate::input::entry::{Entry, Wanted};
+use crate::model::digest::Digest;
 use crate::model::error::Cause;
 use crate::model::job::{Origin, Target};
 use crate::policy::target;
@@ -32,43 +35,22 @@ const BATCH: usize = 64;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
     /// An argument of the command line.
-    Argument(String),
+    Argument {
+        /// What was typed.
+        text: String,
+        /// What its file is checked by.
+        checksum: Option<Digest>,
+    },
     /// A list in a file.
     File(PathBuf),
     /// A list on standard input.
     Stdin,
 }
 
-/// One file of the input, or the reason why a line names none.
-#[derive(Debug)]
-pub struct Entry {
-    /// Where it was written down.
-    pub origin: Origin,
-    /// The URL; of several the main one.
-    pub target: Result<Target, Cause>,
-    /// The others.
-    pub mirrors: Vec<Target>,
-    /// What is not a URL, as it was written.
-    pub text: String,
-}
-
-impl Entry {
-    fn new(origin: Origin, text: &str, parse: impl Fn(&str) -> Result<Target, Cause>) -> Self {
-        match urls::read(text, parse) {
-            Ok((main, mirrors)) => Self { origin, target: Ok(main), mirrors, text: String::new() },
-            Err((cause, text)) => Self::bad(origin, cause, text),
-        }
-    }
-
-    fn bad(origin: Origin, cause: Cause, text: &str) -> Self {
-        Self { origin, target: Err(cause), mirrors: Vec::new(), text: text.to_owned() }
-    }
-}
-
 /// A source that can be read: lists are open already, so that a wrong name ends the run before it
 /// begins.
 enum Opened {
-    Argument(String),
+    Argument { text: String, checksum: Option<Digest> },
     List { name: Arc<str>, list: List },
 }
 
@@ -104,7 +86,7 @@ pub fn read(sources: Vec<Source>) -> Result<Receiver<Vec<Entry>>, (PathBuf, io::
 
 fn open(source: Source) -> Result<Opened, (PathBuf, io::Error)> {
     let (name, list) = match source {
-        Source::Argument(text) => return Ok(Opened::Argument(text)),
+        Source::Argument { text, checksum } => return Ok(Opened::Argument { text, checksum }),
         Source::Stdin => (Arc::from("-"), List::Stdin),
         Source::File(path) => {
             let name = Arc::from(path.to_string_lossy());
@@ -149,13 +131,17 @@ impl Output {
 
 fn read_source(source: Opened, output: &mut Output) -> Result<(), Unwanted> {
     match source {
-        Opened::Argument(text) => {
+        Opened::Argument { text, checksum } => {
             let parse = |text: &str| {
                 target::parse(text)
                     .map_err(|cause| with_hint(cause, text))
                     .and_then(|target| refuse_file_name(target, text))
             };
-            output.push(Entry::new(Origin::Argument, &text, parse))
+            let mut entry = Entry::new(Origin::Argument, &text, parse);
+            if let Ok(wanted) = &mut entry.wanted {
+                wanted.checksum = checksum.map(Box::new);
+            }
+            output.push(entry)
         }
         Opened::List { name, list } => {
             let result = match list {

@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use url::Url;
 
+use crate::model::digest::Digest;
+
 /// Number of a job in the order of the input, from 1. Displayed as `#12`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct JobId(pub u32);
@@ -71,6 +73,8 @@ pub struct Job {
     pub credentials: Option<Credentials>,
     /// More URLs of the same file. Empty, and not allocated, for most jobs.
     pub mirrors: Vec<Target>,
+    /// What its file is checked by; in a box, because most jobs have none.
+    pub checksum: Option<Box<Digest>>,
     /// Where it was written down.
     pub origin: Origin,
     /// Where its bytes go.

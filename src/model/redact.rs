@@ -64,6 +64,16 @@ pub fn redact_text(text: &str) -> String {
     shown
 }
 
+/// Returns the beginning of a text that a message has, without what [`redact_text`] hides.
+pub fn shorten(text: &str) -> String {
+    const SHOWN: usize = 80;
+    let text = redact_text(text);
+    match text.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
+}
+
 fn is_secret(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     SECRET_PARAMETERS.contains(&name.as_str())

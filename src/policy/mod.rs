@@ -6,6 +6,7 @@ pub mod existing;
 pub mod filename;
 pub mod mirrors;
 pub mod pace;
+pub mod placement;
 pub mod rate;
 pub mod redirect;
 pub mod resume;

@@ -8,7 +8,7 @@ use url::Url;
 
 use crate::model::error::Cause;
 use crate::model::job::{Credentials, Target};
-use crate::model::redact::redact_text;
+use crate::model::redact::shorten;
 
 /// The longest URL that can be sent: `http::Uri` takes 65,534 bytes.
 const MAX_URL_BYTES: usize = 65_000;
@@ -106,16 +106,6 @@ fn looks_like_a_host(text: &str) -> bool {
     !named.is_empty()
         && !named.starts_with(['.', '-'])
         && (named.contains(['.', ':']) || host.len() < text.len() || named == "localhost")
-}
-
-/// Returns what of a text may be shown.
-fn shorten(text: &str) -> String {
-    const SHOWN: usize = 80;
-    let text = redact_text(text);
-    match text.char_indices().nth(SHOWN) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text,
-    }
 }
 
 #[cfg(test)]

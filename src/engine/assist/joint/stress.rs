@@ -64,7 +64,6 @@ fn with_run(test: impl FnOnce(&Run<'_>)) {
         resume: Resume::Always,
         max_size: None,
         stdout_buffer: 0,
-        checksum: None,
         limit_rate: None,
         limit_rate_host: None,
         request_rate: None,
@@ -109,6 +108,7 @@ fn joint(file: &Arc<Partial>, client: &Client) -> (Arc<Joint>, Lane) {
         url,
         credentials: None,
         mirrors: Vec::new(),
+        checksum: None,
         origin: Origin::Argument,
         destination: Destination::Stdout,
     };

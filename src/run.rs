@@ -38,7 +38,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, environment: Environment) -
     prepare_folders(&config.engine)?;
     let stop = Arc::new(Stop::default());
     let _catcher = Catcher::start(Arc::clone(&stop)).context("cannot catch signals")?;
-    let entries = input::read(config.sources).map_err(|(list, error)| {
+    let entries = input::read(config.sources, config.input).map_err(|(list, error)| {
         anyhow!("cannot read list {}: {}", list.display(), Plain(&error))
     })?;
 

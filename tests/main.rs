@@ -40,6 +40,8 @@ mod interrupt;
 mod kill;
 /// The user's limits, and those of the machine.
 mod limits;
+/// Lists that say more of a file than its URL.
+mod lists;
 /// Several URLs for one file, one after the other.
 mod mirrors;
 /// The names of files: the URL's, the server's, the next free one.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 
+use crate::input::Format;
 use crate::model::digest::Digest;
 use crate::model::size::ByteSize;
 use crate::policy::existing::IfExists;
@@ -45,12 +46,17 @@ pub struct Args {
 
     /// Read URLs from a list, one a line (`-` is stdin)
     ///
-    /// Blank lines and lines that begin with `#` are passed over. The list is read as it comes: the
-    /// first transfer starts with the first line. Several URLs on a line, with a TAB between each two,
+    /// Lists of other formats than that are told by their first line (see `--input-format`). Blank lines
+    /// and lines that begin with `#` are passed over. The list is read as it comes: the first transfer
+    /// starts with the first line. Several URLs on a line, with a TAB between each two,
     /// are of one file: the first gives the name, the others are mirrors. May be given more than once.
     /// Without a URL and without a list, haul reads stdin unless that is a terminal.
     #[arg(short, long, value_name = "FILE")]
     pub input: Vec<PathBuf>,
+
+    /// How lists are written
+    #[arg(long, value_name = "FORMAT", default_value = "auto")]
+    pub input_format: FormatArg,
 
     /// How many workers there are: files at once, and connections
     ///
@@ -234,6 +240,27 @@ pub enum Generate {
     Powershell,
     /// Completions for zsh
     Zsh,
+}
+
+/// What `--input-format` takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum FormatArg {
+    /// Each list as its first line looks
+    Auto,
+    /// A URL a line, or several of one file with TABs between them
+    Lines,
+    /// A JSON object a line, with `url` and, as wanted, `mirrors`, `out`, `checksum`, `sha256`, `size`
+    Jsonl,
+}
+
+impl From<FormatArg> for Format {
+    fn from(arg: FormatArg) -> Self {
+        match arg {
+            FormatArg::Auto => Self::Auto,
+            FormatArg::Lines => Self::Lines,
+            FormatArg::Jsonl => Self::Jsonl,
+        }
+    }
 }
 
 /// What `--if-exists` takes.

@@ -16,7 +16,7 @@ use crate::input::Source;
 use crate::model::digest::Digest;
 use crate::policy::{pace, redirect, retry};
 use crate::report::{self, PathEnd, Verbosity, View};
-use crate::{http, policy};
+use crate::{http, input, policy};
 
 /// Names of standard output.
 const STDOUT: [&str; 4] = ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"];
@@ -26,6 +26,8 @@ const STDOUT: [&str; 4] = ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"];
 pub struct Config {
     /// Where URLs come from.
     pub sources: Vec<Source>,
+    /// How lists are read.
+    pub input: input::Options,
     /// How they are worked on.
     pub engine: engine::Options,
     /// How connections behave.
@@ -57,6 +59,7 @@ impl Config {
             bail!("`--checksum` is of one file; give one URL and no list with it");
         }
         let sources = sources(args.urls, args.checksum.as_ref(), args.input, environment)?;
+        let folder = args.dir.unwrap_or_default();
         let is_stream = output == Output::Stdout;
         let verbosity = if args.quiet {
             Verbosity::Quiet
@@ -70,13 +73,14 @@ impl Config {
         let draws = environment.stderr_can_draw && !(is_stream && environment.stdout_is_terminal);
         Ok(Self {
             sources,
+            input: input::Options { format: args.input_format.into(), folder: folder.clone() },
             engine: engine::Options {
                 workers: usize::from(args.jobs),
                 stdout_buffer: args.stdout_buffer.0,
                 per_host: args.per_host.map_or(usize::MAX, usize::from),
                 min_split: (!args.no_split).then_some(args.min_split.0),
                 output,
-                folder: args.dir.unwrap_or_default(),
+                folder,
                 server_name: args.server_name,
                 if_exists: policy::existing::IfExists::from(args.if_exists),
                 set_modified: !args.no_mtime,

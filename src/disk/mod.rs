@@ -43,6 +43,17 @@ pub fn presence(path: &Path) -> Result<Presence, Cause> {
     })
 }
 
+/// Returns how many bytes a file has.
+///
+/// # Errors
+/// [`Cause::Disk`].
+pub fn size(path: &Path) -> Result<u64, Cause> {
+    path.metadata().map(|found| found.len()).map_err(|source| {
+        let path = path.to_owned();
+        Cause::Disk { action: "look at", path, source }
+    })
+}
+
 /// Reads a whole file in pieces.
 ///
 /// # Errors

@@ -22,7 +22,7 @@ use crossbeam_channel::{Receiver, Select, Sender, TryRecvError, TrySendError};
 use crate::engine::claims::Claim;
 use crate::engine::work::{Returned, Work};
 use crate::engine::{Output, Shared};
-use crate::input::Entry;
+use crate::input::{Batch, Entry};
 use crate::model::error::Cause;
 use crate::model::event::{Event, Skip};
 use crate::model::failure::Failure;
@@ -44,7 +44,7 @@ const REST: Duration = Duration::from_micros(250);
 /// no worker, and whether everything was fed.
 pub(super) fn feed(
     shared: &Shared<'_>,
-    batches: &Receiver<Vec<Entry>>,
+    batches: &Receiver<Batch>,
     returns: &Receiver<Returned>,
     queue: &Sender<Box<Work>>,
 ) -> (Totals, bool) {
@@ -107,7 +107,7 @@ struct Feeder<'a> {
     output_taken: bool,
     totals: Totals,
     /// `None` when it has ended.
-    input: Option<&'a Receiver<Vec<Entry>>>,
+    input: Option<&'a Receiver<Batch>>,
     batch: VecDeque<Entry>,
     waiting: BinaryHeap<Reverse<Waiting>>,
 }
@@ -205,7 +205,12 @@ impl Feeder<'_> {
     fn take_batch(&mut self) {
         let Some(input) = self.input.filter(|_| self.may_read()) else { return };
         match input.try_recv() {
-            Ok(batch) => self.batch.extend(batch),
+            Ok(Batch { warnings, entries }) => {
+                for text in &warnings {
+                    self.shared.observer.event(&Event::Warned { text });
+                }
+                self.batch.extend(entries);
+            }
             Err(TryRecvError::Empty) => {}
             Err(TryRecvError::Disconnected) => {
                 self.input = None;
@@ -256,6 +261,7 @@ impl Feeder<'_> {
             url: wanted.target.url,
             credentials: wanted.target.credentials,
             mirrors: wanted.mirrors,
+            size: wanted.size,
             checksum: wanted.checksum,
             origin: entry.origin,
             destination: Destination::Stdout,

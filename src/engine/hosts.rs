@@ -191,6 +191,7 @@ mod tests {
             url: "http://h/".parse().unwrap(),
             credentials: None,
             mirrors: Vec::new(),
+            size: None,
             checksum: None,
             origin: Origin::Argument,
             destination: Destination::Stdout,

@@ -21,7 +21,7 @@ use crate::engine::limits::Limits;
 use crate::engine::work::InFlight;
 use crate::engine::{Options, Output, Shared, feeder, worker};
 use crate::http::client::Common;
-use crate::input::Entry;
+use crate::input::Batch;
 use crate::model::event::{Event, Observer};
 use crate::model::stop::Stop;
 use crate::model::totals::Totals;
@@ -48,7 +48,7 @@ pub fn run(
     http: &Arc<Common>,
     observer: &dyn Observer,
     stop: &Stop,
-    entries: &Receiver<Vec<Entry>>,
+    entries: &Receiver<Batch>,
 ) -> std::io::Result<Summary> {
     let here = if options.folder.as_os_str().is_empty() { Path::new(".") } else { &options.folder };
     let shared = Shared {
@@ -117,7 +117,7 @@ mod tests {
     use crate::disk::partial::Allocation;
     use crate::engine::{IfLocked, Output, Resume};
     use crate::http;
-    use crate::input::Wanted;
+    use crate::input::{Entry, Wanted};
     use crate::model::job::Origin;
     use crate::policy::existing::IfExists;
     use crate::policy::{pace, redirect, retry, target};
@@ -173,14 +173,14 @@ mod tests {
         let http = http::Options { connect_timeout: timeout, stall_timeout: timeout };
         let common = Arc::new(Common::new(http, Arc::clone(&stop)));
         let (sender, entries) = crossbeam_channel::unbounded();
-        let entry = |url: &str| Entry {
-            origin: Origin::Argument,
-            wanted: target::parse(url).map(Wanted::from),
-            text: String::new(),
+        let entry = |url: &str| {
+            let wanted = target::parse(url).map(Wanted::from);
+            Entry { origin: Origin::Argument, wanted, text: String::new() }
         };
         // Nothing listens on port 1.
         let urls = ["http://127.0.0.1:1/panic", "http://127.0.0.1:1/next"];
-        sender.send(urls.map(entry).into()).unwrap();
+        let batch = Batch { entries: urls.map(entry).into(), ..Batch::default() };
+        sender.send(batch).unwrap();
         drop(sender);
         let witness = Witness::default();
         let summary = run(&options, &common, &witness, &stop, &entries).unwrap();

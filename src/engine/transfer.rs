@@ -43,6 +43,7 @@ mod answer;
 mod lead;
 mod place;
 mod solo;
+mod verify;
 
 pub(super) use answer::judge as refusal;
 use answer::{fresh, judge, verdict};
@@ -128,7 +129,10 @@ impl<'a> Transfer<'a> {
                 // use.
                 let is_homeless = matches!(
                     cause,
-                    Cause::Exists { .. } | Cause::Mismatch { .. } | Cause::NotAFile { .. }
+                    Cause::Exists { .. }
+                        | Cause::Mismatch { .. }
+                        | Cause::NotAFile { .. }
+                        | Cause::WrongSize { .. }
                 );
                 let held = held.filter(|held| {
                     !is_homeless && !held.ranges.is_empty() && self.is_worth_keeping(held)
@@ -219,12 +223,11 @@ impl<'a> Transfer<'a> {
                 ByteRange { start: 0, end: head.length().unwrap_or(u64::MAX) }
             };
             let held = held.get_or_insert_with(|| fresh(&head));
-            if let Some(check) = &self.work.check {
-                check.keep_at_most(held.ranges.prefix());
+            if !self.prepare(sink, held, range)? {
+                body.drain();
+                (reason, wants_all) = (Restart::WrongSize, true);
+                continue;
             }
-            self.make_room(sink, held, Some(range.end).filter(|&end| end < u64::MAX))?;
-            self.progress.set_length(held.length);
-            self.progress.set_position(held.ranges.len());
             let before = held.ranges.len();
             let first = First { head: &head, reached: &reached, latency, range };
             let restart = self.bring(sink, held, body, &first)?;
@@ -261,6 +264,25 @@ impl<'a> Transfer<'a> {
         Err(Cause::Truncated { received, expected })
     }
 
+    /// Prepares for the bytes of a response; returns whether they are worth having.
+    fn prepare(
+        &mut self,
+        sink: &mut Sink<'a>,
+        held: &mut Held,
+        range: ByteRange,
+    ) -> Result<bool, Cause> {
+        if self.has_other_size(sink, held)? {
+            return Ok(false);
+        }
+        if let Some(check) = &self.work.check {
+            check.keep_at_most(held.ranges.prefix());
+        }
+        self.make_room(sink, held, Some(range.end).filter(|&end| end < u64::MAX))?;
+        self.progress.set_length(held.length);
+        self.progress.set_position(held.ranges.len());
+        Ok(true)
+    }
+
     /// Brings what a response has and what idle workers help with, and keeps `held` true. Returns why none
     /// of it is to be believed, if so.
     fn bring(
@@ -287,7 +309,7 @@ impl<'a> Transfer<'a> {
     ) -> Result<Copied, Cause> {
         let shared = self.shared;
         let is_recorded = !sink.is_stream() && self.is_worth_keeping(held);
-        let max_size = shared.options.max_size;
+        let max_size = self.most();
         let check = self.work.check.as_deref();
         let mut pace = Pace::new(shared.options.pace, self.began.elapsed());
         let watch = Watch { pace: &mut pace, began: self.began, progress: self.progress };
@@ -302,33 +324,8 @@ impl<'a> Transfer<'a> {
             Cause::Truncated { .. } => {
                 Cause::Truncated { received: held.ranges.len(), expected: held.length }
             }
-            cause => cause,
+            cause => self.of_size(cause),
         })
-    }
-
-    /// Checks a file that is complete, if it is known what it should be, and gives it its name. `None` when
-    /// it is something else and all of it is to be fetched once more.
-    fn finish(&mut self, sink: &mut Sink<'a>, held: &mut Held) -> Result<Option<Done>, Cause> {
-        let size = held.ranges.len();
-        if let Some(check) = &self.work.check {
-            if let Sink::Partial(partial) = sink {
-                check.catch_up(size, |buffer, offset| partial.read_at(buffer, offset))?;
-            }
-            if let Err(cause) = check.judge(size) {
-                // A stream cannot take back what it has written.
-                if sink.is_stream() || std::mem::replace(&mut self.work.was_mismatched, true) {
-                    return Err(cause);
-                }
-                let url = Redacted(self.work.target().0);
-                let text = format!("{url}: {cause}; fetching all of it again");
-                self.shared.observer.event(&Event::Warned { text: &text });
-                self.start_over(sink, Restart::Mismatch)?;
-                held.ranges.clear();
-                return Ok(None);
-            }
-        }
-        let modified = self.modified(held.validators.modified());
-        Ok(Some(Done::Completed { path: sink.commit(modified)?, size }))
     }
 
     /// Forgets what was written, and says why, if anything was.

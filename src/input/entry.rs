@@ -4,7 +4,17 @@ use crate::input::urls;
 use crate::model::digest::Digest;
 use crate::model::error::Cause;
 use crate::model::job::{Origin, Target};
+use crate::model::redact::{redact_text, shorten};
 use crate::policy::placement::Placement;
+
+/// Some entries of the input, in its order.
+#[derive(Debug, Default)]
+pub struct Batch {
+    /// What the user should know.
+    pub warnings: Vec<String>,
+    /// Files, and lines that name none.
+    pub entries: Vec<Entry>,
+}
 
 /// One file of the input, or the reason why a line names none.
 #[derive(Debug)]
@@ -24,6 +34,8 @@ pub struct Wanted {
     pub target: Target,
     /// The others.
     pub mirrors: Vec<Target>,
+    /// How many bytes it has.
+    pub size: Option<u64>,
     /// What it is checked by.
     pub checksum: Option<Box<Digest>>,
     /// Where it is put.
@@ -32,7 +44,13 @@ pub struct Wanted {
 
 impl From<Target> for Wanted {
     fn from(target: Target) -> Self {
-        Self { target, mirrors: Vec::new(), checksum: None, place: Placement::default() }
+        Self {
+            target,
+            mirrors: Vec::new(),
+            size: None,
+            checksum: None,
+            place: Placement::default(),
+        }
     }
 }
 
@@ -54,4 +72,30 @@ impl Entry {
     pub(super) fn bad(origin: Origin, cause: Cause, text: &str) -> Self {
         Self { origin, wanted: Err(cause), text: text.to_owned() }
     }
+}
+
+/// How many characters of what is wrong with a line are told.
+const MAX_REASON: usize = 300;
+
+/// Returns why a line names no file, in a text that may have any part of the line in it.
+pub(super) fn bad_line(reason: &str) -> Cause {
+    let mut reason = redact_text(reason);
+    if let Some((end, _)) = reason.char_indices().nth(MAX_REASON) {
+        reason.truncate(end);
+        reason.push('…');
+    }
+    Cause::BadLine { reason, hint: None }
+}
+
+/// Reads a checksum.
+///
+/// # Errors
+/// [`Cause::BadLine`].
+pub(super) fn checksum(text: &str) -> Result<Box<Digest>, Cause> {
+    /// Longer is none that is known.
+    const LONGEST: usize = 160;
+    if text.len() > LONGEST {
+        return Err(bad_line(&format!("`{}` is not a checksum", shorten(text))));
+    }
+    text.parse().map(Box::new).map_err(|reason: String| bad_line(&reason))
 }

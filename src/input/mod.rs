@@ -1,5 +1,8 @@
 //! Floor 2: the input, a lazy stream of entries.
 //!
+//! Lists may be written in several formats; each has a file here, and so has what they share: the reader
+//! of lines and the entry that comes of them.
+//!
 //! Reading may block for as long as whoever writes the pipe takes, so it happens in a thread of its
 //! own that hands entries over through a bounded channel. That thread is not joined: a read from a
 //! pipe cannot be interrupted, and it holds nothing but the list.
@@ -8,18 +11,22 @@
 //! dropped, and the reader closes it by ending. When the receiver is gone the reader ends too.
 
 mod entry;
+mod jsonl;
+mod lines;
+mod list;
 mod plain;
 mod urls;
 
 use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 
 use crossbeam_channel::{Receiver, Sender};
 
-pub use crate::input::entry::{Entry, Wanted};
+pub use crate::input::entry::{Batch, Entry, Wanted};
+pub use crate::input::list::{Format, Options};
 use crate::model::digest::Digest;
 use crate::model::error::Cause;
 use crate::model::job::{Origin, Target};
@@ -66,15 +73,18 @@ enum List {
 ///
 /// # Errors
 /// The first list that cannot be opened, and why.
-pub fn read(sources: Vec<Source>) -> Result<Receiver<Vec<Entry>>, (PathBuf, io::Error)> {
+pub fn read(
+    sources: Vec<Source>,
+    options: Options,
+) -> Result<Receiver<Batch>, (PathBuf, io::Error)> {
     let opened = sources.into_iter().map(open).collect::<Result<Vec<_>, _>>()?;
     let (sender, receiver) = crossbeam_channel::bounded(CAPACITY);
     thread::Builder::new()
         .name("input".to_owned())
         .spawn(move || {
-            let mut output = Output { sender, batch: Vec::with_capacity(BATCH) };
+            let mut output = Output { sender, batch: Batch::default() };
             for source in opened {
-                if read_source(source, &mut output).is_err() {
+                if read_source(source, &options, &mut output).is_err() {
                     return;
                 }
             }
@@ -110,26 +120,25 @@ struct Unwanted;
 
 /// The reader's end of the channel.
 struct Output {
-    sender: Sender<Vec<Entry>>,
-    batch: Vec<Entry>,
+    sender: Sender<Batch>,
+    batch: Batch,
 }
 
 impl Output {
-    fn push(&mut self, entry: Entry) -> Result<(), Unwanted> {
-        self.batch.push(entry);
-        if self.batch.len() < BATCH { Ok(()) } else { self.flush() }
+    /// Hands over what there is, if it is enough to wake a thread for.
+    fn flush_if_full(&mut self) -> Result<(), Unwanted> {
+        if self.batch.entries.len() < BATCH { Ok(()) } else { self.flush() }
     }
 
     fn flush(&mut self) -> Result<(), Unwanted> {
-        if self.batch.is_empty() {
+        if self.batch.entries.is_empty() && self.batch.warnings.is_empty() {
             return Ok(());
         }
-        let batch = std::mem::replace(&mut self.batch, Vec::with_capacity(BATCH));
-        self.sender.send(batch).map_err(|_| Unwanted)
+        self.sender.send(std::mem::take(&mut self.batch)).map_err(|_| Unwanted)
     }
 }
 
-fn read_source(source: Opened, output: &mut Output) -> Result<(), Unwanted> {
+fn read_source(source: Opened, options: &Options, output: &mut Output) -> Result<(), Unwanted> {
     match source {
         Opened::Argument { text, checksum } => {
             let parse = |text: &str| {
@@ -141,47 +150,24 @@ fn read_source(source: Opened, output: &mut Output) -> Result<(), Unwanted> {
             if let Ok(wanted) = &mut entry.wanted {
                 wanted.checksum = checksum.map(Box::new);
             }
-            output.push(entry)
+            output.batch.entries.push(entry);
+            output.flush_if_full()
         }
         Opened::List { name, list } => {
             let result = match list {
-                List::File(file) => read_list(&name, file, output),
-                List::Stdin => read_list(&name, io::stdin().lock(), output),
+                List::File(file) => list::read(&name, file, options, output),
+                List::Stdin => list::read(&name, io::stdin().lock(), options, output),
                 List::Later(path) => match File::open(&path) {
-                    Ok(file) => read_list(&name, file, output),
+                    Ok(file) => list::read(&name, file, options, output),
                     Err(error) => Ok(Err((0, error))),
                 },
             };
             let Err((number, source)) = result? else { return Ok(()) };
             let path = PathBuf::from(name.as_ref());
             let cause = Cause::Disk { action: "read", path, source };
-            output.push(Entry::bad(Origin::Line { list: Arc::clone(&name), number }, cause, &name))
-        }
-    }
-}
-
-/// Reads a list to its end. The inner result is the list's own failure and where it came.
-fn read_list(
-    name: &Arc<str>,
-    list: impl Read,
-    output: &mut Output,
-) -> Result<Result<(), (u64, io::Error)>, Unwanted> {
-    let mut lines = plain::Lines::new(BufReader::with_capacity(64 * 1024, list));
-    loop {
-        match lines.next_line() {
-            Ok(None) => return Ok(Ok(())),
-            Ok(Some((number, line))) => {
-                let origin = Origin::Line { list: Arc::clone(name), number };
-                output.push(match line.text() {
-                    Ok(text) => Entry::new(origin, text, target::parse),
-                    Err(cause) => Entry::bad(origin, cause, ""),
-                })?;
-                // What follows may take its time: nothing that is here waits for it.
-                if !lines.is_line_buffered() {
-                    output.flush()?;
-                }
-            }
-            Err(error) => return Ok(Err((lines.number() + 1, error))),
+            let origin = Origin::Line { list: Arc::clone(&name), number };
+            output.batch.entries.push(Entry::bad(origin, cause, &name));
+            output.flush_if_full()
         }
     }
 }

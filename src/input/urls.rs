@@ -20,12 +20,22 @@ pub(super) fn read(
     text: &str,
     parse: impl Fn(&str) -> Result<Target, Cause>,
 ) -> Result<Urls, (Cause, &str)> {
-    let mut fields = text.split('\t').map(str::trim).filter(|field| !field.is_empty());
-    let first = fields.next().unwrap_or_default();
+    collect(text.split('\t').map(str::trim).filter(|field| !field.is_empty()), parse)
+}
+
+/// Reads the URLs of one file from texts of which each is one.
+///
+/// # Errors
+/// As [`read`].
+pub(super) fn collect<'a>(
+    mut texts: impl Iterator<Item = &'a str>,
+    parse: impl Fn(&str) -> Result<Target, Cause>,
+) -> Result<Urls, (Cause, &'a str)> {
+    let first = texts.next().unwrap_or_default();
     let main = parse(first).map_err(|cause| (cause, first))?;
     let mut mirrors = Vec::new();
-    for field in fields {
-        let mirror = parse(field).map_err(|cause| (cause, field))?;
+    for text in texts {
+        let mirror = parse(text).map_err(|cause| (cause, text))?;
         if mirror == main || mirrors.contains(&mirror) {
             continue;
         }

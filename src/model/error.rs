@@ -17,6 +17,13 @@ use crate::model::text::Printable;
 /// Why a job failed.
 #[derive(Debug)]
 pub enum Cause {
+    /// The line of a list says nothing that a file could be made of.
+    BadLine {
+        /// What is wrong with it.
+        reason: String,
+        /// What the user can do about it.
+        hint: Option<&'static str>,
+    },
     /// The text is not a URL.
     BadUrl {
         /// What is wrong with it.
@@ -188,12 +195,22 @@ pub enum Cause {
         /// The scheme.
         scheme: String,
     },
+    /// The file has not as many bytes as its list says.
+    WrongSize {
+        /// The file, if it was there before.
+        existing: Option<PathBuf>,
+        /// How many it should have.
+        wanted: u64,
+        /// How many it has; `None` for more than it should.
+        found: Option<u64>,
+    },
 }
 
 impl fmt::Display for Cause {
     #[allow(clippy::too_many_lines, reason = "one arm a cause; the wording stays in one place")]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::BadLine { reason, .. } => write!(f, "{}", Printable(reason)),
             Self::BadUrl { reason, .. } => write!(f, "not a URL: {}", Printable(reason)),
             Self::Connect { host, source } => {
                 write!(f, "cannot connect to {}: {}", Printable(host), Plain(source))
@@ -291,6 +308,13 @@ impl fmt::Display for Cause {
             Self::UnsupportedScheme { scheme } => {
                 write!(f, "scheme `{}` is not supported", Printable(scheme))
             }
+            Self::WrongSize { existing: Some(path), wanted, found } => {
+                let path = path.to_string_lossy();
+                write!(f, "{} exists, and has {}", Printable(&path), other_size(*wanted, *found))
+            }
+            Self::WrongSize { existing: None, wanted, found } => {
+                write!(f, "the file has {}", other_size(*wanted, *found))
+            }
         }
     }
 }
@@ -320,9 +344,11 @@ impl Cause {
     /// Returns the next step that the user can take, if there is one.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
+            Self::BadLine { hint, .. } => return hint.map(str::to_owned),
             Self::BadUrl { hint, .. } => return hint.clone(),
             Self::Disk { source, path, .. } => return disk_hint(source, path),
-            Self::Mismatch { existing: Some(_), .. } => "`--if-exists overwrite` replaces it",
+            Self::Mismatch { existing: Some(_), .. }
+            | Self::WrongSize { existing: Some(_), .. } => "`--if-exists overwrite` replaces it",
             Self::Mismatch { .. } => "check where the checksum comes from, or try again later",
             Self::Exists { .. } => "`--if-exists skip`, `overwrite` or `rename` accept it",
             Self::HostNotFound { .. } => "check the spelling of the host",
@@ -352,6 +378,7 @@ impl Cause {
                 }
                 _ => return None,
             },
+            Self::WrongSize { .. } => "if the new file is right, take its old size out of the list",
             Self::UnsupportedScheme { .. } => "haul downloads http and https",
             _ => return None,
         };
@@ -373,6 +400,13 @@ fn disk_hint(source: &io::Error, path: &std::path::Path) -> Option<String> {
         ErrorKind::NotADirectory => Some("give another folder with `--dir`".to_owned()),
         ErrorKind::InvalidFilename => Some("give a shorter name with `--output`".to_owned()),
         _ => None,
+    }
+}
+
+fn other_size(wanted: u64, found: Option<u64>) -> String {
+    match found {
+        Some(found) => format!("{found} bytes, not {wanted}"),
+        None => format!("more than {wanted} bytes"),
     }
 }
 

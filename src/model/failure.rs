@@ -49,7 +49,7 @@ impl Failure {
     /// Returns what became of the job and why, in one line without `error: `.
     pub fn headline(&self) -> String {
         match (&self.origin, &self.cause) {
-            (Origin::Line { .. }, Cause::BadUrl { .. }) => {
+            (Origin::Line { .. }, Cause::BadLine { .. } | Cause::BadUrl { .. }) => {
                 format!("{}: {}", Printable(&self.origin.to_string()), self.cause)
             }
             _ => format!("{}: {}{}", Printable(&self.subject), self.cause, self.circumstances()),

@@ -73,6 +73,8 @@ pub struct Job {
     pub credentials: Option<Credentials>,
     /// More URLs of the same file. Empty, and not allocated, for most jobs.
     pub mirrors: Vec<Target>,
+    /// How many bytes its file has, where that is known before it is asked for.
+    pub size: Option<u64>,
     /// What its file is checked by; in a box, because most jobs have none.
     pub checksum: Option<Box<Digest>>,
     /// Where it was written down.

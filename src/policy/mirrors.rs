@@ -167,9 +167,12 @@ pub fn may_help(cause: &Cause) -> bool {
         | Cause::TooSlow { .. }
         | Cause::Truncated { .. }
         | Cause::TrustStore { .. }
-        | Cause::UnsupportedScheme { .. } => true,
-        Cause::Disk { .. }
+        | Cause::UnsupportedScheme { .. }
+        | Cause::WrongSize { existing: None, .. } => true,
+        Cause::BadLine { .. }
+        | Cause::Disk { .. }
         | Cause::Mismatch { existing: Some(_), .. }
+        | Cause::WrongSize { existing: Some(_), .. }
         | Cause::Exists { .. }
         | Cause::InUse { .. }
         | Cause::NoRoom { .. }

@@ -108,6 +108,8 @@ pub enum Restart {
     TooLong,
     /// The answer has much less than the range that was asked for.
     TooShort,
+    /// The file has not the size that it should have.
+    WrongSize,
     /// The answer does not say of which version it is.
     Unidentified,
 }
@@ -119,6 +121,7 @@ impl fmt::Display for Restart {
             Self::BadRange => "the server sent another range than it was asked for",
             Self::Changed => "the file changed on the server",
             Self::Multipart => "the server sent several ranges in one",
+            Self::WrongSize => "it has not the size that it should have",
             Self::Mismatch => "the checksum does not match",
             Self::NothingHeld => "nothing is held",
             Self::NoStrongValidator => "the server gave nothing to tell a changed file by",

@@ -111,6 +111,7 @@ pub(super) mod tests {
             url: "http://h.example/a?token=x".parse().unwrap(),
             credentials: None,
             mirrors: Vec::new(),
+            size: None,
             checksum: None,
             origin: Origin::Argument,
             destination: Destination::Stdout,

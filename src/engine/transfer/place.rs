@@ -89,9 +89,7 @@ impl Transfer<'_> {
                 Admission::Create => Ok(Place::Write(path, Replace::Never)),
                 Admission::Replace => Ok(Place::Write(path, Replace::Allowed)),
                 Admission::Skip => {
-                    if let Some(check) = &self.work.check {
-                        check.judge_existing(&path)?;
-                    }
+                    self.judge_existing(&path)?;
                     leftovers::tidy(&path);
                     Ok(Place::Skip(path))
                 }

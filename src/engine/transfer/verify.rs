@@ -1,0 +1,123 @@
+//! What a file must be: its size as soon as it is told, its checksum once all of it is there.
+//!
+//! A file that is something else is fetched once more, past all caches, before the job fails.
+
+use std::path::Path;
+
+use crate::disk;
+use crate::engine::sink::Sink;
+use crate::engine::transfer::{Done, Transfer};
+use crate::model::error::Cause;
+use crate::model::event::Event;
+use crate::model::redact::Redacted;
+use crate::policy::resume::{Held, Restart};
+
+impl<'a> Transfer<'a> {
+    /// Returns whether the length that was announced is another than the file should have, so that all of
+    /// it is to be fetched once more.
+    ///
+    /// # Errors
+    /// [`Cause::WrongSize`] when it was already.
+    pub(super) fn has_other_size(
+        &mut self,
+        sink: &mut Sink<'a>,
+        held: &mut Held,
+    ) -> Result<bool, Cause> {
+        let Some(cause) = held.length.and_then(|length| self.wrong_size(length, None)) else {
+            return Ok(false);
+        };
+        self.begin_again(sink, held, cause, Restart::WrongSize)?;
+        Ok(true)
+    }
+
+    /// Checks a file that is complete, if it is known what it should be, and gives it its name. `None` when
+    /// it is something else and all of it is to be fetched once more.
+    pub(super) fn finish(
+        &mut self,
+        sink: &mut Sink<'a>,
+        held: &mut Held,
+    ) -> Result<Option<Done>, Cause> {
+        let size = held.ranges.len();
+        if let Some(cause) = self.wrong_size(size, None) {
+            self.begin_again(sink, held, cause, Restart::WrongSize)?;
+            return Ok(None);
+        }
+        if let Some(check) = &self.work.check {
+            if let Sink::Partial(partial) = sink {
+                check.catch_up(size, |buffer, offset| partial.read_at(buffer, offset))?;
+            }
+            if let Err(cause) = check.judge(size) {
+                self.begin_again(sink, held, cause, Restart::Mismatch)?;
+                return Ok(None);
+            }
+        }
+        let modified = self.modified(held.validators.modified());
+        Ok(Some(Done::Completed { path: sink.commit(modified)?, size }))
+    }
+
+    /// Checks a file that was there before, if it is known what it should be.
+    ///
+    /// # Errors
+    /// [`Cause::WrongSize`], [`Cause::Mismatch`]; what the disk says.
+    pub(super) fn judge_existing(&self, path: &Path) -> Result<(), Cause> {
+        if self.work.job.size.is_some()
+            && let Some(cause) = self.wrong_size(disk::size(path)?, Some(path))
+        {
+            return Err(cause);
+        }
+        self.work.check.as_ref().map_or(Ok(()), |check| check.judge_existing(path))
+    }
+
+    /// Returns how many bytes may come.
+    pub(super) fn most(&self) -> Option<u64> {
+        let max_size = self.shared.options.max_size;
+        [max_size, self.work.job.size].into_iter().flatten().min()
+    }
+
+    /// Says of a file that outgrew [`most`](Self::most) which of the two limits that was.
+    pub(super) fn of_size(&self, cause: Cause) -> Cause {
+        match (cause, self.work.job.size) {
+            (Cause::TooLarge { limit }, Some(wanted))
+                if limit == wanted && self.shared.options.max_size != Some(limit) =>
+            {
+                Cause::WrongSize { existing: None, wanted, found: None }
+            }
+            (cause, _) => cause,
+        }
+    }
+
+    fn wrong_size(&self, found: u64, existing: Option<&Path>) -> Option<Cause> {
+        let wanted = self.work.job.size.filter(|&wanted| wanted != found)?;
+        Some(Cause::WrongSize {
+            existing: existing.map(Path::to_owned),
+            wanted,
+            found: Some(found),
+        })
+    }
+
+    /// Forgets a file that is something else, the first time.
+    ///
+    /// # Errors
+    /// `cause`, the second time.
+    fn begin_again(
+        &mut self,
+        sink: &mut Sink<'a>,
+        held: &mut Held,
+        cause: Cause,
+        reason: Restart,
+    ) -> Result<(), Cause> {
+        // A stream cannot take back what it has written.
+        let is_written = sink.is_stream() && !held.ranges.is_empty();
+        if is_written || std::mem::replace(&mut self.work.was_mismatched, true) {
+            return Err(cause);
+        }
+        let url = Redacted(self.work.target().0);
+        let text = format!("{url}: {cause}; fetching all of it again");
+        self.shared.observer.event(&Event::Warned { text: &text });
+        if !sink.is_stream() {
+            self.start_over(sink, reason)?;
+        }
+        held.ranges.clear();
+        Ok(())
+    }
+}

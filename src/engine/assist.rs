@@ -42,7 +42,7 @@ use crate::http::client::Client;
 
 /// How often a worker that found nothing to help with looks again, while transfers run that it might
 /// help later.
-const TURN: Duration = Duration::from_millis(25);
+const TURN: Duration = Duration::from_millis(10);
 
 /// How many workers look again that often. More of them take longer, so that a thousand that wait do not
 /// keep a processor busy.

@@ -36,6 +36,8 @@ mod hosts;
 mod input;
 /// Signals, and readers that go away.
 mod interrupt;
+/// One object for each job.
+mod json;
 /// SIGKILL at any moment.
 mod kill;
 /// The user's limits, and those of the machine.

@@ -131,6 +131,13 @@ pub struct Args {
     #[arg(short = '0', long)]
     pub null: bool,
 
+    /// Print a JSON object for each job as it ends, and one for the totals, instead of paths
+    ///
+    /// One a line, also where stdout is a terminal. Each completed file comes with its SHA-256. The
+    /// README has the fields.
+    #[arg(long, conflicts_with = "null")]
+    pub json: bool,
+
     /// Say nothing but errors, and print no paths
     #[arg(short, long, conflicts_with = "verbose")]
     pub quiet: bool,

@@ -11,11 +11,11 @@ use anyhow::{Result, bail};
 use crate::cli::args::Args;
 use crate::cli::environment::Environment;
 use crate::disk::partial::Allocation;
-use crate::engine::{self, IfLocked, Output, Resume};
+use crate::engine::{self, Account, IfLocked, Output, Resume};
 use crate::input::Source;
 use crate::model::digest::Digest;
 use crate::policy::{pace, redirect, retry};
-use crate::report::{self, PathEnd, Verbosity, View};
+use crate::report::{self, PathEnd, Results, Verbosity, View};
 use crate::{http, input, policy};
 
 /// Names of standard output.
@@ -68,15 +68,26 @@ impl Config {
         } else {
             Verbosity::Normal
         };
+        if args.json && is_stream {
+            bail!("`--json` and `--output -` both want standard output; use `--dir` or a file");
+        }
         let path_end = if args.null { PathEnd::Nul } else { PathEnd::Newline };
-        let wants_paths = !is_stream && !args.quiet && !environment.stdout_is_terminal;
-        let draws = environment.stderr_can_draw && !(is_stream && environment.stdout_is_terminal);
+        let results = if args.json {
+            Results::Json
+        } else if is_stream || args.quiet || environment.stdout_is_terminal {
+            Results::Nothing
+        } else {
+            Results::Paths(path_end)
+        };
+        let is_shared = environment.stdout_is_terminal && (is_stream || args.json);
+        let draws = environment.stderr_can_draw && !is_shared;
         Ok(Self {
             sources,
             input: input::Options { format: args.input_format.into(), folder: folder.clone() },
             engine: engine::Options {
                 workers: usize::from(args.jobs),
                 stdout_buffer: args.stdout_buffer.0,
+                account: if args.json { Account::Full } else { Account::Brief },
                 per_host: args.per_host.map_or(usize::MAX, usize::from),
                 min_split: (!args.no_split).then_some(args.min_split.0),
                 output,
@@ -119,7 +130,7 @@ impl Config {
                 stall_timeout: Duration::from_secs_f64(args.stall_timeout),
             },
             report: report::Options {
-                paths: wants_paths.then_some(path_end),
+                results,
                 verbosity,
                 view: if draws { View::Bars } else { View::Lines },
             },
@@ -192,16 +203,37 @@ mod tests {
     #[test]
     fn bodies_on_standard_output_go_one_after_the_other_and_leave_it_to_them() {
         let config = resolve(&["-o", "-", "a", "b"], TERMINAL).unwrap();
-        assert_eq!(config.report.paths, None);
+        assert_eq!(config.report.results, Results::Nothing);
         assert_eq!(config.report.view, View::Lines);
     }
 
     #[test]
     fn paths_are_printed_into_pipes_only_and_not_when_quiet() {
+        #[track_caller]
+        fn case(args: &[&str], environment: Environment, results: Results) {
+            assert_eq!(resolve(args, environment).unwrap().report.results, results);
+        }
         let pipe = Environment::default();
-        assert_eq!(resolve(&["a"], TERMINAL).unwrap().report.paths, None);
-        assert_eq!(resolve(&["a"], pipe).unwrap().report.paths, Some(PathEnd::Newline));
-        assert_eq!(resolve(&["-0", "a"], pipe).unwrap().report.paths, Some(PathEnd::Nul));
-        assert_eq!(resolve(&["-q", "a"], pipe).unwrap().report.paths, None);
+        case(&["a"], TERMINAL, Results::Nothing);
+        case(&["a"], pipe, Results::Paths(PathEnd::Newline));
+        case(&["-0", "a"], pipe, Results::Paths(PathEnd::Nul));
+        case(&["-q", "a"], pipe, Results::Nothing);
+    }
+
+    #[test]
+    fn objects_are_printed_wherever_they_were_asked_for() {
+        for environment in [TERMINAL, Environment::default()] {
+            for args in [&["--json", "a"] as &[_], &["--json", "-q", "a"]] {
+                let config = resolve(args, environment).unwrap();
+                assert_eq!(config.report.results, Results::Json);
+                // On one terminal, lines and bars would write over each other.
+                assert_eq!(config.report.view, View::Lines);
+                assert_eq!(config.engine.account, Account::Full);
+            }
+        }
+        let bars = Environment { stdout_is_terminal: false, ..TERMINAL };
+        assert_eq!(resolve(&["--json", "a"], bars).unwrap().report.view, View::Bars);
+        let error = resolve(&["--json", "-o", "-", "a"], TERMINAL).unwrap_err().to_string();
+        assert!(error.contains("both want standard output"), "{error}");
     }
 }

@@ -1,4 +1,4 @@
-//! Checking a file by a digest of all of it, in order, while it comes.
+//! Digests of all of a file, in order, while it comes: to check it by one, and to tell its SHA-256.
 //!
 //! Bytes that come in order are hashed from the buffer that they came in. What several workers brought
 //! out of order is read again from the file once everything before it is there; so a file that one
@@ -8,49 +8,61 @@ use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 
 use crate::disk;
-use crate::model::digest::{Digest, Hasher};
+use crate::model::digest::{Algorithm, Digest, Hasher};
 use crate::model::error::Cause;
 
 /// How much is read from the file at once.
 const PIECE: usize = 256 * 1024;
 
-/// The digest of a file that is on its way.
+/// The digests of a file that is on its way.
 #[derive(Debug)]
 pub(super) struct Check {
-    wanted: Digest,
+    /// What it must be, if that is known.
+    wanted: Option<Digest>,
+    /// Whether its SHA-256 is to be told.
+    is_told: bool,
     /// Held while a buffer is hashed. Who offers bytes does not wait for it: they can be read later.
     state: Mutex<State>,
 }
 
 #[derive(Debug)]
 struct State {
-    hasher: Hasher,
+    /// First of what the file must be, then of what is told; one if that is the same.
+    hashers: Vec<Hasher>,
     /// How many bytes from the first on are hashed.
     hashed: u64,
 }
 
 impl State {
-    fn new(wanted: &Digest) -> Self {
-        Self { hasher: Hasher::new(wanted.algorithm()), hashed: 0 }
+    fn new(wanted: Option<&Digest>, is_told: bool) -> Self {
+        let wanted = wanted.map(Digest::algorithm);
+        let told = is_told.then_some(Algorithm::Sha256).filter(|told| Some(*told) != wanted);
+        Self { hashers: wanted.into_iter().chain(told).map(Hasher::new).collect(), hashed: 0 }
     }
 
     fn update(&mut self, bytes: &[u8]) {
-        self.hasher.update(bytes);
+        for hasher in &mut self.hashers {
+            hasher.update(bytes);
+        }
         self.hashed += bytes.len() as u64;
     }
 }
 
 impl Check {
-    /// Begins before the first byte.
-    pub(super) fn new(wanted: Digest) -> Self {
-        Self { state: Mutex::new(State::new(&wanted)), wanted }
+    /// Begins before the first byte. `None` when nothing is to be known of the file.
+    pub(super) fn new(wanted: Option<&Digest>, is_told: bool) -> Option<Self> {
+        (wanted.is_some() || is_told).then(|| Self {
+            state: Mutex::new(State::new(wanted, is_told)),
+            wanted: wanted.cloned(),
+            is_told,
+        })
     }
 
     /// Forgets what was hashed, if it is more than the first `held` bytes.
     pub(super) fn keep_at_most(&self, held: u64) {
         let mut state = self.lock();
         if state.hashed > held {
-            *state = State::new(&self.wanted);
+            *state = State::new(self.wanted.as_ref(), self.is_told);
         }
     }
 
@@ -97,21 +109,24 @@ impl Check {
         }
     }
 
-    /// Judges a file of `size` bytes, all of which were hashed.
+    /// Judges a file of `size` bytes, all of which were hashed, and returns its SHA-256 if that is to be
+    /// told.
     ///
     /// # Errors
     /// [`Cause::Mismatch`].
-    pub(super) fn judge(&self, size: u64) -> Result<(), Cause> {
+    pub(super) fn judge(&self, size: u64) -> Result<Option<Digest>, Cause> {
         let state = self.lock();
-        let found = state.hasher.digest();
-        if found == self.wanted && state.hashed == size {
-            return Ok(());
+        let is_all = state.hashed == size;
+        let digests: Vec<Digest> = state.hashers.iter().map(Hasher::digest).collect();
+        if let (Some(wanted), Some(found)) = (&self.wanted, digests.first())
+            && !(is_all && wanted == found)
+        {
+            let (wanted, found) = (Box::new(wanted.clone()), Box::new(found.clone()));
+            return Err(Cause::Mismatch { existing: None, wanted, found });
         }
-        Err(Cause::Mismatch {
-            existing: None,
-            wanted: Box::new(self.wanted.clone()),
-            found: Box::new(found),
-        })
+        let is_told =
+            |digest: &Digest| self.is_told && is_all && digest.algorithm() == Algorithm::Sha256;
+        Ok(digests.into_iter().find(is_told))
     }
 
     /// Judges a file that was there before.
@@ -119,13 +134,14 @@ impl Check {
     /// # Errors
     /// [`Cause::Mismatch`]; what the disk says.
     pub(super) fn judge_existing(&self, path: &Path) -> Result<(), Cause> {
-        let mut hasher = Hasher::new(self.wanted.algorithm());
+        let Some(wanted) = &self.wanted else { return Ok(()) };
+        let mut hasher = Hasher::new(wanted.algorithm());
         disk::read(path, |bytes| hasher.update(bytes))?;
         let found = hasher.digest();
-        if found == self.wanted {
+        if found == *wanted {
             return Ok(());
         }
-        let (existing, wanted) = (Some(path.to_owned()), Box::new(self.wanted.clone()));
+        let (existing, wanted) = (Some(path.to_owned()), Box::new(wanted.clone()));
         Err(Cause::Mismatch { existing, wanted, found: Box::new(found) })
     }
 
@@ -141,10 +157,39 @@ mod tests {
     use super::*;
 
     const ABC: &str = "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+    const ABC_MD5: &str = "md5:900150983cd24fb0d6963f7d28e17f72";
+
+    fn check(wanted: &str) -> Check {
+        Check::new(Some(&wanted.parse().unwrap()), false).unwrap()
+    }
+
+    #[test]
+    fn the_sha256_is_told_where_that_is_wished_whatever_else_is_checked() {
+        assert!(Check::new(None, false).is_none());
+        for wanted in [None, Some(ABC), Some(ABC_MD5)] {
+            let wanted: Option<Digest> = wanted.map(|text| text.parse().unwrap());
+            let check = Check::new(wanted.as_ref(), true).unwrap();
+            check.offer(0, b"xyz");
+            check.keep_at_most(0);
+            check.offer(0, b"abc");
+            assert_eq!(check.judge(3).unwrap(), Some(ABC.parse().unwrap()));
+        }
+        assert_eq!(check(ABC).judge_after(b"abc"), Ok(None));
+        // Of a part nothing is told.
+        let check = Check::new(None, true).unwrap();
+        assert_eq!(check.judge_after(b"ab"), Ok(None));
+    }
+
+    impl Check {
+        fn judge_after(&self, bytes: &[u8]) -> Result<Option<Digest>, String> {
+            self.offer(0, bytes);
+            self.judge(3).map_err(|cause| cause.to_string())
+        }
+    }
 
     #[test]
     fn what_comes_in_order_is_not_read_again() {
-        let check = Check::new(ABC.parse().unwrap());
+        let check = check(ABC);
         check.offer(0, b"a");
         check.offer(2, b"c");
         check.offer(1, b"b");
@@ -164,7 +209,7 @@ mod tests {
 
     #[test]
     fn what_was_thrown_away_counts_no_more() {
-        let check = Check::new(ABC.parse().unwrap());
+        let check = check(ABC);
         check.offer(0, b"axx");
         check.keep_at_most(3);
         assert!(matches!(check.judge(3), Err(Cause::Mismatch { .. })));

@@ -24,7 +24,7 @@ use crate::engine::work::{Returned, Work};
 use crate::engine::{Output, Shared};
 use crate::input::{Batch, Entry};
 use crate::model::error::Cause;
-use crate::model::event::{Event, Skip};
+use crate::model::event::{Details, Event, Skip, Subject};
 use crate::model::failure::Failure;
 use crate::model::job::{Destination, Job, JobId, Origin};
 use crate::model::redact::{Redacted, redact_text};
@@ -56,15 +56,14 @@ pub(super) fn feed(
         input: Some(batches),
         batch: VecDeque::new(),
         waiting: BinaryHeap::new(),
+        next: None,
     };
     if shared.options.output == Output::Stdout {
         // Told of the end of each, it offers the next one.
         shared.in_flight.say_all_fed();
     }
     let all_fed = feeder.run(returns, queue);
-    if shared.stop.is_stopped() {
-        feeder.cancel_waiting(returns);
-    }
+    feeder.give_up(returns);
     (feeder.totals, all_fed)
 }
 
@@ -110,13 +109,14 @@ struct Feeder<'a> {
     input: Option<&'a Receiver<Batch>>,
     batch: VecDeque<Entry>,
     waiting: BinaryHeap<Reverse<Waiting>>,
+    /// What had no room in the queue.
+    next: Option<Box<Work>>,
 }
 
 impl Feeder<'_> {
     /// Feeds until nothing is left to do or the run must end; returns whether everything was fed.
     fn run(&mut self, returns: &Receiver<Returned>, queue: &Sender<Box<Work>>) -> bool {
         let shared = self.shared;
-        let mut next: Option<Box<Work>> = None;
         loop {
             if shared.stop.is_stopped() {
                 return false;
@@ -125,13 +125,13 @@ impl Feeder<'_> {
             self.take_batch();
             // As much as fits, without waiting.
             let is_blocked = loop {
-                let Some(work) = next.take().or_else(|| self.next()) else { break false };
+                let Some(work) = self.next.take().or_else(|| self.next()) else { break false };
                 shared.in_flight.begin();
                 match queue.try_send(work) {
                     Ok(()) => {}
                     Err(TrySendError::Full(work)) => {
                         shared.in_flight.take_back();
-                        next = Some(work);
+                        self.next = Some(work);
                         break true;
                     }
                     Err(TrySendError::Disconnected(_)) => return false,
@@ -146,12 +146,15 @@ impl Feeder<'_> {
         }
     }
 
-    /// Tells of the jobs that were begun and will not be tried again.
-    fn cancel_waiting(&mut self, returns: &Receiver<Returned>) {
+    /// Tells of the jobs that have not ended when the run must, and whether there were more to come.
+    fn give_up(&mut self, returns: &Receiver<Returned>) {
         self.take_returns(returns);
+        self.take_batch();
         for Reverse(Waiting { work, .. }) in self.waiting.drain() {
-            self.totals.cancelled += 1;
-            self.shared.observer.event(&Event::Cancelled { job: &work.job });
+            self.shared.give_up(&work, &mut self.totals);
+        }
+        if let Some(work) = self.next.take() {
+            self.shared.give_up(&work, &mut self.totals);
         }
     }
 
@@ -250,7 +253,8 @@ impl Feeder<'_> {
                 let subject = if entry.text.is_empty() { "``" } else { &entry.text };
                 let failure = failure(redact_text(subject), entry.origin, cause);
                 self.totals.failed += 1;
-                observer.event(&Event::Failed { job: None, failure: &failure });
+                let (subject, details) = (Subject::Text(&entry.text), Details::default());
+                observer.event(&Event::Failed { subject, failure: &failure, details });
                 return None;
             }
         };
@@ -280,7 +284,8 @@ impl Feeder<'_> {
                 let subject = Redacted(&job.url).to_string();
                 let failure = failure(subject, job.origin.clone(), cause);
                 self.totals.failed += 1;
-                observer.event(&Event::Failed { job: Some(&job), failure: &failure });
+                let (subject, details) = (Subject::Job(&job), Details::default());
+                observer.event(&Event::Failed { subject, failure: &failure, details });
                 None
             }
         }

@@ -25,11 +25,12 @@ use crate::engine::assist::Assist;
 use crate::engine::claims::Claims;
 use crate::engine::hosts::Hosts;
 use crate::engine::limits::Limits;
-use crate::engine::work::InFlight;
+use crate::engine::work::{InFlight, Work};
 use crate::http::client::Common;
 use crate::model::error::Cause;
-use crate::model::event::Observer;
+use crate::model::event::{Event, Observer};
 use crate::model::stop::Stop;
+use crate::model::totals::Totals;
 use crate::policy::existing::IfExists;
 use crate::policy::spacing::Frequency;
 use crate::policy::{pace, redirect, retry};
@@ -65,6 +66,15 @@ pub enum Resume {
     WithinRun,
 }
 
+/// How much is told of jobs that end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Account {
+    /// What costs nothing.
+    Brief,
+    /// Also the SHA-256 of each file, and where it came from.
+    Full,
+}
+
 /// What the user can set about a run.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -96,6 +106,8 @@ pub struct Options {
     pub max_size: Option<u64>,
     /// How many bytes ahead of their turn may be held for standard output.
     pub stdout_buffer: u64,
+    /// How much is told of jobs that end.
+    pub account: Account,
     /// The most bytes a second for the whole run.
     pub limit_rate: Option<u64>,
     /// The most bytes a second from each host.
@@ -141,4 +153,17 @@ struct Shared<'a> {
     stream_broken: AtomicBool,
     /// Raised when the disk is full: no new transfer is begun.
     disk_full: AtomicBool,
+}
+
+impl Shared<'_> {
+    /// Tells of a work that will not be done, because the run must end, and counts it.
+    fn give_up(&self, work: &Work, totals: &mut Totals) {
+        let job = &work.job;
+        if work.began.is_none() && self.stop.is_stopped() {
+            self.observer.event(&Event::Unstarted { job });
+        } else {
+            totals.cancelled += 1;
+            self.observer.event(&Event::Cancelled { job, details: work.details() });
+        }
+    }
 }

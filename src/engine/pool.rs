@@ -22,7 +22,7 @@ use crate::engine::work::InFlight;
 use crate::engine::{Options, Output, Shared, feeder, worker};
 use crate::http::client::Common;
 use crate::input::Batch;
-use crate::model::event::{Event, Observer};
+use crate::model::event::Observer;
 use crate::model::stop::Stop;
 use crate::model::totals::Totals;
 
@@ -98,11 +98,11 @@ pub fn run(
                 Err(_) => lost = true,
             }
         }
-        for work in shared.hosts.clear() {
-            totals.cancelled += 1;
-            observer.event(&Event::Cancelled { job: &work.job });
+        let finished = all_fed && queue.is_empty() && !lost;
+        for work in shared.hosts.clear().into_iter().chain(queue.try_iter()) {
+            shared.give_up(&work, &mut totals);
         }
-        let finished = all_fed && queue.is_empty() && totals.cancelled == 0 && !lost;
+        let finished = finished && totals.cancelled == 0;
         Ok(Summary { totals, finished })
     })
 }
@@ -115,9 +115,10 @@ mod tests {
 
     use super::*;
     use crate::disk::partial::Allocation;
-    use crate::engine::{IfLocked, Output, Resume};
+    use crate::engine::{Account, IfLocked, Output, Resume};
     use crate::http;
     use crate::input::{Entry, Wanted};
+    use crate::model::event::Event;
     use crate::model::job::Origin;
     use crate::policy::existing::IfExists;
     use crate::policy::{pace, redirect, retry, target};
@@ -150,6 +151,7 @@ mod tests {
             per_host: 1,
             min_split: None,
             stdout_buffer: 0,
+            account: Account::Brief,
             output: Output::Folder,
             folder: folder.path().to_owned(),
             server_name: false,

@@ -26,15 +26,17 @@ use crate::engine::limits::Throttle;
 use crate::engine::pump::{Copied, Pump, Watch};
 use crate::engine::sink::Sink;
 use crate::engine::work::Work;
-use crate::engine::{IfLocked, Output, Resume, Shared};
+use crate::engine::{Account, IfLocked, Output, Resume, Shared};
 use crate::http::body::Body;
 use crate::http::client::{Client, Response, Rest};
+use crate::model::digest::Digest;
 use crate::model::error::Cause;
 use crate::model::event::Event;
 use crate::model::failure::Kept;
 use crate::model::progress::Progress;
 use crate::model::range::ByteRange;
 use crate::model::redact::Redacted;
+use crate::model::validator::Validators;
 use crate::policy::existing::Presence;
 use crate::policy::pace::Pace;
 use crate::policy::resume::{self, Held, Plan, Restart, Verdict};
@@ -59,6 +61,10 @@ pub(super) enum Done {
         path: Option<PathBuf>,
         /// Its size.
         size: u64,
+        /// Its SHA-256, in a run that tells details.
+        sha256: Option<Digest>,
+        /// What told this version of it from others.
+        validators: Validators,
     },
     /// The file was there.
     Skipped {
@@ -328,17 +334,8 @@ impl<'a> Transfer<'a> {
         })
     }
 
-    /// Forgets what was written, and says why, if anything was.
-    fn start_over(&self, sink: &mut Sink<'a>, reason: Restart) -> Result<(), Cause> {
-        if let Some(check) = &self.work.check {
-            check.keep_at_most(0);
-        }
-        self.note(&format!("starting over: {reason}"));
-        sink.start_over(&reason)
-    }
-
     /// Sends the request and follows redirects; returns the last response.
-    fn request(&self, plan: &Plan) -> Result<Reply, Cause> {
+    fn request(&mut self, plan: &Plan) -> Result<Reply, Cause> {
         let Self { shared, client, .. } = *self;
         let rest = match plan {
             Plan::Rest { from, to, validator } => Some(Rest { from: *from, to: *to, validator }),
@@ -347,8 +344,13 @@ impl<'a> Transfer<'a> {
         let (given, credentials) = self.work.target();
         let no_cache = self.work.was_mismatched;
         let ask = Ask { shared, client, job: &self.work.job, given, credentials, rest, no_cache };
-        ask.send(None, true, || self.await_turn())
-            .map_err(|cause| time_left(self.shared, self.began).err().unwrap_or(cause))
+        let reply = ask
+            .send(None, true, || self.await_turn())
+            .map_err(|cause| time_left(shared, self.began).err().unwrap_or(cause))?;
+        if shared.options.account == Account::Full {
+            self.work.note_served(&reply.reached.url, &reply.response.head);
+        }
+        Ok(reply)
     }
 
     /// Waits until a request may be begun, and bounds how long its answer may be waited for.
@@ -380,7 +382,10 @@ impl<'a> Transfer<'a> {
         }
         let is_first = self.work.attempts == 0;
         let held = match (content, self.shared.options.resume) {
-            (Content::Nothing, _) => return Ok((Sink::Partial(Arc::new(partial)), None)),
+            (Content::Nothing, _) => {
+                self.work.resumed_from = Some(0);
+                return Ok((Sink::Partial(Arc::new(partial)), None));
+            }
             (_, Resume::Never) => None,
             (_, Resume::WithinRun) if is_first => None,
             (Content::Held(held), _) => Some(held),
@@ -392,6 +397,9 @@ impl<'a> Transfer<'a> {
         if held.is_none() {
             partial.start_over()?;
         }
+        // What was not there at first is of this run.
+        let bytes = held.as_ref().map_or(0, |held| held.ranges.len());
+        self.work.resumed_from = Some(self.work.resumed_from.unwrap_or(bytes).min(bytes));
         Ok((Sink::Partial(Arc::new(partial)), held))
     }
 

@@ -3,13 +3,15 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use crossbeam_channel::{SendError, Sender};
 use url::Url;
 
 use crate::disk::partial::Replace;
 use crate::engine::check::Check;
+use crate::http::head::Head;
+use crate::model::event::{Details, Served};
 use crate::model::job::{Credentials, Job};
 use crate::model::redact::Redacted;
 use crate::policy::mirrors::{self, Mirrors, Next};
@@ -24,6 +26,8 @@ pub(super) struct Work {
     pub(super) mirrors: Mirrors,
     /// When the first attempt began.
     pub(super) began: Option<Instant>,
+    /// The same by the clock on the wall.
+    pub(super) started: Option<SystemTime>,
     /// Attempts that failed.
     pub(super) attempts: u32,
     /// Attempts at the mirror in use that failed since the last that made progress.
@@ -32,6 +36,10 @@ pub(super) struct Work {
     pub(super) reached: u64,
     /// Bytes received by all attempts.
     pub(super) received: u64,
+    /// The bytes of an earlier run that are gone on with; `None` before it was looked for any.
+    pub(super) resumed_from: Option<u64>,
+    /// Where the last response came from, in a run that tells details.
+    pub(super) served: Option<Box<Served>>,
     /// The file, once it was decided what happens with what is there.
     pub(super) place: Option<(PathBuf, Replace)>,
     /// What went to a stream already.
@@ -52,10 +60,13 @@ impl Work {
             mirrors: Mirrors::new(job.mirrors.len()),
             job,
             began: None,
+            started: None,
             attempts: 0,
             failures: 0,
             reached: 0,
             received: 0,
+            resumed_from: None,
+            served: None,
             place: None,
             streamed: None,
             may_split: true,
@@ -63,6 +74,27 @@ impl Work {
             was_mismatched: false,
             waits_for_lock: false,
         }
+    }
+
+    /// Returns how it went so far.
+    pub(super) fn details(&self) -> Details<'_> {
+        Details {
+            started: self.started,
+            elapsed: self.began.map_or(Duration::ZERO, |began| began.elapsed()),
+            attempts: self.attempts,
+            resumed_from: self.resumed_from.unwrap_or_default(),
+            served: self.served.as_deref(),
+        }
+    }
+
+    /// Takes note of where a response came from.
+    pub(super) fn note_served(&mut self, url: &Url, head: &Head) {
+        let is_of_file = matches!(head.status, 200 | 206);
+        let told = head.content_type().filter(|_| is_of_file).map(str::to_owned);
+        // A part need not say again what it is a part of.
+        let before = self.served.take().and_then(|served| served.content_type);
+        let before = before.filter(|_| head.status != 200);
+        self.served = Some(Box::new(Served { url: url.clone(), content_type: told.or(before) }));
     }
 
     /// Returns the URL that is asked and the credentials for it.

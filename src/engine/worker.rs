@@ -10,7 +10,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use crossbeam_channel::{Receiver, Sender, TryRecvError};
 
@@ -20,19 +20,19 @@ use crate::engine::check::Check;
 use crate::engine::hosts::{Answered, Entry};
 use crate::engine::transfer::{Done, Setback, Transfer, host_of};
 use crate::engine::work::{Returned, Work};
-use crate::engine::{IfLocked, Shared};
+use crate::engine::{Account, IfLocked, Shared};
 use crate::http::client::Client;
-use crate::model::digest::Digest;
 use crate::model::error::Cause;
-use crate::model::event::{Event, Skip};
-use crate::model::failure::{Exhausted, Failure};
-use crate::model::job::{Destination, Job};
+use crate::model::event::Event;
+use crate::model::job::Destination;
 use crate::model::progress::Progress;
 use crate::model::redact::Redacted;
 use crate::model::totals::Totals;
 use crate::policy::mirrors::{self, Next};
 use crate::policy::retry::{self, Decision};
 use crate::policy::{disk_failure, filename};
+
+mod end;
 
 /// How many bytes are gathered before each write. ureq hands out at most one TLS record (16 KiB) a
 /// read, and 256 KiB a write cost a quarter less CPU than that; 1 MiB cost more again (cache).
@@ -76,7 +76,7 @@ pub(super) fn work(
         // flag comes by here, and so does whoever parked something after it was raised.
         if shared.disk_full.load(Ordering::SeqCst) {
             for work in shared.hosts.clear() {
-                worker.cancel(&work.job);
+                shared.give_up(&work, &mut worker.totals);
                 shared.in_flight.end(returns);
             }
         }
@@ -85,12 +85,12 @@ pub(super) fn work(
         later.extend(worker.freed.drain(1.min(worker.freed.len())..).map(|work| (work, now)));
         for (work, at) in later {
             if let Some(work) = Returned::send(returns, work, at) {
-                worker.cancel(&work.job);
+                shared.give_up(&work, &mut worker.totals);
             }
         }
     }
     for work in std::mem::take(&mut worker.freed) {
-        worker.cancel(&work.job);
+        shared.give_up(&work, &mut worker.totals);
     }
     worker.totals
 }
@@ -177,7 +177,7 @@ impl Worker<'_> {
     fn take(&mut self, mut work: Box<Work>) -> Taken {
         let shared = self.shared;
         if shared.stop.is_stopped() || shared.disk_full.load(Ordering::Relaxed) {
-            self.cancel(&work.job);
+            shared.give_up(&work, &mut self.totals);
             return Taken::Ended;
         }
         loop {
@@ -201,7 +201,7 @@ impl Worker<'_> {
             self.totals.bytes += received;
             let Err(setback) = result else {
                 self.leave(&host, Answered::Well);
-                self.tell_done(&work, result);
+                self.tell_end(&work, result);
                 return Taken::Ended;
             };
             let is_locked = matches!(setback.cause, Cause::InUse { .. });
@@ -219,7 +219,7 @@ impl Worker<'_> {
             };
             self.leave(&host, answered);
             if shared.stop.is_stopped() {
-                self.cancel(&work.job);
+                shared.give_up(&work, &mut self.totals);
                 return Taken::Ended;
             }
             let Some(after) = self.follow(&mut work, decision, setback) else {
@@ -245,12 +245,14 @@ impl Worker<'_> {
         let shared = self.shared;
         let progress = Arc::new(Progress::default());
         let began = *work.began.get_or_insert_with(Instant::now);
+        work.started.get_or_insert_with(SystemTime::now);
         let result = catch_unwind(AssertUnwindSafe(|| {
             if shared.stream_broken.load(Ordering::Relaxed) && work.streamed.is_none() {
                 return Err(Cause::StreamBroken.into());
             }
-            if let Some(wanted) = work.job.checksum.as_ref().filter(|_| work.check.is_none()) {
-                work.check = Some(Arc::new(Check::new(Digest::clone(wanted))));
+            if work.check.is_none() {
+                let is_told = shared.options.account == Account::Full;
+                work.check = Check::new(work.job.checksum.as_deref(), is_told).map(Arc::new);
             }
             let job = &work.job;
             let name = name_of(work);
@@ -346,56 +348,6 @@ impl Worker<'_> {
             retry::decide(shared.options.retries, &setback.cause, work.failures, fastrand::f64());
         let Decision::Retry { after, is_capped } = decision else { return decision };
         Decision::Retry { after: shared.options.wait(&setback.cause, after), is_capped }
-    }
-
-    fn tell_done(&mut self, work: &Work, done: Result<Done, Setback>) {
-        let job = &work.job;
-        match done {
-            Ok(Done::Completed { path, size }) => {
-                self.totals.completed += 1;
-                if path.is_none() {
-                    self.shared.stream_broken.store(false, Ordering::Relaxed);
-                }
-                let elapsed = work.began.map_or(Duration::ZERO, |began| began.elapsed());
-                let path = path.as_deref();
-                let received = work.received;
-                self.shared.observer.event(&Event::Completed {
-                    job,
-                    path,
-                    size,
-                    received,
-                    elapsed,
-                });
-            }
-            Ok(Done::Skipped { path }) => {
-                self.totals.skipped += 1;
-                self.shared.observer.event(&Event::Skipped { job, reason: Skip::Exists(&path) });
-            }
-            Err(setback) => self.fail(work, setback),
-        }
-    }
-
-    fn fail(&mut self, work: &Work, setback: Setback) {
-        self.totals.failed += 1;
-        let Setback { cause, kept, .. } = setback;
-        let exhausted = work
-            .mirrors
-            .exhausted()
-            .map(|count| Exhausted { count, last: Redacted(work.target().0).to_string() });
-        let failure = Failure {
-            subject: Redacted(&work.job.url).to_string(),
-            origin: work.job.origin.clone(),
-            cause,
-            attempts: work.attempts,
-            exhausted,
-            kept,
-        };
-        self.shared.observer.event(&Event::Failed { job: Some(&work.job), failure: &failure });
-    }
-
-    fn cancel(&mut self, job: &Job) {
-        self.totals.cancelled += 1;
-        self.shared.observer.event(&Event::Cancelled { job });
     }
 }
 

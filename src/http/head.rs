@@ -4,7 +4,7 @@ use ureq::http::header::{
     ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, DATE, ETAG,
     HeaderMap, LAST_MODIFIED, LOCATION, RETRY_AFTER, TRANSFER_ENCODING,
 };
-use ureq::http::{StatusCode, Version, response};
+use ureq::http::{HeaderValue, StatusCode, Version, response};
 
 use crate::model::error::Cause;
 use crate::model::validator::Validators;
@@ -41,6 +41,8 @@ pub struct Head {
     pub disposition: Option<Vec<u8>>,
     /// Location, as it came.
     pub location: Option<Vec<u8>>,
+    /// Not as text: most runs do not look at it, and this costs them no copy.
+    content_type: Option<HeaderValue>,
 }
 
 impl Head {
@@ -71,7 +73,14 @@ impl Head {
             retry_after: field(headers, &RETRY_AFTER).map(<[u8]>::to_vec),
             disposition: field(headers, &CONTENT_DISPOSITION).map(<[u8]>::to_vec),
             location: field(headers, &LOCATION).map(<[u8]>::to_vec),
+            content_type: headers.get(CONTENT_TYPE).cloned(),
         })
+    }
+
+    /// Returns Content-Type, if it is UTF-8.
+    pub fn content_type(&self) -> Option<&str> {
+        let value = std::str::from_utf8(self.content_type.as_ref()?.as_bytes()).ok()?.trim();
+        (!value.is_empty()).then_some(value)
     }
 
     /// Returns the body's length, if it is told.

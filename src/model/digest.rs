@@ -1,6 +1,6 @@
 //! Digests: what a whole file can be checked by.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::str::FromStr;
 
 use base64::Engine as _;
@@ -66,12 +66,20 @@ impl Digest {
     pub fn algorithm(&self) -> Algorithm {
         self.algorithm
     }
+
+    /// Returns it in hexadecimal digits, without its algorithm.
+    pub fn hex(&self) -> String {
+        let mut text = String::with_capacity(2 * self.bytes.len());
+        for byte in &self.bytes {
+            let _ = write!(text, "{byte:02x}");
+        }
+        text
+    }
 }
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:", self.algorithm.name())?;
-        self.bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        write!(f, "{}:{}", self.algorithm.name(), self.hex())
     }
 }
 

@@ -5,8 +5,8 @@
 //! and it is right. Facts of a job's life are never dropped. For one job the order is
 //! `Listed`, then for each attempt `Started` and any of `Requested`, `Responded`, `Redirected`,
 //! `Noted`, and between two attempts `Retrying` or `Switched`; at last exactly one of `Completed`,
-//! `Skipped`, `Failed` or `Cancelled`. A job that needs no transfer has no `Started`. `ListEnded` comes after the
-//! last `Listed`.
+//! `Skipped`, `Failed`, `Cancelled` or `Unstarted`. A job that needs no transfer has no `Started`. `ListEnded`
+//! comes after the last `Listed`.
 //!
 //! How far a transfer is does not come as events: `Started` carries an [`Progress`] that the worker
 //! goes on writing and the observer may read whenever it draws.
@@ -14,14 +14,16 @@
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use url::Url;
 
+use crate::model::digest::Digest;
 use crate::model::error::Cause;
 use crate::model::failure::Failure;
 use crate::model::job::Job;
 use crate::model::progress::Progress;
+use crate::model::validator::Validators;
 
 /// A fact about a run.
 #[derive(Debug)]
@@ -81,8 +83,12 @@ pub enum Event<'a> {
         size: u64,
         /// The bytes received by this run for it; fewer than its size when an earlier one began it.
         received: u64,
-        /// The time from the first request to the commit.
-        elapsed: Duration,
+        /// The SHA-256 of all of it, in a run that tells details.
+        sha256: Option<&'a Digest>,
+        /// What told this version of it from others.
+        validators: &'a Validators,
+        /// How it went.
+        details: Details<'a>,
     },
     /// An attempt failed and another will follow.
     Retrying {
@@ -121,13 +127,23 @@ pub enum Event<'a> {
     },
     /// The job failed.
     Failed {
-        /// The job, if its line made one.
-        job: Option<&'a Job>,
-        /// What and why.
+        /// What failed.
+        subject: Subject<'a>,
+        /// What and why, in words that may be shown.
         failure: &'a Failure,
+        /// How it went.
+        details: Details<'a>,
     },
-    /// The run was stopped while this job was under way.
+    /// The run was stopped while this job was under way, or the disk was full before its turn came.
     Cancelled {
+        /// The job.
+        job: &'a Job,
+        /// How it went.
+        details: Details<'a>,
+    },
+    /// The run was stopped before this job's turn came. It is in no totals: how many jobs wait for their
+    /// turn says nothing.
+    Unstarted {
         /// The job.
         job: &'a Job,
     },
@@ -136,6 +152,39 @@ pub enum Event<'a> {
         /// The text, without `warning: `.
         text: &'a str,
     },
+}
+
+/// What failed.
+#[derive(Clone, Copy, Debug)]
+pub enum Subject<'a> {
+    /// A job.
+    Job(&'a Job),
+    /// A text that made none, as it was given.
+    Text(&'a str),
+}
+
+/// How a job went, however it ended.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Details<'a> {
+    /// When its first attempt began; `None` when none did.
+    pub started: Option<SystemTime>,
+    /// From then to its end, without the time that the machine slept.
+    pub elapsed: Duration,
+    /// How many attempts were made.
+    pub attempts: u32,
+    /// The bytes of an earlier run that were gone on with.
+    pub resumed_from: u64,
+    /// Where its last response came from, in a run that tells details.
+    pub served: Option<&'a Served>,
+}
+
+/// Where a response came from, and what it said of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Served {
+    /// The end of redirects.
+    pub url: Url,
+    /// The Content-Type of the last one that had the file or a part of it.
+    pub content_type: Option<String>,
 }
 
 /// Why a job needed nothing.

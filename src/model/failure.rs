@@ -48,12 +48,26 @@ pub struct Kept {
 impl Failure {
     /// Returns what became of the job and why, in one line without `error: `.
     pub fn headline(&self) -> String {
-        match (&self.origin, &self.cause) {
-            (Origin::Line { .. }, Cause::BadLine { .. } | Cause::BadUrl { .. }) => {
-                format!("{}: {}", Printable(&self.origin.to_string()), self.cause)
-            }
-            _ => format!("{}: {}{}", Printable(&self.subject), self.cause, self.circumstances()),
+        if self.is_of_line() {
+            return self.reason();
         }
+        format!("{}: {}", Printable(&self.subject), self.reason())
+    }
+
+    /// Returns why it failed, for one who knows the URL; of a line that has none, also where that is.
+    pub fn reason(&self) -> String {
+        if self.is_of_line() {
+            return format!("{}: {}", Printable(&self.origin.to_string()), self.cause);
+        }
+        format!("{}{}", self.cause, self.circumstances())
+    }
+
+    /// Returns whether it is best named after the line that it was written in.
+    fn is_of_line(&self) -> bool {
+        matches!(
+            (&self.origin, &self.cause),
+            (Origin::Line { .. }, Cause::BadLine { .. } | Cause::BadUrl { .. })
+        )
     }
 
     /// Returns the hints to print below the headline.

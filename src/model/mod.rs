@@ -15,5 +15,6 @@ pub mod redact;
 pub mod size;
 pub mod stop;
 pub mod text;
+pub mod timestamp;
 pub mod totals;
 pub mod validator;

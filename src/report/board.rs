@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::model::event::Event;
+use crate::model::event::{Event, Subject};
 use crate::model::job::{Job, JobId};
 use crate::model::progress::Progress;
 
@@ -222,16 +222,20 @@ impl State {
                 self.counts.completed_bytes += size;
                 self.end_job(Some(job));
             }
-            Event::Failed { job, .. } => {
+            Event::Failed { subject, .. } => {
                 self.counts.failed += 1;
-                self.end_job(*job);
+                self.end_job(match subject {
+                    Subject::Job(job) => Some(job),
+                    Subject::Text(_) => None,
+                });
             }
-            Event::Cancelled { job } | Event::Skipped { job, .. } => self.end_job(Some(job)),
+            Event::Cancelled { job, .. } | Event::Skipped { job, .. } => self.end_job(Some(job)),
             Event::Retrying { job, .. } | Event::Switched { job, .. } => self.leave(job),
             Event::Noted { .. }
             | Event::Redirected { .. }
             | Event::Requested { .. }
             | Event::Responded { .. }
+            | Event::Unstarted { .. }
             | Event::Warned { .. } => {}
         }
     }
@@ -258,6 +262,8 @@ mod tests {
     use std::time::Instant;
 
     use super::*;
+    use crate::model::event::Details;
+    use crate::model::validator::Validators;
     use crate::report::lines::tests::job;
 
     const WARNING: Event<'_> = Event::Warned { text: "" };
@@ -306,7 +312,9 @@ mod tests {
             path: None,
             size: 1000,
             received: 1000,
-            elapsed: Duration::ZERO,
+            sha256: None,
+            validators: &Validators::default(),
+            details: Details::default(),
         });
         assert_eq!(now().bytes_left(), Some(3000));
         start(&jobs[1]);

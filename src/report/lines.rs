@@ -38,8 +38,8 @@ fn error(event: &Event<'_>) -> Option<String> {
 
 fn normal(event: &Event<'_>) -> Option<String> {
     match event {
-        Event::Completed { job, path, size, received, elapsed } => {
-            let amount = totals::amount(*size, *received, *elapsed, ", ", "");
+        Event::Completed { job, path, size, received, details, .. } => {
+            let amount = totals::amount(*size, *received, details.elapsed, ", ", "");
             Some(match path {
                 Some(path) => {
                     format!("saved {} ({amount})\n", Printable(&path.to_string_lossy()))
@@ -101,8 +101,10 @@ pub(super) mod tests {
 
     use super::*;
     use crate::model::error::Cause;
+    use crate::model::event::{Details, Subject};
     use crate::model::failure::Failure;
     use crate::model::job::{Destination, JobId, Origin};
+    use crate::model::validator::Validators;
 
     /// A job whose URL has a secret in it.
     pub(crate) fn job(id: u32) -> Job {
@@ -130,6 +132,21 @@ pub(super) mod tests {
         }
     }
 
+    /// Its file is complete.
+    pub(crate) fn completed<'a>(job: &'a Job, path: Option<&'a Path>) -> Event<'a> {
+        const NONE: &Validators = &Validators { etag: None, last_modified: None, date: None };
+        let elapsed = Duration::from_millis(20);
+        Event::Completed {
+            job,
+            path,
+            size: 1 << 20,
+            received: 1 << 20,
+            sha256: None,
+            validators: NONE,
+            details: Details { elapsed, ..Details::default() },
+        }
+    }
+
     #[track_caller]
     fn case(event: &Event<'_>, quiet: &str, normal: &str, verbose: &str) {
         assert_eq!(text(event, Verbosity::Quiet), quiet);
@@ -142,10 +159,7 @@ pub(super) mod tests {
         let job = job(3);
         let saved = "saved out/a\\u{1b}.bin (1.0 MiB in 0.02s, 50 MiB/s)\n";
         let path = Some(Path::new("out/a\x1b.bin"));
-        let elapsed = Duration::from_millis(20);
-        let received = 1 << 20;
-        let completed =
-            |path| Event::Completed { job: &job, path, size: 1 << 20, received, elapsed };
+        let completed = |path| completed(&job, path);
         case(&completed(path), "", saved, saved);
         let sent = "sent http://h.example/a?token=*** to stdout (1.0 MiB in 0.02s, 50 MiB/s)\n";
         case(&completed(None), "", sent, sent);
@@ -154,13 +168,15 @@ pub(super) mod tests {
         case(&skipped(Skip::Exists(Path::new("out/a"))), "", there, there);
         let twice = "skipped http://h.example/a?token=***: listed twice\n";
         case(&skipped(Skip::Duplicate), "", twice, twice);
-        case(&Event::Cancelled { job: &job }, "", "", "");
+        case(&Event::Cancelled { job: &job, details: Details::default() }, "", "", "");
+        case(&Event::Unstarted { job: &job }, "", "", "");
     }
 
     #[test]
     fn errors_are_told_at_every_verbosity_and_warnings_not_when_quiet() {
         let (missing, broken) = (failure(404, "Not Found"), failure(500, "Oh\x07"));
-        let failed = |failure| Event::Failed { job: None, failure };
+        let (subject, details) = (Subject::Text(""), Details::default());
+        let failed = |failure| Event::Failed { subject, failure, details };
         let text = "error: http://h.example/a: 404 Not Found\n  hint: check the URL\n";
         case(&failed(&missing), text, text, text);
         let text = "error: http://h.example/a: 500 Oh\\u{7}\n";

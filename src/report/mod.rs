@@ -1,16 +1,16 @@
 //! Floor 4: who tells about a run. Only this folder writes to standard output and standard error.
 //!
-//! Standard output is data: a path for each file that is saved, or the bodies. Standard error is
-//! for people: bars on a terminal, otherwise lines. What is told of an event is decided once, in
+//! Standard output is data: a path for each file that is saved, or an object for each job that ends, or
+//! the bodies. Standard error is for people: bars on a terminal, otherwise lines. What is told of an event is decided once, in
 //! `lines`; a view only decides how it gets to the screen. Quiet is the lines view with nothing
 //! but errors in it.
 //!
 //! A worker that tells something may be held by whoever reads these streams; a stop releases it
-//! (see `stream`). Failing to tell a person something is ignored. Failing to write a path stops
-//! the run, for then its output is not what was asked for.
+//! (see `stream`). Failing to tell a person something is ignored. Failing to write data stops the run, for then its output is not what was asked for.
 
 mod bars;
 mod board;
+mod json;
 mod layout;
 mod lines;
 mod screen;
@@ -36,13 +36,23 @@ use crate::report::totals::Failures;
 /// What to tell, and how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
-    /// Whether paths of saved files go to standard output, and how each ends. `None` when it is a
-    /// terminal, when bodies go there, or when nothing was asked for.
-    pub paths: Option<PathEnd>,
+    /// What goes to standard output.
+    pub results: Results,
     /// How much to tell.
     pub verbosity: Verbosity,
     /// How standard error shows the run; ignored when quiet.
     pub view: View,
+}
+
+/// What goes to standard output, besides bodies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Results {
+    /// An object for each job that ends, and one for the totals.
+    Json,
+    /// Nothing: bodies go there, or it is a terminal, or nothing was asked for.
+    Nothing,
+    /// The path of each saved file.
+    Paths(PathEnd),
 }
 
 /// What follows a path on standard output.
@@ -88,7 +98,7 @@ pub fn print(text: &[u8]) -> io::Result<()> {
 /// Tells about a run.
 #[derive(Debug)]
 pub struct Reporter<'a> {
-    paths: Option<PathEnd>,
+    results: Results,
     verbosity: Verbosity,
     stop: &'a Stop,
     stdout: Stream,
@@ -111,7 +121,7 @@ impl<'a> Reporter<'a> {
         let stderr = Arc::new(stderr);
         let has_bars = options.view == View::Bars && options.verbosity != Verbosity::Quiet;
         Self {
-            paths: options.paths,
+            results: options.results,
             verbosity: options.verbosity,
             stop,
             stdout,
@@ -127,6 +137,10 @@ impl<'a> Reporter<'a> {
     pub fn finish(&self, totals: &Totals, elapsed: Duration, stopped: Option<StopReason>) {
         if let Some(bars) = &self.bars {
             bars.end();
+        }
+        // Who has gone away wants no totals either.
+        if self.results == Results::Json && stopped != Some(StopReason::OutputClosed) {
+            self.print(&json::totals(totals, elapsed, stopped));
         }
         if self.verbosity != Verbosity::Quiet {
             let failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
@@ -144,13 +158,8 @@ impl<'a> Reporter<'a> {
         }
     }
 
-    fn print_path(&self, path: &Path, end: PathEnd) {
-        let mut line = path.as_os_str().as_bytes().to_vec();
-        line.push(match end {
-            PathEnd::Newline => b'\n',
-            PathEnd::Nul => b'\0',
-        });
-        if let Err(error) = self.stdout.write_line(&line) {
+    fn print(&self, line: &[u8]) {
+        if let Err(error) = self.stdout.write_line(line) {
             self.lose_output(error);
         }
     }
@@ -170,10 +179,26 @@ impl<'a> Reporter<'a> {
     }
 }
 
+fn path_line(path: &Path, end: PathEnd) -> Vec<u8> {
+    let mut line = path.as_os_str().as_bytes().to_vec();
+    line.push(match end {
+        PathEnd::Newline => b'\n',
+        PathEnd::Nul => b'\0',
+    });
+    line
+}
+
 impl Observer for Reporter<'_> {
     fn event(&self, event: &Event<'_>) {
-        if let (Event::Completed { path: Some(path), .. }, Some(end)) = (event, self.paths) {
-            self.print_path(path, end);
+        let line = match (self.results, event) {
+            (Results::Json, _) => json::line(event),
+            (Results::Paths(end), Event::Completed { path: Some(path), .. }) => {
+                Some(path_line(path, end))
+            }
+            _ => None,
+        };
+        if let Some(line) = line {
+            self.print(&line);
         }
         if let Event::Failed { failure, .. } = event {
             let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);

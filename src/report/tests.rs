@@ -7,30 +7,27 @@ use std::thread;
 use std::time::Instant;
 
 use super::*;
-use crate::model::event::Skip;
+use crate::model::event::{Details, Skip, Subject};
 use crate::model::failure::Failure;
 use crate::model::job::Job;
 use crate::model::progress::Progress;
 use crate::report::lines::tests::{failure, job};
 use crate::report::stream::tests::stream;
 
-const LINES: Options =
-    Options { paths: Some(PathEnd::Newline), verbosity: Verbosity::Normal, view: View::Lines };
+const LINES: Options = Options {
+    results: Results::Paths(PathEnd::Newline),
+    verbosity: Verbosity::Normal,
+    view: View::Lines,
+};
 
 const TOTALS: Totals = Totals { completed: 1, skipped: 1, failed: 1, cancelled: 0, bytes: 1 << 20 };
 
 fn completed<'a>(job: &'a Job, path: &'a str) -> Event<'a> {
-    Event::Completed {
-        received: 1 << 20,
-        job,
-        path: Some(Path::new(path)),
-        size: 1 << 20,
-        elapsed: Duration::from_millis(20),
-    }
+    lines::tests::completed(job, Some(Path::new(path)))
 }
 
 fn failed(failure: &Failure) -> Event<'_> {
-    Event::Failed { job: None, failure }
+    Event::Failed { subject: Subject::Text(""), failure, details: Details::default() }
 }
 
 fn read(mut reader: PipeReader) -> String {
@@ -70,10 +67,61 @@ fn paths_go_to_stdout_and_lines_to_stderr() {
 }
 
 #[test]
+fn objects_go_to_stdout_instead_of_paths_and_the_last_has_the_totals() {
+    for verbosity in [Verbosity::Normal, Verbosity::Quiet] {
+        let (out, err) = run(Options { results: Results::Json, verbosity, view: View::Lines });
+        let objects: Vec<serde_json::Value> =
+            out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let ends: Vec<_> = objects.iter().filter_map(|object| object["status"].as_str()).collect();
+        assert_eq!(ends, ["completed", "skipped", "failed"]);
+        assert_eq!(objects.len(), 4);
+        assert_eq!(objects[3]["totals"]["bytes"], 1 << 20);
+        if verbosity == Verbosity::Normal {
+            assert_eq!(err, format!("{SAVED}{ERROR}{END}"));
+        }
+    }
+}
+
+#[test]
+fn objects_of_many_threads_are_never_torn() {
+    let stop = Stop::default();
+    let (reader, out) = io::pipe().unwrap();
+    let null = File::create("/dev/null").unwrap();
+    let options = Options { results: Results::Json, ..LINES };
+    let reporter = Reporter::with_streams(options, &stop, stream(out, &stop), stream(null, &stop));
+    let text = thread::scope(|scope| {
+        let text = scope.spawn(|| read(reader));
+        thread::scope(|scope| {
+            for worker in 0..8 {
+                let reporter = &reporter;
+                scope.spawn(move || {
+                    for file in 0..500 {
+                        reporter.event(&completed(&job(1), &format!("{worker}/{file}\n")));
+                    }
+                });
+            }
+        });
+        drop(reporter);
+        text.join().unwrap()
+    });
+    let mut paths: Vec<String> = text
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap())
+        .map(|object| object["path"].as_str().unwrap().to_owned())
+        .collect();
+    paths.sort();
+    paths.dedup();
+    assert_eq!(paths.len(), 4000);
+}
+
+#[test]
 fn quiet_leaves_errors_and_paths() {
     for view in [View::Bars, View::Lines] {
-        let (out, err) =
-            run(Options { paths: Some(PathEnd::Nul), verbosity: Verbosity::Quiet, view });
+        let (out, err) = run(Options {
+            results: Results::Paths(PathEnd::Nul),
+            verbosity: Verbosity::Quiet,
+            view,
+        });
         assert_eq!(out, "out/a\0");
         assert_eq!(err, ERROR);
     }
@@ -81,7 +129,7 @@ fn quiet_leaves_errors_and_paths() {
 
 #[test]
 fn a_run_too_short_for_bars_looks_the_same() {
-    let (out, err) = run(Options { paths: None, view: View::Bars, ..LINES });
+    let (out, err) = run(Options { results: Results::Nothing, view: View::Bars, ..LINES });
     assert_eq!(out, "");
     assert_eq!(err.replace("\r\n", "\n"), format!("{SAVED}{ERROR}{END}"));
 }

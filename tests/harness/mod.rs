@@ -13,6 +13,7 @@ pub(crate) mod halves;
 pub(crate) mod helped;
 pub(crate) mod lines;
 pub(crate) mod nginx;
+pub(crate) mod objects;
 pub(crate) mod offer;
 pub(crate) mod part;
 pub(crate) mod perform;

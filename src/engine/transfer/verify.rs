@@ -42,17 +42,34 @@ impl<'a> Transfer<'a> {
             self.begin_again(sink, held, cause, Restart::WrongSize)?;
             return Ok(None);
         }
-        if let Some(check) = &self.work.check {
+        let mut sha256 = None;
+        if let Some(check) = self.work.check.clone() {
             if let Sink::Partial(partial) = sink {
                 check.catch_up(size, |buffer, offset| partial.read_at(buffer, offset))?;
             }
-            if let Err(cause) = check.judge(size) {
-                self.begin_again(sink, held, cause, Restart::Mismatch)?;
-                return Ok(None);
+            match check.judge(size) {
+                Ok(told) => sha256 = told,
+                Err(cause) => {
+                    self.begin_again(sink, held, cause, Restart::Mismatch)?;
+                    return Ok(None);
+                }
             }
         }
         let modified = self.modified(held.validators.modified());
-        Ok(Some(Done::Completed { path: sink.commit(modified)?, size }))
+        let path = sink.commit(modified)?;
+        // Nothing is asked under them any more.
+        let validators = std::mem::take(&mut held.validators);
+        Ok(Some(Done::Completed { path, size, sha256, validators }))
+    }
+
+    /// Forgets what was written, and says why, if anything was.
+    pub(super) fn start_over(&mut self, sink: &mut Sink<'a>, reason: Restart) -> Result<(), Cause> {
+        if let Some(check) = &self.work.check {
+            check.keep_at_most(0);
+        }
+        self.work.resumed_from = Some(0);
+        self.note(&format!("starting over: {reason}"));
+        sink.start_over(&reason)
     }
 
     /// Checks a file that was there before, if it is known what it should be.

@@ -18,7 +18,7 @@ use crate::engine::hosts::Hosts;
 use crate::engine::limits::Limits;
 use crate::engine::pump::{Next, Track};
 use crate::engine::work::InFlight;
-use crate::engine::{IfLocked, Options, Output, Resume, Shared as Run, assist::Assist};
+use crate::engine::{Account, IfLocked, Options, Output, Resume, Shared as Run, assist::Assist};
 use crate::http::{self, client::Common};
 use crate::model::event::{Event, Observer};
 use crate::model::job::{Destination, Job, JobId, Origin};
@@ -64,6 +64,7 @@ fn with_run(test: impl FnOnce(&Run<'_>)) {
         resume: Resume::Always,
         max_size: None,
         stdout_buffer: 0,
+        account: Account::Brief,
         limit_rate: None,
         limit_rate_host: None,
         request_rate: None,

@@ -1,0 +1,62 @@
+//! Telling how a work ended, and counting it.
+
+use std::sync::atomic::Ordering;
+
+use crate::engine::transfer::{Done, Setback};
+use crate::engine::work::Work;
+use crate::engine::worker::Worker;
+use crate::model::event::{Event, Skip, Subject};
+use crate::model::failure::{Exhausted, Failure};
+use crate::model::redact::Redacted;
+
+impl Worker<'_> {
+    /// Tells how the last attempt at a work ended.
+    pub(super) fn tell_end(&mut self, work: &Work, result: Result<Done, Setback>) {
+        let job = &work.job;
+        match result {
+            Ok(Done::Completed { path, size, sha256, validators }) => {
+                self.totals.completed += 1;
+                if path.is_none() {
+                    self.shared.stream_broken.store(false, Ordering::Relaxed);
+                }
+                self.shared.observer.event(&Event::Completed {
+                    job,
+                    path: path.as_deref(),
+                    size,
+                    received: work.received,
+                    sha256: sha256.as_ref(),
+                    validators: &validators,
+                    details: work.details(),
+                });
+            }
+            Ok(Done::Skipped { path }) => {
+                self.totals.skipped += 1;
+                self.shared.observer.event(&Event::Skipped { job, reason: Skip::Exists(&path) });
+            }
+            Err(setback) => self.fail(work, setback),
+        }
+    }
+
+    /// Tells that a work failed, after which nothing follows.
+    pub(super) fn fail(&mut self, work: &Work, setback: Setback) {
+        self.totals.failed += 1;
+        let Setback { cause, kept, .. } = setback;
+        let exhausted = work
+            .mirrors
+            .exhausted()
+            .map(|count| Exhausted { count, last: Redacted(work.target().0).to_string() });
+        let failure = Failure {
+            subject: Redacted(&work.job.url).to_string(),
+            origin: work.job.origin.clone(),
+            cause,
+            attempts: work.attempts,
+            exhausted,
+            kept,
+        };
+        self.shared.observer.event(&Event::Failed {
+            subject: Subject::Job(&work.job),
+            failure: &failure,
+            details: work.details(),
+        });
+    }
+}

@@ -1,0 +1,201 @@
+//! The ends of jobs as JSON: one object a line, and a last one with the totals.
+//!
+//! README has the schema; a change that could break who reads it raises [`VERSION`]. What is not known is
+//! left out, never null. Every URL and message is redacted before it comes here. No line feed and nothing
+//! that acts on a terminal is in a line: such characters are written as escapes, which whoever reads JSON
+//! gets back as they were.
+
+mod error;
+mod text;
+
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use serde::Serialize;
+
+use crate::model::digest::Digest;
+use crate::model::event::{Details, Event, Skip, Subject};
+use crate::model::failure::Failure;
+use crate::model::job::Job;
+use crate::model::redact::Redacted;
+use crate::model::stop::StopReason;
+use crate::model::timestamp::Timestamp;
+use crate::model::totals::Totals;
+use crate::report::json::error::Problem;
+
+/// The version of the schema.
+const VERSION: u32 = 1;
+
+/// Returns the line that an event gets, if it ends a job.
+pub(super) fn line(event: &Event<'_>) -> Option<Vec<u8>> {
+    let end = match event {
+        Event::Completed { job, path, size, sha256, validators, details, .. } => End {
+            size: Some(*size),
+            sha256: sha256.map(Digest::hex),
+            etag: validators.etag.as_deref(),
+            last_modified: validators.last_modified.as_deref(),
+            content_type: details.served.and_then(|served| served.content_type.as_deref()),
+            ..End::of(job, Status::Completed).at(*path).after(details)
+        },
+        Event::Skipped { job, reason: Skip::Exists(path) } => {
+            let end = End::of(job, Status::Skipped).at(Some(path));
+            End { reason: Some("exists"), ..end }
+        }
+        Event::Skipped { job, reason: Skip::Duplicate } => {
+            End { reason: Some("duplicate"), ..End::of(job, Status::Skipped) }
+        }
+        Event::Failed { subject, failure, details } => {
+            let end = match subject {
+                Subject::Job(job) => End::of(job, Status::Failed),
+                Subject::Text(_) => End::of_text(failure),
+            };
+            End { error: Some(Problem::of(failure)), ..end.after(details) }
+        }
+        Event::Cancelled { job, details } => End::of(job, Status::Cancelled).after(details),
+        _ => return None,
+    };
+    Some(text::line(&end))
+}
+
+/// Returns the last line of a run.
+pub(super) fn totals(totals: &Totals, elapsed: Duration, stopped: Option<StopReason>) -> Vec<u8> {
+    let Totals { completed, skipped, failed, cancelled, bytes } = *totals;
+    let interrupted = matches!(stopped, Some(StopReason::Signal(_)));
+    let seconds = seconds(elapsed);
+    let totals = Sums { completed, skipped, failed, cancelled, bytes, seconds, interrupted };
+    text::line(&Last { haul: VERSION, totals })
+}
+
+/// Rounds to what a clock tells for sure.
+fn seconds(time: Duration) -> f64 {
+    time.as_millis() as f64 / 1000.0
+}
+
+/// How a job ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Status {
+    Completed,
+    Skipped,
+    Failed,
+    Cancelled,
+}
+
+/// A job that has ended. The order of the fields is that of the line.
+#[derive(Debug, Serialize)]
+struct End<'a> {
+    haul: u32,
+    url: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    mirrors: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    final_url: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path_base64: Option<String>,
+    status: Status,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    size: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sha256: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    etag: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_modified: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    content_type: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attempts: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resumed_from: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    started: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seconds: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<Problem>,
+}
+
+impl<'a> End<'a> {
+    fn new(url: String, status: Status) -> Self {
+        Self {
+            haul: VERSION,
+            url,
+            mirrors: Vec::new(),
+            final_url: None,
+            path: None,
+            path_base64: None,
+            status,
+            reason: None,
+            size: None,
+            sha256: None,
+            etag: None,
+            last_modified: None,
+            content_type: None,
+            attempts: None,
+            resumed_from: None,
+            started: None,
+            seconds: None,
+            error: None,
+        }
+    }
+
+    fn of(job: &Job, status: Status) -> Self {
+        let mirrors = job.mirrors.iter().map(|mirror| Redacted(&mirror.url).to_string()).collect();
+        Self { mirrors, ..Self::new(Redacted(&job.url).to_string(), status) }
+    }
+
+    /// A text that made no job, in what may be shown of it.
+    fn of_text(failure: &Failure) -> Self {
+        Self::new(failure.subject.clone(), Status::Failed)
+    }
+
+    fn at(self, path: Option<&'a Path>) -> Self {
+        let Some(path) = path else { return self };
+        let text = path.to_str();
+        // A path with replacement characters would be another file's.
+        let path_base64 =
+            text.is_none().then(|| BASE64_STANDARD.encode(path.as_os_str().as_bytes()));
+        Self { path: text, path_base64, ..self }
+    }
+
+    fn after(self, details: &Details<'_>) -> Self {
+        let Some(started) = details.started else { return self };
+        Self {
+            final_url: details.served.map(|served| Redacted(&served.url).to_string()),
+            attempts: Some(details.attempts),
+            resumed_from: Some(details.resumed_from).filter(|&bytes| bytes > 0),
+            started: Some(Timestamp(started).to_string()),
+            seconds: Some(seconds(details.elapsed)),
+            ..self
+        }
+    }
+}
+
+/// The last line.
+#[derive(Debug, Serialize)]
+struct Last {
+    haul: u32,
+    totals: Sums,
+}
+
+/// The totals of a run.
+#[derive(Debug, Serialize)]
+struct Sums {
+    completed: u64,
+    skipped: u64,
+    failed: u64,
+    cancelled: u64,
+    bytes: u64,
+    seconds: f64,
+    interrupted: bool,
+}
+
+#[cfg(test)]
+mod tests;

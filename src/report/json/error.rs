@@ -1,0 +1,105 @@
+//! Why a job failed, as an object.
+
+use serde::Serialize;
+
+use crate::model::error::Cause;
+use crate::model::failure::Failure;
+use crate::model::problem::Phase;
+
+/// Why a job failed.
+#[derive(Debug, Serialize)]
+pub(in crate::report) struct Problem {
+    kind: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    phase: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    http_status: Option<u16>,
+    message: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<String>,
+}
+
+impl Problem {
+    /// Tells why a job failed.
+    pub(in crate::report) fn of(failure: &Failure) -> Self {
+        let cause = &failure.cause;
+        let hints = failure.hints();
+        Self {
+            kind: kind(cause),
+            phase: phase(cause),
+            http_status: match cause {
+                Cause::Status { code, .. } => Some(*code),
+                _ => None,
+            },
+            message: failure.reason(),
+            hint: (!hints.is_empty()).then(|| hints.join("; ")),
+        }
+    }
+}
+
+/// Returns the word for a cause. Scripts compare it: a word is never changed, and README lists them all.
+fn kind(cause: &Cause) -> &'static str {
+    match cause {
+        Cause::BadLine { .. } => "bad_line",
+        Cause::BadUrl { .. } => "bad_url",
+        Cause::CannotGoOn { .. } => "cannot_go_on",
+        Cause::Connect { .. } => "connect",
+        Cause::ConnectTimeout { .. } => "connect_timeout",
+        Cause::Connection { .. } => "connection",
+        Cause::Disk { .. } => "disk",
+        Cause::Exists { .. } => "exists",
+        Cause::HostNotFound { .. } => "host_not_found",
+        Cause::InUse { .. } => "in_use",
+        Cause::Mismatch { .. } => "mismatch",
+        Cause::NoRoom { .. } => "no_room",
+        Cause::NotAFile { .. } => "not_a_file",
+        Cause::Panicked { .. } => "panicked",
+        Cause::Protocol { .. } => "protocol",
+        Cause::Redirect { .. } => "redirect",
+        Cause::ResolverSilent { .. } => "resolver_silent",
+        Cause::SecondOutput { .. } => "second_output",
+        Cause::Stalled { .. } => "stalled",
+        Cause::Status { .. } => "status",
+        Cause::Stdout { .. } => "stdout",
+        Cause::StreamBroken => "stream_broken",
+        Cause::TimeOver { .. } => "time_over",
+        Cause::Tls { .. } => "tls",
+        Cause::TooLarge { .. } => "too_large",
+        Cause::TooSlow { .. } => "too_slow",
+        Cause::Truncated { .. } => "truncated",
+        Cause::TrustStore { .. } => "trust_store",
+        Cause::UnsupportedScheme { .. } => "unsupported_scheme",
+        Cause::WrongSize { .. } => "wrong_size",
+    }
+}
+
+/// Returns what was under way, where the cause tells.
+fn phase(cause: &Cause) -> Option<&'static str> {
+    match cause {
+        Cause::HostNotFound { .. } | Cause::ResolverSilent { .. } => Some("resolve"),
+        Cause::Connect { .. } | Cause::ConnectTimeout { .. } => Some("connect"),
+        Cause::Tls { .. } | Cause::Stalled { phase: Phase::Handshake, .. } => Some("handshake"),
+        Cause::Status { .. } | Cause::Stalled { phase: Phase::Header, .. } => Some("header"),
+        Cause::Truncated { .. } | Cause::Stalled { phase: Phase::Body, .. } => Some("body"),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_readme_lists_every_word() {
+        let (source, readme) = (include_str!("error.rs"), include_str!("../../../README.md"));
+        let code = source.split("#[cfg(test)]").next().unwrap();
+        let words = code
+            .split('"')
+            .skip(1)
+            .step_by(2)
+            .filter(|word| word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'));
+        let words: Vec<&str> = words.collect();
+        assert!(words.len() >= 33, "{words:?}");
+        for word in words {
+            assert!(readme.contains(&format!("`{word}`")), "{word}");
+        }
+    }
+}

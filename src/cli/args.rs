@@ -314,21 +314,18 @@ fn rate(text: &str) -> Result<ByteSize, String> {
 
 /// Reads the least size of a part.
 fn min_split(text: &str) -> Result<ByteSize, String> {
-    match text.parse::<ByteSize>() {
-        Ok(ByteSize(..MIN_PART)) => {
-            Err(format!("less than {} is never worth a connection", ByteSize(MIN_PART)))
-        }
-        Ok(size) => Ok(size),
-        Err(error) => Err(error.to_string()),
-    }
+    at_least(MIN_PART, text, "is never worth a connection")
 }
 
 /// Reads how much may wait for its turn.
 fn stdout_buffer(text: &str) -> Result<ByteSize, String> {
+    at_least(MIN_STDOUT_BUFFER, text, "holds nothing of use")
+}
+
+/// Reads a size; less than `least` is refused for that reason.
+fn at_least(least: u64, text: &str, why_not: &str) -> Result<ByteSize, String> {
     match text.parse::<ByteSize>() {
-        Ok(ByteSize(..MIN_STDOUT_BUFFER)) => {
-            Err(format!("less than {} holds nothing of use", ByteSize(MIN_STDOUT_BUFFER)))
-        }
+        Ok(size) if size.0 < least => Err(format!("less than {} {why_not}", ByteSize(least))),
         Ok(size) => Ok(size),
         Err(error) => Err(error.to_string()),
     }

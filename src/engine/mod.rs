@@ -134,6 +134,37 @@ impl Options {
     }
 }
 
+#[cfg(test)]
+impl Options {
+    /// What a test of the engine begins with: files into the current folder, no limits, no retries.
+    fn plain(workers: usize) -> Self {
+        Self {
+            workers,
+            per_host: workers,
+            min_split: None,
+            stdout_buffer: 0,
+            account: Account::Brief,
+            output: Output::Folder,
+            folder: PathBuf::new(),
+            server_name: false,
+            if_exists: IfExists::Skip,
+            set_modified: true,
+            sync: false,
+            allocation: Allocation::AsWritten,
+            if_locked: IfLocked::Fail,
+            resume: Resume::Always,
+            max_size: None,
+            limit_rate: None,
+            limit_rate_host: None,
+            request_rate: None,
+            pace: pace::Options::default(),
+            redirects: redirect::Options { max_hops: 10, allow_downgrade: false },
+            retries: retry::Options { retries: 0, max_wait: Duration::ZERO },
+            fixed_backoff: None,
+        }
+    }
+}
+
 /// What the feeder and all workers share, by reference.
 struct Shared<'a> {
     options: &'a Options,

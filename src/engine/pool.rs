@@ -114,14 +114,11 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::disk::partial::Allocation;
-    use crate::engine::{Account, IfLocked, Output, Resume};
     use crate::http;
     use crate::input::{Entry, Wanted};
     use crate::model::event::Event;
     use crate::model::job::Origin;
-    use crate::policy::existing::IfExists;
-    use crate::policy::{pace, redirect, retry, target};
+    use crate::policy::target;
 
     /// Panics whenever a transfer starts whose URL says so, and writes down how jobs end.
     #[derive(Default)]
@@ -146,30 +143,7 @@ mod tests {
     #[test]
     fn a_worker_that_panics_fails_its_job_and_goes_on() {
         let folder = tempfile::tempdir().unwrap();
-        let options = Options {
-            workers: 1,
-            per_host: 1,
-            min_split: None,
-            stdout_buffer: 0,
-            account: Account::Brief,
-            output: Output::Folder,
-            folder: folder.path().to_owned(),
-            server_name: false,
-            if_exists: IfExists::Skip,
-            set_modified: true,
-            sync: false,
-            allocation: Allocation::AsWritten,
-            if_locked: IfLocked::Fail,
-            resume: Resume::Always,
-            max_size: None,
-            limit_rate: None,
-            limit_rate_host: None,
-            request_rate: None,
-            pace: pace::Options::default(),
-            redirects: redirect::Options { max_hops: 10, allow_downgrade: false },
-            retries: retry::Options { retries: 0, max_wait: Duration::ZERO },
-            fixed_backoff: None,
-        };
+        let options = Options { folder: folder.path().to_owned(), ..Options::plain(1) };
         let stop = Arc::new(Stop::default());
         let timeout = Duration::from_secs(10);
         let http = http::Options { connect_timeout: timeout, stall_timeout: timeout };

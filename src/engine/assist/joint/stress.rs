@@ -2,7 +2,7 @@
 //! pieces of any size, leave early, and get shorter or longer responses than they asked for. In
 //! whatever order that happens, each byte is written once and to its place.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 
@@ -10,7 +10,7 @@ use fastrand::Rng;
 use url::Url;
 
 use super::*;
-use crate::disk::partial::{Allocation, Partial, Purpose, Replace, Sync};
+use crate::disk::partial::{Partial, Purpose, Replace, Sync};
 use crate::engine::ask::Reached;
 use crate::engine::assist::sources::Source;
 use crate::engine::claims::Claims;
@@ -18,15 +18,13 @@ use crate::engine::hosts::Hosts;
 use crate::engine::limits::Limits;
 use crate::engine::pump::{Next, Track};
 use crate::engine::work::InFlight;
-use crate::engine::{Account, IfLocked, Options, Output, Resume, Shared as Run, assist::Assist};
+use crate::engine::{Options, Shared as Run, assist::Assist};
 use crate::http::{self, client::Common};
 use crate::model::event::{Event, Observer};
 use crate::model::job::{Destination, Job, JobId, Origin};
 use crate::model::stop::Stop;
 use crate::model::validator::Validators;
-use crate::policy::existing::IfExists;
 use crate::policy::share::Terms;
-use crate::policy::{pace, redirect, retry};
 
 const THREADS: usize = 8;
 const LENGTH: u64 = 1024 * 1024;
@@ -49,30 +47,7 @@ impl Observer for Nobody {
 
 /// Runs `test` with what a run's workers share.
 fn with_run(test: impl FnOnce(&Run<'_>)) {
-    let options = Options {
-        workers: THREADS,
-        per_host: THREADS,
-        min_split: Some(1),
-        output: Output::Folder,
-        folder: PathBuf::new(),
-        server_name: false,
-        if_exists: IfExists::Skip,
-        set_modified: true,
-        sync: false,
-        allocation: Allocation::AsWritten,
-        if_locked: IfLocked::Fail,
-        resume: Resume::Always,
-        max_size: None,
-        stdout_buffer: 0,
-        account: Account::Brief,
-        limit_rate: None,
-        limit_rate_host: None,
-        request_rate: None,
-        pace: pace::Options::default(),
-        redirects: redirect::Options { max_hops: 10, allow_downgrade: false },
-        retries: retry::Options { retries: 0, max_wait: Duration::ZERO },
-        fixed_backoff: None,
-    };
+    let options = Options { min_split: Some(1), ..Options::plain(THREADS) };
     let stop = Arc::new(Stop::default());
     let timeout = Duration::from_secs(10);
     let http = http::Options { connect_timeout: timeout, stall_timeout: timeout };

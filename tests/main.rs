@@ -74,6 +74,8 @@ mod soak;
 mod spread;
 /// One stream to standard output, fetched by several workers.
 mod stdout_stream;
+/// Lists of checksums.
+mod sums;
 /// In a real terminal.
 mod terminal;
 /// The end of a connection over TLS.

@@ -8,10 +8,12 @@ use clap::{Parser, ValueEnum};
 
 use crate::input::Format;
 use crate::model::digest::Digest;
+use crate::model::job::Target;
 use crate::model::size::ByteSize;
 use crate::policy::existing::IfExists;
 use crate::policy::pace::MinSpeed;
 use crate::policy::spacing::Frequency;
+use crate::policy::target;
 
 /// The least part in bytes that may be asked for.
 const MIN_PART: u64 = 64 * 1024;
@@ -57,6 +59,12 @@ pub struct Args {
     /// How lists are written
     #[arg(long, value_name = "FORMAT", default_value = "auto")]
     pub input_format: FormatArg,
+
+    /// The URL of the folder with the files of a list of checksums
+    ///
+    /// The names in the list are taken as paths below it.
+    #[arg(long, value_name = "URL", value_parser = base_url)]
+    pub base_url: Option<Target>,
 
     /// How many workers there are: files at once, and connections
     ///
@@ -258,6 +266,8 @@ pub enum FormatArg {
     Lines,
     /// A JSON object a line, with `url` and, as wanted, `mirrors`, `out`, `checksum`, `sha256`, `size`
     Jsonl,
+    /// What `sha256sum` and its kin write; needs `--base-url`
+    Sums,
 }
 
 impl From<FormatArg> for Format {
@@ -266,6 +276,7 @@ impl From<FormatArg> for Format {
             FormatArg::Auto => Self::Auto,
             FormatArg::Lines => Self::Lines,
             FormatArg::Jsonl => Self::Jsonl,
+            FormatArg::Sums => Self::Sums,
         }
     }
 }
@@ -292,6 +303,11 @@ impl From<IfExistsArg> for IfExists {
             IfExistsArg::Error => Self::Error,
         }
     }
+}
+
+/// Reads the URL of a folder.
+fn base_url(text: &str) -> Result<Target, String> {
+    target::base(text).map_err(|cause| cause.to_string())
 }
 
 /// Reads a time in seconds, above zero and at most a year.

@@ -12,7 +12,7 @@ use crate::cli::args::Args;
 use crate::cli::environment::Environment;
 use crate::disk::partial::Allocation;
 use crate::engine::{self, Account, IfLocked, Output, Resume};
-use crate::input::Source;
+use crate::input::{Format, Source};
 use crate::model::digest::Digest;
 use crate::policy::{pace, redirect, retry};
 use crate::report::{self, PathEnd, Results, Verbosity, View};
@@ -41,49 +41,31 @@ impl Config {
     ///
     /// # Errors
     /// A usage error, in words for the user.
-    pub fn resolve(args: Args, environment: Environment) -> Result<Self> {
-        let output = match args.output {
-            None => Output::Folder,
-            Some(path) if STDOUT.iter().any(|name| path == Path::new(name)) => Output::Stdout,
-            Some(path) if path.to_string_lossy().ends_with('/') => {
-                bail!("`--output {}` names a folder; use `--dir`", path.display())
-            }
-            Some(path) if args.urls.len() > 1 => bail!(
-                "`--output {}` names one file, and there are {} URLs; use `--dir` for several",
-                path.display(),
-                args.urls.len()
-            ),
-            Some(path) => Output::File(path),
-        };
+    pub fn resolve(mut args: Args, environment: Environment) -> Result<Self> {
+        let output = output(args.output.take(), args.urls.len())?;
+        let report = report(&args, output == Output::Stdout, environment)?;
         if args.checksum.is_some() && (args.urls.len() != 1 || !args.input.is_empty()) {
             bail!("`--checksum` is of one file; give one URL and no list with it");
         }
+        let format = Format::from(args.input_format);
+        match (&args.base_url, format) {
+            (None, Format::Sums) => {
+                bail!("`--input-format sums` needs `--base-url`, the folder with the files");
+            }
+            (Some(_), Format::Jsonl | Format::Lines) => {
+                bail!("`--base-url` is for lists of checksums only");
+            }
+            _ => {}
+        }
         let sources = sources(args.urls, args.checksum.as_ref(), args.input, environment)?;
         let folder = args.dir.unwrap_or_default();
-        let is_stream = output == Output::Stdout;
-        let verbosity = if args.quiet {
-            Verbosity::Quiet
-        } else if args.verbose {
-            Verbosity::Verbose
-        } else {
-            Verbosity::Normal
-        };
-        if args.json && is_stream {
-            bail!("`--json` and `--output -` both want standard output; use `--dir` or a file");
+        let has_lists = sources.iter().any(|source| !matches!(source, Source::Argument { .. }));
+        if args.base_url.is_some() && !has_lists {
+            bail!("`--base-url` is for lists of checksums, and there is no list");
         }
-        let path_end = if args.null { PathEnd::Nul } else { PathEnd::Newline };
-        let results = if args.json {
-            Results::Json
-        } else if is_stream || args.quiet || environment.stdout_is_terminal {
-            Results::Nothing
-        } else {
-            Results::Paths(path_end)
-        };
-        let is_shared = environment.stdout_is_terminal && (is_stream || args.json);
-        let draws = environment.stderr_can_draw && !is_shared;
         Ok(Self {
             sources,
-            input: input::Options { format: args.input_format.into(), folder: folder.clone() },
+            input: input::Options { format, base: args.base_url, folder: folder.clone() },
             engine: engine::Options {
                 workers: usize::from(args.jobs),
                 stdout_buffer: args.stdout_buffer.0,
@@ -129,13 +111,47 @@ impl Config {
                 connect_timeout: Duration::from_secs_f64(args.connect_timeout),
                 stall_timeout: Duration::from_secs_f64(args.stall_timeout),
             },
-            report: report::Options {
-                results,
-                verbosity,
-                view: if draws { View::Bars } else { View::Lines },
-            },
+            report,
         })
     }
+}
+
+/// Where files go.
+fn output(path: Option<PathBuf>, urls: usize) -> Result<Output> {
+    Ok(match path {
+        None => Output::Folder,
+        Some(path) if STDOUT.iter().any(|name| path == Path::new(name)) => Output::Stdout,
+        Some(path) if path.to_string_lossy().ends_with('/') => {
+            bail!("`--output {}` names a folder; use `--dir`", path.display())
+        }
+        Some(path) if urls > 1 => bail!(
+            "`--output {}` names one file, and there are {urls} URLs; use `--dir` for several",
+            path.display(),
+        ),
+        Some(path) => Output::File(path),
+    })
+}
+
+/// What is told, and where.
+fn report(args: &Args, is_stream: bool, environment: Environment) -> Result<report::Options> {
+    if args.json && is_stream {
+        bail!("`--json` and `--output -` both want standard output; use `--dir` or a file");
+    }
+    let results = if args.json {
+        Results::Json
+    } else if is_stream || args.quiet || environment.stdout_is_terminal {
+        Results::Nothing
+    } else {
+        Results::Paths(if args.null { PathEnd::Nul } else { PathEnd::Newline })
+    };
+    let verbosity = match (args.quiet, args.verbose) {
+        (true, _) => Verbosity::Quiet,
+        (false, true) => Verbosity::Verbose,
+        (false, false) => Verbosity::Normal,
+    };
+    let is_shared = environment.stdout_is_terminal && (is_stream || args.json);
+    let view = if environment.stderr_can_draw && !is_shared { View::Bars } else { View::Lines };
+    Ok(report::Options { results, verbosity, view })
 }
 
 /// Lists come after arguments; without either, standard input is the list.

@@ -7,10 +7,12 @@ use std::io::{self, BufReader, Read};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::input::entry::Batch;
+use crate::input::entry::{Batch, Entry};
 use crate::input::lines::{Line, Lines};
+use crate::input::sums::{self, Sums};
 use crate::input::{Output, Unwanted, jsonl, plain};
-use crate::model::job::Origin;
+use crate::model::error::Cause;
+use crate::model::job::{Origin, Target};
 
 /// How lists are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -22,6 +24,8 @@ pub enum Format {
     Jsonl,
     /// A URL a line.
     Lines,
+    /// A checksum a line, with the name of a file.
+    Sums,
 }
 
 /// What is known about lists before they are read.
@@ -29,6 +33,8 @@ pub enum Format {
 pub struct Options {
     /// How they are written.
     pub format: Format,
+    /// The folder in which the files of checksums are.
+    pub base: Option<Target>,
     /// The folder that files go to.
     pub folder: PathBuf,
 }
@@ -37,16 +43,32 @@ pub struct Options {
 enum Parser {
     Jsonl,
     Lines,
+    Sums(Sums),
 }
 
 impl Parser {
     /// Chooses by the first line that says something.
-    fn new(options: &Options, first: Line<'_>) -> Self {
-        match options.format {
+    ///
+    /// # Errors
+    /// Why the list cannot be read.
+    fn new(options: &Options, first: Line<'_>) -> Result<Self, Cause> {
+        let format = match options.format {
+            Format::Auto if jsonl::is_likely(first) => Format::Jsonl,
+            Format::Auto if sums::is_likely(first) => Format::Sums,
+            format => format,
+        };
+        Ok(match format {
             Format::Jsonl => Self::Jsonl,
-            Format::Auto if jsonl::is_likely(first) => Self::Jsonl,
+            Format::Sums => Self::Sums(Sums::new(options.base.clone().ok_or_else(no_base)?)),
             Format::Auto | Format::Lines => Self::Lines,
-        }
+        })
+    }
+
+    /// Returns what the user should know about a list that is read in this way.
+    fn warning(&self, options: &Options, list: &str) -> Option<String> {
+        let is_useless = options.base.is_some() && !matches!(self, Self::Sums(_));
+        is_useless
+            .then(|| format!("{list} is no list of checksums: `--base-url` is not used for it"))
     }
 
     /// Takes a line, and gives what it ends.
@@ -54,6 +76,7 @@ impl Parser {
         match self {
             Self::Jsonl => found.entries.extend(jsonl::read(origin, line, &options.folder)),
             Self::Lines => found.entries.push(plain::read(origin, line)),
+            Self::Sums(sums) => sums.take(origin, line, found),
         }
     }
 }
@@ -72,8 +95,21 @@ pub(super) fn read(
             Ok(None) => return Ok(Ok(())),
             Ok(Some((number, line))) => {
                 if line.says_something() {
-                    let parser = parser.get_or_insert_with(|| Parser::new(options, line));
                     let origin = Origin::Line { list: Arc::clone(name), number };
+                    let parser = match &mut parser {
+                        Some(parser) => parser,
+                        None => match Parser::new(options, line) {
+                            Ok(new) => {
+                                output.batch.warnings.extend(new.warning(options, name));
+                                parser.insert(new)
+                            }
+                            // The same would be wrong with every line.
+                            Err(cause) => {
+                                output.batch.entries.push(Entry::bad(origin, cause, name));
+                                return Ok(Ok(()));
+                            }
+                        },
+                    };
                     parser.take(origin, line, options, &mut output.batch);
                     output.flush_if_full()?;
                 }
@@ -84,5 +120,12 @@ pub(super) fn read(
             }
             Err(error) => return Ok(Err((lines.number() + 1, error))),
         }
+    }
+}
+
+fn no_base() -> Cause {
+    Cause::BadLine {
+        reason: "a list of checksums, and nothing says where its files are".to_owned(),
+        hint: Some("`--base-url URL` gives the folder that they are in"),
     }
 }

@@ -15,6 +15,7 @@ mod jsonl;
 mod lines;
 mod list;
 mod plain;
+mod sums;
 mod urls;
 
 use std::fs::File;

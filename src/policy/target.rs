@@ -3,7 +3,7 @@
 //! Parsing is WHATWG's (RFC 3986 as browsers read it, with IDNA), so that one parser decides for
 //! the request, the file's name and the origin that credentials belong to.
 
-use percent_encoding::percent_decode_str;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
 use url::Url;
 
 use crate::model::error::Cause;
@@ -42,6 +42,47 @@ pub fn parse(text: &str) -> Result<Target, Cause> {
     url.set_fragment(None);
     check_sendable(&url).map_err(|why| bad_url(format!("`{}` {why}", shorten(text))))?;
     Ok(Target { url, credentials })
+}
+
+/// Everything in a name that means, or might mean, something in a path.
+const NAME: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// Reads the URL of a folder: without a slash at its end it gets one.
+///
+/// # Errors
+/// As [`parse`]; a URL with a query is none of a folder.
+pub fn base(text: &str) -> Result<Target, Cause> {
+    let mut target = parse(text)?;
+    if target.url.query().is_some() {
+        return Err(bad_url(format!("`{}` has a query, and a folder has none", shorten(text))));
+    }
+    if !target.url.path().ends_with('/') {
+        let path = format!("{}/", target.url.path());
+        target.url.set_path(&path);
+    }
+    Ok(target)
+}
+
+/// Returns the file of this name, which may have folders in it, below the folder `base`. Each component
+/// is percent-encoded, so that it is nothing but a name.
+///
+/// # Errors
+/// [`Cause::BadUrl`] when the name leads elsewhere or is too long.
+pub fn below(base: &Target, name: &[u8]) -> Result<Target, Cause> {
+    let mut path = base.url.path().to_owned();
+    if name.starts_with(b"/") || name.split(|&byte| byte == b'/').any(|part| part == b"..") {
+        let name = String::from_utf8_lossy(name);
+        return Err(bad_url(format!("`{}` is not below the base URL", shorten(&name))));
+    }
+    let components = name.split(|&byte| byte == b'/').filter(|part| !matches!(*part, b"" | b"."));
+    for (index, component) in components.enumerate() {
+        path.extend((index > 0).then_some('/'));
+        path.extend(percent_encode(component, NAME));
+    }
+    let mut target = base.clone();
+    target.url.set_path(&path);
+    check_sendable(&target.url).map_err(|why| bad_url(format!("the name of a file {why}")))?;
+    Ok(target)
 }
 
 /// Checks what WHATWG lets pass and a request cannot carry: some characters in hosts, and lengths.
@@ -150,6 +191,29 @@ mod tests {
         case("http://a\"b.example/", "has `\"` in its host");
         case("FILE:/etc/passwd", "scheme `FILE`");
         case("MAILTO:a@b.example", "scheme `MAILTO`");
+    }
+
+    #[test]
+    fn names_are_put_below_a_folder() {
+        #[track_caller]
+        fn case(folder: &str, name: &str, url: &str) {
+            let base = base(folder).unwrap();
+            assert_eq!(below(&base, name.as_bytes()).unwrap().url.as_str(), url);
+        }
+        case("http://h", "a", "http://h/a");
+        case("h.example/d", "a", "https://h.example/d/a");
+        case("http://h/d/#x", "./a//b", "http://h/d/a/b");
+        case("http://h/%C3%BC/", "ü", "http://h/%C3%BC/%C3%BC");
+        case("http://h/d/", "%2e%2e/x", "http://h/d/%252e%252e/x");
+        case("http://h/d/", "a?b#c:d@e\\f", "http://h/d/a%3Fb%23c%3Ad%40e%5Cf");
+        case("http://h/d/", ".../~-_", "http://h/d/.../~-_");
+        let folder = base("http://h/d").unwrap();
+        for name in ["..", "a/../b", "/a", "a/.."] {
+            assert!(below(&folder, name.as_bytes()).is_err(), "{name}");
+        }
+        assert!(below(&folder, &b" ".repeat(30_000)).is_err());
+        assert!(base("http://h/d?x=1").unwrap_err().to_string().contains("has a query"));
+        assert!(base("ftp://h/").is_err());
     }
 
     #[test]

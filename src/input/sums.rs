@@ -1,0 +1,337 @@
+//! Lists of checksums as `sha256sum` and its kin write them, with or without `--tag`, and as BSD and
+//! OpenSSL do. The names are of files below one URL.
+//!
+//! A list may be signed in the clear (RFC 9580 §7). The armour around it and the signature are passed
+//! over, because every such list would end in failures otherwise; that nobody has checked the
+//! signature is told once.
+
+use std::borrow::Cow;
+
+use crate::input::entry::{Batch, Entry, Wanted, bad_line, checksum};
+use crate::input::lines::Line;
+use crate::model::error::Cause;
+use crate::model::job::{Origin, Target};
+use crate::policy::placement::Placement;
+use crate::policy::target;
+
+const BEGIN_SIGNED: &[u8] = b"-----BEGIN PGP SIGNED MESSAGE-----";
+const BEGIN_SIGNATURE: &[u8] = b"-----BEGIN PGP SIGNATURE-----";
+const END_SIGNATURE: &[u8] = b"-----END PGP SIGNATURE-----";
+
+/// The fewest hexadecimal digits that are taken for a checksum: those of MD5.
+const MIN_DIGITS: usize = 32;
+
+/// Where in a signed list a line is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    /// In a list that is not signed, or behind its signature.
+    Plain,
+    /// In the header that tells how the list was hashed for its signature.
+    Header,
+    /// In what was signed.
+    Signed,
+    /// In the signature.
+    Signature,
+}
+
+/// Reads a list of checksums.
+pub(super) struct Sums {
+    base: Target,
+    part: Part,
+}
+
+/// Returns whether a list whose first line this is has checksums.
+pub(super) fn is_likely(first: Line<'_>) -> bool {
+    first.bytes().is_ok_and(|line| {
+        let line = line.trim_ascii();
+        line == BEGIN_SIGNED || split(line).is_some()
+    })
+}
+
+impl Sums {
+    /// Begins a list of files below `base`.
+    pub(super) fn new(base: Target) -> Self {
+        Self { base, part: Part::Plain }
+    }
+
+    /// Takes a line that says something.
+    pub(super) fn take(&mut self, origin: Origin, line: Line<'_>, found: &mut Batch) {
+        let line = match line.bytes() {
+            Ok(line) => line.trim_ascii_start(),
+            Err(reason) => return found.entries.push(Entry::bad(origin, bad_line(&reason), "")),
+        };
+        let Some(line) = self.enter(line, &origin, found) else { return };
+        found.entries.push(match wanted(&self.base, line) {
+            Ok(wanted) => Entry { origin, wanted: Ok(wanted), text: String::new() },
+            Err(cause) => Entry::bad(origin, cause, &String::from_utf8_lossy(line)),
+        });
+    }
+
+    /// Follows the parts of a signed list; returns what a line says of a file, if it may.
+    fn enter<'a>(
+        &mut self,
+        line: &'a [u8],
+        origin: &Origin,
+        found: &mut Batch,
+    ) -> Option<&'a [u8]> {
+        match (self.part, line.trim_ascii_end()) {
+            (Part::Plain, BEGIN_SIGNED) => {
+                self.part = Part::Header;
+                let list = match origin {
+                    Origin::Line { list, .. } => list,
+                    Origin::Argument => "",
+                };
+                found.warnings.push(format!("{list}: the signature of the list is not checked"));
+                return None;
+            }
+            (Part::Header | Part::Signed, BEGIN_SIGNATURE) => {
+                self.part = Part::Signature;
+                return None;
+            }
+            (Part::Header, _) if is_header(line) => return None,
+            (Part::Header, _) => self.part = Part::Signed,
+            (Part::Signature, END_SIGNATURE) => {
+                self.part = Part::Plain;
+                return None;
+            }
+            (Part::Signature, line) if is_header(line) || is_armour(line) => return None,
+            // Its end is missing, and this is no part of it.
+            (Part::Signature, _) => self.part = Part::Plain,
+            (Part::Plain | Part::Signed, _) => {}
+        }
+        // What was signed has this before each line that begins with a dash.
+        let escaped = line.strip_prefix(b"- ").filter(|_| self.part == Part::Signed);
+        Some(escaped.unwrap_or(line))
+    }
+}
+
+/// Returns whether a line is a header field of an armour.
+fn is_header(line: &[u8]) -> bool {
+    let key = line.iter().position(|&byte| byte == b':').map(|end| &line[..end]);
+    key.is_some_and(|key| key.iter().all(|&b| b.is_ascii_alphanumeric() || b == b'-'))
+}
+
+/// Returns whether a line is of an armour's body: Base64.
+fn is_armour(line: &[u8]) -> bool {
+    line.iter().all(|&b| b.is_ascii_alphanumeric() || b"+/=".contains(&b))
+}
+
+/// Reads what a line says of a file below `base`.
+fn wanted(base: &Target, line: &[u8]) -> Result<Wanted, Cause> {
+    let Some((sum, name)) = split(line) else {
+        return Err(bad_line("no checksum with the name of a file"));
+    };
+    if name == b"-" {
+        return Err(bad_line("the checksum is of a standard input, not of a file"));
+    }
+    let name = match line[0] {
+        b'\\' => unescape(name)?,
+        _ => Cow::Borrowed(name),
+    };
+    let checksum = checksum(&sum)?;
+    let place = Placement::file(&name).map_err(|reason| bad_line(&reason))?;
+    let target = target::below(base, &name)?;
+    Ok(Wanted { checksum: Some(checksum), place, ..Wanted::from(target) })
+}
+
+/// Splits a line into its checksum and the name of its file, which may be escaped.
+fn split(line: &[u8]) -> Option<(String, &[u8])> {
+    let line = line.strip_prefix(b"\\").unwrap_or(line);
+    split_gnu(line).or_else(|| split_tag(line))
+}
+
+/// Splits `HEX  name` and `HEX *name`.
+fn split_gnu(line: &[u8]) -> Option<(String, &[u8])> {
+    let end = line.iter().position(|byte| !byte.is_ascii_hexdigit())?;
+    let rest = line[end..].strip_prefix(b" ").or_else(|| line[end..].strip_prefix(b"\t"))?;
+    // The second character says how the file was read.
+    let name = rest.strip_prefix(b" ").or_else(|| rest.strip_prefix(b"*")).unwrap_or(rest);
+    let is_sum = end >= MIN_DIGITS && !name.is_empty();
+    is_sum.then(|| (String::from_utf8_lossy(&line[..end]).into_owned(), name))
+}
+
+/// Splits `SHA256 (name) = HEX`, and the `SHA2-256(name)= HEX` of OpenSSL.
+fn split_tag(line: &[u8]) -> Option<(String, &[u8])> {
+    let open = line.iter().position(|&byte| byte == b'(')?;
+    let close = line.iter().rposition(|&byte| byte == b')').filter(|&close| close > open)?;
+    let algorithm = std::str::from_utf8(&line[..open]).ok()?.trim_ascii_end();
+    let digits = line[close + 1..].trim_ascii_start().strip_prefix(b"=")?.trim_ascii();
+    let digits = std::str::from_utf8(digits).ok()?;
+    let is_word =
+        |text: &str| text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-/".contains(&b));
+    let name = &line[open + 1..close];
+    if algorithm.is_empty() || digits.is_empty() || !is_word(algorithm) || !is_word(digits) {
+        return None;
+    }
+    let algorithm = match algorithm.strip_prefix("SHA2-") {
+        Some(size) => Cow::Owned(format!("SHA{size}")),
+        None => Cow::Borrowed(algorithm),
+    };
+    Some((format!("{algorithm}:{digits}"), name))
+}
+
+/// Takes back what is done to a name in a line that begins with a backslash.
+fn unescape(name: &[u8]) -> Result<Cow<'_, [u8]>, Cause> {
+    let mut plain = Vec::with_capacity(name.len());
+    let mut bytes = name.iter();
+    while let Some(&byte) = bytes.next() {
+        plain.push(match (byte, byte == b'\\') {
+            (byte, false) => byte,
+            (_, true) => match bytes.next() {
+                Some(b'\\') => b'\\',
+                Some(b'n') => b'\n',
+                Some(b'r') => b'\r',
+                _ => return Err(bad_line("the name has a backslash that stands for nothing")),
+            },
+        });
+    }
+    Ok(Cow::Owned(plain))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const MD5: &str = "d41d8cd98f00b204e9800998ecf8427e";
+    const SHA256: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
+    /// Returns what became of each line, and the warnings.
+    fn read(list: &[u8]) -> (Vec<Result<Wanted, String>>, Vec<String>) {
+        let mut sums = Sums::new(target::base("http://h/d").unwrap());
+        let mut found = Batch::default();
+        for (number, line) in (1..).zip(list.split(|&byte| byte == b'\n')) {
+            let line = Line::from(line);
+            if line.says_something() {
+                sums.take(Origin::Line { list: Arc::from("l"), number }, line, &mut found);
+            }
+        }
+        let told = |entry: Entry| entry.wanted.map_err(|cause| cause.to_string());
+        (found.entries.into_iter().map(told).collect(), found.warnings)
+    }
+
+    fn one(line: &str) -> Result<Wanted, String> {
+        read(line.as_bytes()).0.remove(0)
+    }
+
+    #[test]
+    fn every_usual_way_to_write_a_checksum_is_read() {
+        #[track_caller]
+        fn case(line: &str, url: &str, path: &str) {
+            let Wanted { target, checksum, place, .. } = one(line).unwrap();
+            assert_eq!(target.url.as_str(), url);
+            assert_eq!(place.folder.join(place.name.unwrap()).to_str().unwrap(), path);
+            let sum = checksum.unwrap().to_string();
+            assert!(sum.ends_with(MD5) || sum.ends_with(SHA256), "{sum}");
+        }
+        case(&format!("{MD5}  a"), "http://h/d/a", "a");
+        case(&format!("{SHA256} *a"), "http://h/d/a", "a");
+        case(&format!("{SHA256}  ./b/c d"), "http://h/d/b/c%20d", "b/c d");
+        case(&format!("  {}\ta  b", SHA256.to_uppercase()), "http://h/d/a%20%20b", "a  b");
+        case(&format!("{SHA256} a"), "http://h/d/a", "a");
+        case(&format!("SHA256 (a) = {SHA256}"), "http://h/d/a", "a");
+        case(&format!("MD5 (a (1) = b) = {MD5}"), "http://h/d/a%20%281%29%20%3D%20b", "a (1) = b");
+        case(&format!("SHA2-256(a)= {SHA256}"), "http://h/d/a", "a");
+        case(&format!("SHA-256 (a/b) = {SHA256} "), "http://h/d/a/b", "a/b");
+        case(&format!("{MD5}  %2e%2e?#ü"), "http://h/d/%252e%252e%3F%23%C3%BC", "%2e%2e?#ü");
+        case(&format!("\\{MD5}  a\\nb"), "http://h/d/a%0Ab", "ab");
+        case(&format!("\\{MD5}  a\\\\b"), "http://h/d/a%5Cb", "a/b");
+        case(&format!("\\MD5 (a\\rb) = {MD5}"), "http://h/d/a%0Db", "ab");
+        case(&format!("{MD5}  a\\nb"), "http://h/d/a%5Cnb", "a/nb");
+    }
+
+    #[test]
+    fn names_need_not_be_text() {
+        let line = [MD5.as_bytes(), b"  \xe4"].concat();
+        assert_eq!(
+            read(&line).0.remove(0).unwrap_err(),
+            "the path `\u{fffd}` has a component of which no name can be made"
+        );
+        let line = [MD5.as_bytes(), b"  \xe4b"].concat();
+        assert_eq!(read(&line).0.remove(0).unwrap().target.url.as_str(), "http://h/d/%E4b");
+    }
+
+    #[test]
+    fn credentials_of_the_base_are_for_all_files() {
+        let base = target::base("https://u:p@h/").unwrap();
+        let wanted = wanted(&base, format!("{MD5}  a").as_bytes()).unwrap();
+        assert!(wanted.target.credentials.is_some());
+    }
+
+    #[test]
+    fn lines_that_name_no_file_say_why() {
+        #[track_caller]
+        fn case(line: &str, why: &str) {
+            let told = one(line).unwrap_err();
+            assert!(told.contains(why), "{told}");
+        }
+        case("http://h/x", "no checksum with the name of a file");
+        case("d41d8cd9  a", "no checksum");
+        case(MD5, "no checksum");
+        case(&format!("{MD5}  "), "no checksum");
+        case(&format!("({MD5})"), "no checksum");
+        case(&format!(" (a) = {MD5}"), "no checksum");
+        case(&format!("{MD5}  -"), "of a standard input");
+        case(&format!("{}  a", &SHA256[..56]), "is not a checksum");
+        case(&format!("BLAKE2b (a) = {SHA256}"), "is not a checksum");
+        case(&format!("SHA256 (a) = {MD5}"), "has 16 bytes, and sha256 has 32");
+        case(&format!("MD5 () = {MD5}"), "names no file");
+        case(&format!("{MD5}  /a"), "is absolute");
+        case(&format!("{MD5}  a/../../b"), "has `..` in it");
+        case(&format!("\\{MD5}  a\\x"), "stands for nothing");
+        case(&format!("\\{MD5}  a\\"), "stands for nothing");
+        case("-----BEGIN PGP PUBLIC KEY BLOCK-----", "no checksum");
+    }
+
+    #[test]
+    fn the_armour_of_a_signed_list_is_passed_over() {
+        let list = format!(
+            "-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA512\n\n# note\n{MD5}  a\n- {MD5}  b\ntext\n\
+             -----BEGIN PGP SIGNATURE-----\nVersion: GnuPG v2\n\niQIzBAEB+/==\n=Ab1+\n\
+             -----END PGP SIGNATURE-----\n{MD5}  c\n",
+        );
+        let (found, warnings) = read(list.as_bytes());
+        let names: Vec<_> =
+            found.iter().map(|wanted| wanted.as_ref().map(|w| w.target.url.path())).collect();
+        let text = "no checksum with the name of a file".to_owned();
+        assert_eq!(names, [Ok("/d/a"), Ok("/d/b"), Err(&text), Ok("/d/c")]);
+        assert_eq!(warnings, ["l: the signature of the list is not checked"]);
+    }
+
+    #[test]
+    fn nothing_is_lost_in_a_signature_without_end() {
+        let list = format!(
+            "-----BEGIN PGP SIGNED MESSAGE-----\n{MD5}  a\n-----BEGIN PGP SIGNATURE-----\n\niQIz\n{MD5}  b\n",
+        );
+        assert_eq!(read(list.as_bytes()).0.len(), 2);
+    }
+
+    #[test]
+    fn lists_of_checksums_are_known_by_their_first_line() {
+        let is_likely = |line: &str| is_likely(Line::from(line.as_bytes()));
+        assert!(is_likely(&format!("{SHA256}  a")));
+        assert!(is_likely(&format!("{}  a", &SHA256[..56])));
+        assert!(is_likely(&format!("\\{MD5}  a")));
+        assert!(is_likely(&format!("BLAKE2b (a) = {SHA256}")));
+        assert!(is_likely("-----BEGIN PGP SIGNED MESSAGE-----"));
+        for line in ["http://h/(x)", "h.example/(a)=b", "a (b) c", MD5, "deadbeef  x", "{}", ""] {
+            assert!(!is_likely(line), "{line}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_lines_return(list: Vec<u8>, name: Vec<u8>) {
+            let _ = read(&list);
+            let line = [MD5.as_bytes(), b"  ", &name].concat();
+            for wanted in read(&line).0.into_iter().flatten() {
+                prop_assert!(wanted.target.url.as_str().starts_with("http://h/d/"));
+            }
+            let _ = read(&[b"\\", &line[..]].concat());
+            let _ = read(&[b"-----BEGIN PGP SIGNED MESSAGE-----\n", &list[..]].concat());
+        }
+    }
+}

@@ -14,6 +14,7 @@ use crate::cli::descriptors;
 use crate::cli::environment::Environment;
 use crate::cli::exit_code;
 use crate::cli::signals::Catcher;
+use crate::disk::draft::Draft;
 use crate::disk::{self, folder};
 use crate::engine::{self, Output, pool};
 use crate::http::client::Common;
@@ -22,6 +23,7 @@ use crate::model::error::Plain;
 use crate::model::event::{Event, Observer};
 use crate::model::stop::Stop;
 use crate::policy::existing::Presence;
+use crate::report::failed::FailedList;
 use crate::report::{self, Reporter};
 
 /// Runs haul from its arguments to its exit code. It may be called again in the same process.
@@ -36,6 +38,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, environment: Environment) -
     }
     let mut config = Config::resolve(args, environment)?;
     prepare_folders(&config.engine)?;
+    let failed = begin_list(&config)?;
     let stop = Arc::new(Stop::default());
     let _catcher = Catcher::start(Arc::clone(&stop)).context("cannot catch signals")?;
     let entries = input::read(config.sources, config.input).map_err(|(list, error)| {
@@ -44,7 +47,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, environment: Environment) -
 
     let began = Instant::now();
     let common = Arc::new(Common::new(config.http, Arc::clone(&stop)));
-    let reporter = Reporter::new(config.report, &stop);
+    let reporter = Reporter::new(config.report, failed, &stop);
     let workers = descriptors::workers_that_fit(config.engine.workers);
     if workers < config.engine.workers {
         let text = format!(
@@ -56,8 +59,8 @@ pub fn run(args: impl IntoIterator<Item = OsString>, environment: Environment) -
     }
     let summary = pool::run(&config.engine, &common, &reporter, &stop, &entries)
         .context("cannot start a worker")?;
-    reporter.finish(&summary.totals, began.elapsed(), stop.reason());
-    Ok(exit_code::of(&summary, stop.reason()))
+    let is_told = reporter.finish(&summary.totals, began.elapsed(), stop.reason());
+    Ok(exit_code::of(&summary, is_told, stop.reason()))
 }
 
 /// Makes the folders that files will go to, before anything is asked of a server.
@@ -78,6 +81,15 @@ fn prepare_folders(options: &engine::Options) -> Result<()> {
         let hint = cause.hint().map(|hint| format!("\n  hint: {hint}")).unwrap_or_default();
         anyhow!("{cause}{hint}")
     })
+}
+
+/// Begins the list of what fails, so that a place where none can be ends the run before it begins.
+fn begin_list(config: &Config) -> Result<Option<FailedList>> {
+    let Some(path) = &config.failed else { return Ok(None) };
+    let draft = Draft::begin(path).map_err(|cause| anyhow!("cannot list what fails: {cause}"))?;
+    let has_names = config.engine.output == Output::Folder;
+    let folder = has_names.then(|| config.engine.folder.clone());
+    Ok(Some(FailedList::new(draft, folder)))
 }
 
 #[cfg(test)]

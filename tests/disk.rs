@@ -63,8 +63,12 @@ fn a_disk_that_fills_up_ends_the_run_and_keeps_what_came() {
     server.answer("/big", move |request| copy.answer(request).chunked(50_000));
     let targets = ["/first", "/big", "/later", "/last"];
     let Some((test, disk)) = on_disk(&server, &targets, "2m") else { return };
-    let output = test.args(["-j", "1"]).retries(5).any_result().run();
+    let test = test.args(["-j", "1", "--failed", "failed.jsonl"]);
+    let output = test.retries(5).any_result().run();
     assert_eq!(output.status, Some(1));
+    let listed = std::fs::read_to_string(output.folder.path().join("failed.jsonl")).unwrap();
+    assert_eq!(listed.matches("\"kind\":\"disk\"").count(), 1, "{listed}");
+    assert_eq!(listed.matches("\"kind\":\"not_started\"").count(), 2, "{listed}");
     let cause =
         format!("error: {}: cannot write disk/big.part: no space left on", server.url("/big"));
     assert!(output.stderr.contains(&cause), "{}", output.stderr);
@@ -86,6 +90,7 @@ fn a_disk_that_fills_up_ends_the_run_and_keeps_what_came() {
         .get(targets)
         .args(["-d", "disk"])
         .in_folder(output.folder)
+        .expect_entry("failed.jsonl", Entry::AnyFile)
         .expect_entry("disk/first", Entry::File(b"first".to_vec()))
         .expect_file("disk/big", big)
         .expect_file("disk/later", "later")

@@ -26,6 +26,8 @@ mod documents;
 mod download;
 /// Failures: told, hinted at, and no harm to others.
 mod errors;
+/// What another run has to do.
+mod failed;
 /// HTTP as it should not be.
 mod framing;
 /// What the harness itself promises.

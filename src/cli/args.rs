@@ -146,6 +146,13 @@ pub struct Args {
     #[arg(long, conflicts_with = "null")]
     pub json: bool,
 
+    /// Write what failed, or was not done when a signal came, to FILE, as JSON lines
+    ///
+    /// Each has the URLs as they were given, with their secrets, and the error. FILE is replaced at the
+    /// end, and nobody else can read it. It is empty when nothing failed.
+    #[arg(long, value_name = "FILE")]
+    pub failed: Option<PathBuf>,
+
     /// Say nothing but errors, and print no paths
     #[arg(short, long, conflicts_with = "verbose")]
     pub quiet: bool,

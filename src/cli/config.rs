@@ -34,6 +34,8 @@ pub struct Config {
     pub http: http::Options,
     /// What is told.
     pub report: report::Options,
+    /// Where what failed is listed.
+    pub failed: Option<PathBuf>,
 }
 
 impl Config {
@@ -46,6 +48,9 @@ impl Config {
         let report = report(&args, output == Output::Stdout, environment)?;
         if args.checksum.is_some() && (args.urls.len() != 1 || !args.input.is_empty()) {
             bail!("`--checksum` is of one file; give one URL and no list with it");
+        }
+        if args.failed.as_deref().is_some_and(is_stdout) {
+            bail!("`--failed` is written at the end and needs a name; `--json` writes to stdout");
         }
         let format = Format::from(args.input_format);
         match (&args.base_url, format) {
@@ -112,6 +117,7 @@ impl Config {
                 stall_timeout: Duration::from_secs_f64(args.stall_timeout),
             },
             report,
+            failed: args.failed,
         })
     }
 }
@@ -120,7 +126,7 @@ impl Config {
 fn output(path: Option<PathBuf>, urls: usize) -> Result<Output> {
     Ok(match path {
         None => Output::Folder,
-        Some(path) if STDOUT.iter().any(|name| path == Path::new(name)) => Output::Stdout,
+        Some(path) if is_stdout(&path) => Output::Stdout,
         Some(path) if path.to_string_lossy().ends_with('/') => {
             bail!("`--output {}` names a folder; use `--dir`", path.display())
         }
@@ -130,6 +136,10 @@ fn output(path: Option<PathBuf>, urls: usize) -> Result<Output> {
         ),
         Some(path) => Output::File(path),
     })
+}
+
+fn is_stdout(path: &Path) -> bool {
+    STDOUT.iter().any(|name| path == Path::new(name))
 }
 
 /// What is told, and where.

@@ -14,9 +14,9 @@ use crate::model::error::Cause;
 /// How often a file is opened anew when another process moves it away meanwhile.
 const MAX_OPENS: usize = 16;
 
-/// Opens and locks the file at `path`, following no symbolic link; returns it with what it was like
-/// then.
-pub(super) fn open_locked(path: &Path) -> Result<(File, Metadata), Cause> {
+/// Opens and locks the file at `path`, following no symbolic link; a new one gets `mode`. Returns it with
+/// what it was like then.
+pub(super) fn open_locked(path: &Path, mode: u32) -> Result<(File, Metadata), Cause> {
     let failed = |action, source| Cause::Disk { action, path: path.to_owned(), source };
     for attempt in 0..MAX_OPENS {
         // Nearly always the file is new: then nobody else can have done anything with it.
@@ -27,6 +27,7 @@ pub(super) fn open_locked(path: &Path) -> Result<(File, Metadata), Cause> {
             .create(true)
             .create_new(is_new)
             .truncate(false)
+            .mode(mode)
             .custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed())
             .open(path);
         let file = match opened {

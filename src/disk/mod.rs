@@ -1,6 +1,7 @@
 //! Floor 2: files. The only place that opens, renames or deletes a destination.
 
 pub mod device;
+pub mod draft;
 mod exclusive;
 pub mod folder;
 pub mod leftovers;

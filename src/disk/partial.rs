@@ -36,6 +36,9 @@ pub use room::{Allocation, Room};
 /// What is put behind the destination's name.
 pub const SUFFIX: &str = ".part";
 
+/// Who may read and write it, but for what the user's mask takes away.
+const MODE: u32 = 0o666;
+
 /// How much of a partial file is given up to make room for its record on a full disk.
 const ROOM_FOR_RECORD: u64 = 1024 * 1024;
 
@@ -111,7 +114,7 @@ impl Partial {
     /// [`Cause::InUse`] when another transfer holds it, [`Cause::NotAFile`], [`Cause::Disk`].
     pub fn open(purpose: &Purpose<'_>) -> Result<(Self, Content), Cause> {
         let path = part_of(purpose.destination);
-        let (file, found) = open_locked(&path)?;
+        let (file, found) = open_locked(&path, MODE)?;
         let bytes = found.len();
         let failed = |action, source| Cause::Disk { action, path: path.clone(), source };
         if bytes == 0 {

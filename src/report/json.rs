@@ -6,7 +6,7 @@
 //! gets back as they were.
 
 mod error;
-mod text;
+pub(super) mod text;
 
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -24,10 +24,11 @@ use crate::model::redact::Redacted;
 use crate::model::stop::StopReason;
 use crate::model::timestamp::Timestamp;
 use crate::model::totals::Totals;
-use crate::report::json::error::Problem;
+
+pub(super) use error::Problem;
 
 /// The version of the schema.
-const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 1;
 
 /// Returns the line that an event gets, if it ends a job.
 pub(super) fn line(event: &Event<'_>) -> Option<Vec<u8>> {

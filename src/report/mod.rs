@@ -10,6 +10,7 @@
 
 mod bars;
 mod board;
+pub mod failed;
 mod json;
 mod layout;
 mod lines;
@@ -30,6 +31,7 @@ use crate::model::event::{Event, Observer};
 use crate::model::stop::{Stop, StopReason};
 use crate::model::totals::Totals;
 use crate::report::bars::Bars;
+use crate::report::failed::FailedList;
 use crate::report::stream::Stream;
 use crate::report::totals::Failures;
 
@@ -107,14 +109,18 @@ pub struct Reporter<'a> {
     bars: Option<Bars>,
     /// Held to add one failure.
     failures: Mutex<Failures>,
+    /// What is written for another run.
+    failed: Option<FailedList>,
     /// Whether it was told already that standard output fails.
     is_output_lost: AtomicBool,
 }
 
 impl<'a> Reporter<'a> {
     /// Begins to tell about a run on the standard streams.
-    pub fn new(options: Options, stop: &'a Stop) -> Self {
-        Self::with_streams(options, stop, Stream::stdout(stop), Stream::stderr(stop))
+    pub fn new(options: Options, failed: Option<FailedList>, stop: &'a Stop) -> Self {
+        let reporter =
+            Self::with_streams(options, stop, Stream::stdout(stop), Stream::stderr(stop));
+        Self { failed, ..reporter }
     }
 
     fn with_streams(options: Options, stop: &'a Stop, stdout: Stream, stderr: Stream) -> Self {
@@ -129,15 +135,18 @@ impl<'a> Reporter<'a> {
             bars: has_bars.then(|| Bars::try_new(Arc::clone(&stderr)).ok()).flatten(),
             stderr,
             failures: Mutex::default(),
+            failed: None,
             is_output_lost: AtomicBool::new(false),
         }
     }
 
-    /// Ends the view, then tells what failed and the totals. Nothing may be told afterwards.
-    pub fn finish(&self, totals: &Totals, elapsed: Duration, stopped: Option<StopReason>) {
+    /// Ends the view, then tells what failed and the totals. Nothing may be told afterwards. Returns
+    /// whether the list of what failed was written, if it was asked for.
+    pub fn finish(&self, totals: &Totals, elapsed: Duration, stopped: Option<StopReason>) -> bool {
         if let Some(bars) = &self.bars {
             bars.end();
         }
+        let is_listed = self.failed.as_ref().is_none_or(|failed| self.finish_list(failed));
         // Who has gone away wants no totals either.
         if self.results == Results::Json && stopped != Some(StopReason::OutputClosed) {
             self.print(&json::totals(totals, elapsed, stopped));
@@ -147,6 +156,21 @@ impl<'a> Reporter<'a> {
             let text = failures.list() + &totals::line(totals, elapsed, stopped);
             let _ = self.stderr.write_line(text.as_bytes());
         }
+        is_listed
+    }
+
+    fn finish_list(&self, failed: &FailedList) -> bool {
+        let ended = failed.finish();
+        let text = match &ended {
+            Err(cause) => format!("error: {cause}; what failed is not listed\n"),
+            Ok(false) if self.verbosity != Verbosity::Quiet => {
+                "warning: not all of the input was read; what failed is listed without the rest\n"
+                    .to_owned()
+            }
+            Ok(_) => return true,
+        };
+        let _ = self.stderr.write_line(text.as_bytes());
+        ended.is_ok()
     }
 
     fn tell(&self, event: &Event<'_>, text: String) {
@@ -199,6 +223,9 @@ impl Observer for Reporter<'_> {
         };
         if let Some(line) = line {
             self.print(&line);
+        }
+        if let Some(failed) = &self.failed {
+            failed.event(event);
         }
         if let Event::Failed { failure, .. } = event {
             let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);

@@ -20,6 +20,12 @@ pub(in crate::report) struct Problem {
 }
 
 impl Problem {
+    /// Tells what kept a job from being done that did not fail.
+    pub(in crate::report) fn new(kind: &'static str, message: &str) -> Self {
+        let message = message.to_owned();
+        Self { kind, phase: None, http_status: None, message, hint: None }
+    }
+
     /// Tells why a job failed.
     pub(in crate::report) fn of(failure: &Failure) -> Self {
         let cause = &failure.cause;

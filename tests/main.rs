@@ -8,6 +8,8 @@
 /// The test builder, the scripted server and their helpers.
 mod harness;
 
+/// Lists for aria2.
+mod aria2_lists;
 /// Idle workers help.
 mod assist;
 /// Idle workers help with what a bad server gives.

@@ -267,7 +267,7 @@ pub enum Generate {
 /// What `--input-format` takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum FormatArg {
-    /// Each list as its first line looks
+    /// Each list as it looks; a pipe by its first line
     Auto,
     /// A URL a line, or several of one file with TABs between them
     Lines,
@@ -275,6 +275,8 @@ pub enum FormatArg {
     Jsonl,
     /// What `sha256sum` and its kin write; needs `--base-url`
     Sums,
+    /// URLs and, indented below them, `out=`, `dir=` and `checksum=`
+    Aria2,
 }
 
 impl From<FormatArg> for Format {
@@ -284,6 +286,7 @@ impl From<FormatArg> for Format {
             FormatArg::Lines => Self::Lines,
             FormatArg::Jsonl => Self::Jsonl,
             FormatArg::Sums => Self::Sums,
+            FormatArg::Aria2 => Self::Aria2,
         }
     }
 }

@@ -57,7 +57,7 @@ impl Config {
             (None, Format::Sums) => {
                 bail!("`--input-format sums` needs `--base-url`, the folder with the files");
             }
-            (Some(_), Format::Jsonl | Format::Lines) => {
+            (Some(_), Format::Aria2 | Format::Jsonl | Format::Lines) => {
                 bail!("`--base-url` is for lists of checksums only");
             }
             _ => {}

@@ -37,6 +37,17 @@ impl<R: BufRead> Lines<R> {
         self.number
     }
 
+    /// Returns the byte that the next line begins with, as soon as it is there; `None` at the end.
+    pub(super) fn peek(&mut self) -> io::Result<Option<u8>> {
+        loop {
+            match self.reader.fill_buf() {
+                Ok(available) => return Ok(available.first().copied()),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
     /// Returns the next line with its number, `None` at the end.
     pub(super) fn next_line(&mut self) -> io::Result<Option<(u64, Line<'_>)>> {
         if !self.fill()? {
@@ -90,6 +101,11 @@ impl<'a> Line<'a> {
     pub(super) fn says_something(self) -> bool {
         let text = self.bytes.trim_ascii_start();
         !text.is_empty() && text[0] != b'#'
+    }
+
+    /// Returns whether it begins with a blank.
+    pub(super) fn is_indented(self) -> bool {
+        matches!(self.bytes.first(), Some(b' ' | b'\t'))
     }
 
     /// Returns it as it is.

@@ -10,6 +10,7 @@
 //! The channel: the reader blocks while it is full (that is what keeps memory flat), nothing is
 //! dropped, and the reader closes it by ending. When the receiver is gone the reader ends too.
 
+mod aria2;
 mod entry;
 mod jsonl;
 mod lines;
@@ -19,12 +20,13 @@ mod sums;
 mod urls;
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 
 use crossbeam_channel::{Receiver, Sender};
+use rustix::fs::FileType;
 
 pub use crate::input::entry::{Batch, Entry, Wanted};
 pub use crate::input::list::{Format, Options};
@@ -155,22 +157,31 @@ fn read_source(source: Opened, options: &Options, output: &mut Output) -> Result
             output.flush_if_full()
         }
         Opened::List { name, list } => {
+            let name = &name;
+            let mut read = |bytes: &mut dyn Read, is_file| {
+                list::read(list::List { name, bytes, is_file }, options, output)
+            };
             let result = match list {
-                List::File(file) => list::read(&name, file, options, output),
-                List::Stdin => list::read(&name, io::stdin().lock(), options, output),
+                List::File(mut file) => read(&mut file, true),
+                List::Stdin => read(&mut io::stdin().lock(), stdin_is_file()),
                 List::Later(path) => match File::open(&path) {
-                    Ok(file) => list::read(&name, file, options, output),
+                    Ok(mut file) => read(&mut file, false),
                     Err(error) => Ok(Err((0, error))),
                 },
             };
             let Err((number, source)) = result? else { return Ok(()) };
             let path = PathBuf::from(name.as_ref());
             let cause = Cause::Disk { action: "read", path, source };
-            let origin = Origin::Line { list: Arc::clone(&name), number };
-            output.batch.entries.push(Entry::bad(origin, cause, &name));
+            let origin = Origin::Line { list: Arc::clone(name), number };
+            output.batch.entries.push(Entry::bad(origin, cause, name));
             output.flush_if_full()
         }
     }
+}
+
+fn stdin_is_file() -> bool {
+    rustix::fs::fstat(io::stdin())
+        .is_ok_and(|found| FileType::from_raw_mode(found.st_mode) == FileType::RegularFile)
 }
 
 /// A text without a scheme that is the name of a file here was meant as a list, not as a host.

@@ -18,7 +18,11 @@ fn server(names: &[&str]) -> Server {
 
 #[test]
 fn a_list_for_aria2_is_taken_as_it_is() {
-    for format in [&["--input-format", "aria2"] as &[_], &["--input-format", "auto"], &[]] {
+    for (format, folder) in [
+        (&["--input-format", "aria2"] as &[_], "files"),
+        (&["--input-format", "auto"], "./files"),
+        (&[], "files/"),
+    ] {
         let server = server(&["/a", "/b", "/c", "/d"]);
         server.serve("/gone", Reply::status(404, "-"));
         let test = server.test();
@@ -35,22 +39,16 @@ fn a_list_for_aria2_is_taken_as_it_is() {
             server.url("/d"),
         );
         let files = ["files/a", "files/sub/b.bin", "files/other/c", "files/x/d"];
-        let paths: String = files.map(|file| file.replace("files", &here) + "\n").concat();
         let mut test = test.existing("list", list);
         for (file, body) in files.into_iter().zip(["a", "b", "c", "d"]) {
             test = test.expect_file(file, body);
         }
         let output = test
-            .args(["-i", "list", "-d", &here])
+            .args(["-i", "list", "-d", folder])
             .args(format.iter().copied())
             .any_stdout()
             .any_stderr()
             .run();
-        let mut saved: Vec<_> = std::str::from_utf8(&output.stdout).unwrap().lines().collect();
-        saved.sort_unstable();
-        let mut paths: Vec<_> = paths.lines().collect();
-        paths.sort_unstable();
-        assert_eq!(saved, paths);
         let told: Vec<_> =
             output.stderr.lines().filter(|line| line.starts_with("warning")).collect();
         assert_eq!(told.len(), 3, "{told:?}");

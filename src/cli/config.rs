@@ -14,6 +14,7 @@ use crate::disk::partial::Allocation;
 use crate::engine::{self, Account, IfLocked, Output, Resume};
 use crate::input::{Format, Source};
 use crate::model::digest::Digest;
+use crate::policy::placement::Base;
 use crate::policy::{pace, redirect, retry};
 use crate::report::{self, PathEnd, Results, Verbosity, View};
 use crate::{http, input, policy};
@@ -70,7 +71,7 @@ impl Config {
         }
         Ok(Self {
             sources,
-            input: input::Options { format, base: args.base_url, folder: folder.clone() },
+            input: input::Options { format, base: args.base_url, folder: base_of(&folder) },
             engine: engine::Options {
                 workers: usize::from(args.jobs),
                 stdout_buffer: args.stdout_buffer.0,
@@ -162,6 +163,13 @@ fn report(args: &Args, is_stream: bool, environment: Environment) -> Result<repo
     let is_shared = environment.stdout_is_terminal && (is_stream || args.json);
     let view = if environment.stderr_can_draw && !is_shared { View::Bars } else { View::Lines };
     Ok(report::Options { results, verbosity, view })
+}
+
+/// Returns the forms in which paths of lists may begin with the folder of all files.
+fn base_of(folder: &Path) -> Base {
+    let here = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    // Where the current folder cannot be told, no absolute path leads below it.
+    Base { given: folder.to_owned(), absolute: std::path::absolute(here).unwrap_or_default() }
 }
 
 /// Lists come after arguments; without either, standard input is the list.

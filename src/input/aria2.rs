@@ -8,7 +8,6 @@
 //! before it is read.
 
 use std::collections::HashSet;
-use std::path::Path;
 
 use crate::input::entry::{Batch, Entry, bad_line, checksum};
 use crate::input::lines::Line;
@@ -16,7 +15,7 @@ use crate::input::plain;
 use crate::model::error::Cause;
 use crate::model::job::Origin;
 use crate::model::redact::shorten;
-use crate::policy::placement::{self, Placement};
+use crate::policy::placement::{Base, Placement};
 
 /// How many options are told of: a list must not be able to fill memory with names.
 const MAX_TOLD: usize = 64;
@@ -76,7 +75,7 @@ impl Aria2 {
         &mut self,
         origin: Origin,
         line: Line<'_>,
-        folder: &Path,
+        folder: &Base,
         found: &mut Batch,
     ) {
         let is_sure = self.indented == Indented::Option;
@@ -138,7 +137,7 @@ impl Aria2 {
 
 impl Pending {
     /// Takes an option; returns its name if it means nothing here.
-    fn set<'a>(&mut self, line: Line<'a>, folder: &Path) -> Result<Option<&'a str>, Cause> {
+    fn set<'a>(&mut self, line: Line<'a>, folder: &Base) -> Result<Option<&'a str>, Cause> {
         let line = line.text().map_err(|reason| bad_line(&reason))?;
         let Some((key, value)) = split(line) else {
             return Err(bad_line(&format!("`{}` is not an option and its value", shorten(line))));
@@ -164,9 +163,9 @@ impl Pending {
 }
 
 /// Reads a folder. aria2 saves absolute ones, which are taken where they lead below that of all files.
-fn dir(value: &str, folder: &Path) -> Result<Vec<u8>, Cause> {
+fn dir(value: &str, folder: &Base) -> Result<Vec<u8>, Cause> {
     let is_absolute = value.starts_with('/');
-    let value = if is_absolute { placement::below(folder, value) } else { value };
+    let value = if is_absolute { folder.below(value) } else { value };
     if value.starts_with('/') {
         return Err(Cause::BadLine {
             reason: format!("`dir={}` does not lead below the folder of `--dir`", shorten(value)),
@@ -195,7 +194,12 @@ mod tests {
             let line = Line::from(line);
             if line.says_something() {
                 let origin = Origin::Line { list: Arc::from("l"), number };
-                reader.take(origin, line, Path::new("/data"), &mut found);
+                reader.take(
+                    origin,
+                    line,
+                    &Base { given: "/data".into(), absolute: "/data".into() },
+                    &mut found,
+                );
             }
         }
         reader.complete(&mut found);
@@ -310,7 +314,7 @@ mod tests {
         let mut reader = Aria2::new(Indented::Option);
         let mut found = Batch::default();
         let line = Line::from(&b"http://a/"[..]);
-        reader.take(Origin::Argument, line, Path::new(""), &mut found);
+        reader.take(Origin::Argument, line, &Base::default(), &mut found);
         assert!(reader.is_waiting() && found.entries.is_empty());
         reader.break_off(&mut found);
         assert!(found.entries[0].wanted.is_err() && !reader.is_waiting());

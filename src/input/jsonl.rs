@@ -8,7 +8,6 @@
 //! a line is bounded.
 
 use std::borrow::Cow;
-use std::path::Path;
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -19,7 +18,7 @@ use crate::input::urls;
 use crate::model::digest::Digest;
 use crate::model::error::Cause;
 use crate::model::job::Origin;
-use crate::policy::placement::{self, Placement};
+use crate::policy::placement::{Base, Placement};
 use crate::policy::target;
 
 /// What a line may say. A key with `null` is a key that is not there.
@@ -50,7 +49,7 @@ pub(super) fn is_likely(first: Line<'_>) -> bool {
 
 /// Reads a line that says something; `None` for an object that stands for no file. A `path` may begin
 /// with `folder`, that of all files.
-pub(super) fn read(origin: Origin, line: Line<'_>, folder: &Path) -> Option<Entry> {
+pub(super) fn read(origin: Origin, line: Line<'_>, folder: &Base) -> Option<Entry> {
     let object = match line.text().map_err(|reason| bad_line(&reason)).and_then(parse) {
         Ok(object) => object,
         Err(cause) => return Some(Entry::bad(origin, cause, "")),
@@ -76,7 +75,7 @@ fn parse(text: &str) -> Result<Object<'_>, Cause> {
 }
 
 /// Returns the file that an object stands for; or what is wrong, and the text that is no URL.
-fn wanted<'a>(object: &'a Object<'_>, folder: &Path) -> Result<Wanted, (Cause, &'a str)> {
+fn wanted<'a>(object: &'a Object<'_>, folder: &Base) -> Result<Wanted, (Cause, &'a str)> {
     let Some(url) = object.url.as_deref() else {
         return Err((bad_line("the object has no `url`"), ""));
     };
@@ -117,10 +116,10 @@ fn digest(chosen: Option<&str>, sha256: Option<&str>) -> Result<Option<Box<Diges
 }
 
 /// Returns where the file is put: `out` if there is one, because haul prints no such key.
-fn place(object: &Object<'_>, folder: &Path) -> Result<Placement, String> {
+fn place(object: &Object<'_>, folder: &Base) -> Result<Placement, String> {
     match (object.out.as_deref(), object.path.as_deref()) {
         (Some(out), _) => Placement::file(out.as_bytes()),
-        (None, Some(path)) => Placement::file(placement::below(folder, path).as_bytes()),
+        (None, Some(path)) => Placement::file(folder.below(path).as_bytes()),
         (None, None) => Ok(Placement::default()),
     }
 }
@@ -137,7 +136,11 @@ mod tests {
 
     fn read(line: &[u8]) -> Option<Result<Wanted, String>> {
         let origin = Origin::Line { list: Arc::from("l"), number: 1 };
-        let entry = super::read(origin, Line::from(line), Path::new("d"))?;
+        let entry = super::read(
+            origin,
+            Line::from(line),
+            &Base { given: "d".into(), absolute: "/here/d".into() },
+        )?;
         Some(entry.wanted.map_err(|cause| cause.to_string()))
     }
 
@@ -175,6 +178,7 @@ mod tests {
         );
         case(r#"{"url":"http://a/x","size":7,"out":"y"}"#, "http://a/x 7 y");
         case(r#"{"url":"http://a/x","path":"d/e/y"}"#, "http://a/x e/y");
+        case(r#"{"url":"http://a/x","path":"/here/d/e/y"}"#, "http://a/x e/y");
         case(r#"{"url":"http://a/x","path":"e/y"}"#, "http://a/x e/y");
         case(r#"{"url":"http://a/x","path":"y","out":"d/z"}"#, "http://a/x d/z");
         case(&format!(r#"{{"url":"http://a/x","sha256":"{SUM}"}}"#), "http://a/x sha256:ba7");

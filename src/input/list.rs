@@ -4,7 +4,6 @@
 //! mostly its own entry.
 
 use std::io::{self, BufReader, Read};
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::input::aria2::{self, Aria2, Indented};
@@ -14,6 +13,7 @@ use crate::input::sums::{self, Sums};
 use crate::input::{Output, Unwanted, jsonl, plain};
 use crate::model::error::Cause;
 use crate::model::job::{Origin, Target};
+use crate::policy::placement;
 
 /// How lists are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -39,7 +39,7 @@ pub struct Options {
     /// The folder in which the files of checksums are.
     pub base: Option<Target>,
     /// The folder that files go to.
-    pub folder: PathBuf,
+    pub folder: placement::Base,
 }
 
 /// A list that can be read.

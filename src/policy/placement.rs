@@ -48,11 +48,23 @@ impl Placement {
     }
 }
 
-/// Returns a path without `base` at its beginning; as it is where it begins otherwise. The paths that
-/// haul prints begin with the folder of `--dir`.
-pub fn below<'a>(base: &Path, path: &'a str) -> &'a str {
-    let rest = Path::new(path).strip_prefix(base).ok().filter(|_| !base.as_os_str().is_empty());
-    rest.and_then(Path::to_str).unwrap_or(path)
+/// The folder of all files, in both forms that a path in a list may begin with.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Base {
+    /// As the user gave it; empty for the current one. The paths that haul prints begin with it.
+    pub given: PathBuf,
+    /// From the root. Other programs write such paths.
+    pub absolute: PathBuf,
+}
+
+impl Base {
+    /// Returns a path without the folder at its beginning; as it is where it begins otherwise.
+    pub fn below<'a>(&self, path: &'a str) -> &'a str {
+        let bases = [&self.given, &self.absolute].into_iter();
+        let mut bases = bases.filter(|base| !base.as_os_str().is_empty());
+        let rest = bases.find_map(|base| Path::new(path).strip_prefix(base).ok());
+        rest.and_then(Path::to_str).unwrap_or(path)
+    }
 }
 
 /// Returns the components of a relative path, filtered.
@@ -142,8 +154,9 @@ mod tests {
 
     #[test]
     fn the_folder_of_all_files_is_taken_off() {
-        let case = |base: &str, path: &str, rest: &str| {
-            assert_eq!(below(Path::new(base), path), rest, "{base} {path}");
+        let case = |given: &str, path: &str, rest: &str| {
+            let base = Base { given: given.into(), absolute: Path::new("/here").join(given) };
+            assert_eq!(base.below(path), rest, "{given} {path}");
         };
         case("files", "files/x", "x");
         case("files/", "./files/a/x", "./files/a/x");
@@ -152,6 +165,9 @@ mod tests {
         case("", "x", "x");
         case("", "/x", "/x");
         case("/data", "/data/../etc/x", "../etc/x");
+        case("files", "/here/files/a/x", "a/x");
+        case("files", "/here/x", "/here/x");
+        case("", "/here/x", "x");
     }
 
     proptest! {

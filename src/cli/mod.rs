@@ -6,3 +6,4 @@ pub mod descriptors;
 pub mod environment;
 pub mod exit_code;
 pub mod signals;
+mod values;

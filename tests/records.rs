@@ -187,6 +187,22 @@ fn restart_begins_with_the_first_byte_and_goes_on_inside_the_run() {
 }
 
 #[test]
+fn restart_forgets_what_was_left_under_a_name_that_only_a_later_attempt_learns() {
+    let server = Server::start();
+    server.serve("/", Reply::status(503, "Service Unavailable"));
+    server.handle(|request| v1().answer(request));
+    let record = record(&server, |record| record["url"] = server.url("/").into());
+    let test = server.get(["/"]).args(["--restart"]).retries(1).any_stderr();
+    test.existing("index.html.part", &body()[..HALF])
+        .expect_no_file("index.html.part")
+        .existing("index.html.part.haul", record)
+        .expect_no_file("index.html.part.haul")
+        .expect_file("index.html", body())
+        .run();
+    assert_eq!(server.asked(), ["all", "all"]);
+}
+
+#[test]
 fn no_resume_neither_goes_on_nor_keeps() {
     let server = cutting(&v1());
     let record = record(&server, |_| {});

@@ -380,7 +380,7 @@ impl<'a> Transfer<'a> {
         if waits && replace == Replace::Never && presence(path)? != Presence::Nothing {
             return Err(Cause::InUse { path: path.to_owned() });
         }
-        let is_first = self.work.attempts == 0;
+        let is_first = self.work.resumed_from.is_none();
         let held = match (content, self.shared.options.resume) {
             (Content::Nothing, _) => {
                 self.work.resumed_from = Some(0);

@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::disk::partial::Partial;
 use crate::engine::assist::lane::{Lane, Shared, Target};
 use crate::engine::assist::sources::{FIRST, Seat, Sources};
 use crate::engine::assist::subject::Subject;
@@ -38,6 +39,8 @@ pub(in crate::engine) struct Joint {
     state: Mutex<Table>,
     /// A lane was closed, or it has ended.
     changed: Condvar,
+    /// Held while a record is written; the table's lock may be taken inside.
+    recording: Mutex<()>,
 }
 
 /// The hosts, and the works that wait for room there and got it.
@@ -89,6 +92,7 @@ impl Joint {
             began: now,
             state: Mutex::new(state),
             changed: Condvar::new(),
+            recording: Mutex::default(),
         });
         let seat = Seat { source: FIRST, is_leaders: true };
         let mut lane = joint.open(&mut joint.lock(), id, range, client, seat)?;
@@ -296,8 +300,8 @@ impl Joint {
         if state.end.is_some() { 0 } else { state.segments.claim(id, bytes) }
     }
 
-    /// Says that claimed bytes are written; returns what to put down in the record, if it is time.
-    pub(super) fn advance(&self, id: SegmentId, bytes: u64) -> Option<Held> {
+    /// Says that claimed bytes are written; returns whether it is time for a record.
+    pub(super) fn advance(&self, id: SegmentId, bytes: u64) -> bool {
         let mut state = self.lock();
         state.segments.advance(id, bytes);
         let Table { lanes, sources, .. } = &mut *state;
@@ -308,12 +312,29 @@ impl Joint {
         }
         state.replace_slow(self.began, self.subject.terms);
         state.unrecorded += bytes;
-        let is_due = state.unrecorded >= RECORD_BYTES || state.recorded_at.elapsed() >= RECORD_TIME;
-        (is_due && self.subject.is_recorded).then(|| {
+        self.is_due(&state)
+    }
+
+    /// Writes down what is there, unless somebody else has done so meanwhile. While that takes long, others
+    /// for whom it is time wait here: else what is not written down would grow without a bound.
+    pub(super) fn record(&self, file: &Partial) {
+        let _turn = self.recording.lock().unwrap_or_else(PoisonError::into_inner);
+        let ranges = {
+            let mut state = self.lock();
+            if !self.is_due(&state) {
+                return;
+            }
             state.unrecorded = 0;
             state.recorded_at = Instant::now();
-            Held { ranges: state.segments.done().clone(), ..self.subject.held.clone() }
-        })
+            state.segments.done().clone()
+        };
+        // The old record stays true; a disk that takes no record will fail the next write.
+        let _ = file.record(&Held { ranges, ..self.subject.held.clone() });
+    }
+
+    fn is_due(&self, state: &Table) -> bool {
+        let is_time = state.unrecorded > 0 && state.recorded_at.elapsed() >= RECORD_TIME;
+        self.subject.is_recorded && (is_time || state.unrecorded >= RECORD_BYTES)
     }
 
     /// Says that a range was answered with that range.

@@ -200,10 +200,9 @@ impl Track for Lane {
         self.shared.busy.fetch_add(busy, Ordering::Relaxed);
         self.cpu = cpu_time();
         self.position += wanted;
-        let record = self.joint.advance(self.shared.id, wanted);
-        if let (Target::File(file), Some(held)) = (target, record) {
-            // The old record stays true; a disk that takes no record will fail the next write.
-            let _ = file.record(&held);
+        let is_time = self.joint.advance(self.shared.id, wanted);
+        if let (Target::File(file), true) = (target, is_time) {
+            self.joint.record(file);
         }
         Ok(())
     }

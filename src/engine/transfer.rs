@@ -254,9 +254,10 @@ impl<'a> Transfer<'a> {
                 return Err(Cause::Truncated { received: here, expected: held.length });
             }
             if is_short {
-                // The server gave less than all that is missing: ask for what is left.
-                let fills_hole = held.ranges.ranges().iter().any(|held| held.end > range.end);
-                short_parts += usize::from(!fills_hole);
+                // Ask for what is left. A hole that was filled is no sign of a server that gives little.
+                let is_filled =
+                    matches!(plan, Plan::Rest { to: Some(to), .. } if range.end >= to);
+                short_parts += usize::from(!is_filled);
                 continue;
             }
             if let Some(done) = self.finish(sink, held)? {

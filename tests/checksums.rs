@@ -1,6 +1,11 @@
 //! `--checksum`: what a file must be, however it comes.
 
+use std::fs::File;
+use std::time::Duration;
+
 use haul::model::digest::{Algorithm, Hasher};
+
+use rustix::process::Signal;
 
 use crate::harness::folder::Entry;
 use crate::harness::helped::{KIB, LENGTH, RATE, body, get, small_parts, v1};
@@ -170,12 +175,27 @@ fn a_signal_keeps_what_came_of_a_checked_file() {
     let test = checked(server.get(["/a"]), &sha256(&body())).any_result();
     let mut running = test.start();
     gate.wait_reached(1);
-    running.signal(rustix::process::Signal::INT);
+    running.signal(Signal::INT);
     let output = running.finish();
     assert_eq!(output.status, Some(130));
     let test = checked(server.get(["/a"]), &sha256(&body()));
     test.in_folder(output.folder).expect_file("a", body()).run();
     assert!(server.asked()[1].starts_with("bytes="), "{:?}", server.asked());
+}
+
+#[test]
+fn a_signal_ends_the_checking_of_a_large_file() {
+    let server = Server::start();
+    // All holes: a minute to hash, no room on the disk.
+    let folder = tempfile::tempdir().unwrap();
+    File::create(folder.path().join("a")).unwrap().set_len(32 << 30).unwrap();
+    let test = checked(server.get(["/a"]), &sha256(b"")).arg("-d").arg(folder.path());
+    let mut running = test.any_result().start();
+    std::thread::sleep(Duration::from_millis(300));
+    running.signal(Signal::INT);
+    let output = running.finish();
+    assert_eq!(output.status, Some(130), "{}", output.stderr);
+    assert!(output.since_signal.unwrap() < Duration::from_secs(1));
 }
 
 #[test]

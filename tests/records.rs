@@ -203,6 +203,23 @@ fn restart_forgets_what_was_left_under_a_name_that_only_a_later_attempt_learns()
 }
 
 #[test]
+fn a_server_that_gives_a_byte_of_a_hole_each_time_is_not_asked_for_ever() {
+    let server = Server::start();
+    server.handle(|request| {
+        let range = request.header("range").unwrap().trim_start_matches("bytes=");
+        let from = range.split('-').next().unwrap().parse().unwrap();
+        Reply::part(&body(), from..from + 1).header("ETag", "\"v1\"")
+    });
+    let hole = record(&server, |record| {
+        record["ranges"] = serde_json::json!([[0, 1000], [HALF, LENGTH]]);
+    });
+    let test = server.get(["/a"]).existing("a.part", body()).existing("a.part.haul", hole);
+    let output = test.any_result().run();
+    assert_eq!(output.status, Some(1), "{}", output.stderr);
+    assert!(server.asked().len() <= 100, "{} requests", server.asked().len());
+}
+
+#[test]
 fn no_resume_neither_goes_on_nor_keeps() {
     let server = cutting(&v1());
     let record = record(&server, |_| {});

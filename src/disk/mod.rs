@@ -58,15 +58,15 @@ pub fn size(path: &Path) -> Result<u64, Cause> {
 /// Reads a whole file in pieces.
 ///
 /// # Errors
-/// [`Cause::Disk`].
-pub fn read(path: &Path, mut take: impl FnMut(&[u8])) -> Result<(), Cause> {
+/// [`Cause::Disk`]; what `take` says.
+pub fn read(path: &Path, mut take: impl FnMut(&[u8]) -> Result<(), Cause>) -> Result<(), Cause> {
     let failed = |source| Cause::Disk { action: "read", path: path.to_owned(), source };
     let mut file = File::open(path).map_err(failed)?;
     let mut buffer = vec![0; 256 * 1024];
     loop {
         match file.read(&mut buffer) {
             Ok(0) => return Ok(()),
-            Ok(count) => take(&buffer[..count]),
+            Ok(count) => take(&buffer[..count])?,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(failed(error)),
         }

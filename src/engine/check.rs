@@ -4,12 +4,14 @@
 //! out of order is read again from the file once everything before it is there; so a file that one
 //! worker brings is never read.
 
+use std::io;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 
 use crate::disk;
 use crate::model::digest::{Algorithm, Digest, Hasher};
 use crate::model::error::Cause;
+use crate::model::stop::Stop;
 
 /// How much is read from the file at once.
 const PIECE: usize = 256 * 1024;
@@ -87,10 +89,11 @@ impl Check {
     /// offset.
     ///
     /// # Errors
-    /// What `read` says.
+    /// What `read` says; any when the run must end.
     pub(super) fn catch_up(
         &self,
         end: u64,
+        stop: &Stop,
         read: impl Fn(&mut [u8], u64) -> Result<(), Cause>,
     ) -> Result<(), Cause> {
         if self.lock().hashed >= end {
@@ -104,6 +107,7 @@ impl Check {
             if left == 0 {
                 return Ok(());
             }
+            go_on(stop)?;
             read(&mut buffer[..left], state.hashed)?;
             state.update(&buffer[..left]);
         }
@@ -132,11 +136,14 @@ impl Check {
     /// Judges a file that was there before.
     ///
     /// # Errors
-    /// [`Cause::Mismatch`]; what the disk says.
-    pub(super) fn judge_existing(&self, path: &Path) -> Result<(), Cause> {
+    /// [`Cause::Mismatch`]; what the disk says; any when the run must end.
+    pub(super) fn judge_existing(&self, path: &Path, stop: &Stop) -> Result<(), Cause> {
         let Some(wanted) = &self.wanted else { return Ok(()) };
         let mut hasher = Hasher::new(wanted.algorithm());
-        disk::read(path, |bytes| hasher.update(bytes))?;
+        disk::read(path, |bytes| {
+            hasher.update(bytes);
+            go_on(stop)
+        })?;
         let found = hasher.digest();
         if found == *wanted {
             return Ok(());
@@ -148,6 +155,14 @@ impl Check {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// A large file takes seconds to hash: the run may have to end meanwhile.
+fn go_on(stop: &Stop) -> Result<(), Cause> {
+    if stop.is_stopped() {
+        return Err(Cause::Connection { source: io::ErrorKind::Interrupted.into() });
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -200,10 +215,10 @@ mod tests {
             Ok(())
         };
         assert!(check.judge(3).is_err());
-        check.catch_up(3, file).unwrap();
+        check.catch_up(3, &Stop::default(), file).unwrap();
         assert_eq!(read.get(), 1);
         check.judge(3).unwrap();
-        check.catch_up(3, file).unwrap();
+        check.catch_up(3, &Stop::default(), file).unwrap();
         assert_eq!(read.get(), 1);
     }
 

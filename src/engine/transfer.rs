@@ -255,8 +255,7 @@ impl<'a> Transfer<'a> {
             }
             if is_short {
                 // Ask for what is left. A hole that was filled is no sign of a server that gives little.
-                let is_filled =
-                    matches!(plan, Plan::Rest { to: Some(to), .. } if range.end >= to);
+                let is_filled = matches!(plan, Plan::Rest { to: Some(to), .. } if range.end >= to);
                 short_parts += usize::from(!is_filled);
                 continue;
             }

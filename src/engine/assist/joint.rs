@@ -18,6 +18,7 @@ use crate::http::client::Client;
 use crate::model::error::Cause;
 use crate::model::range::ByteRange;
 use crate::model::range_set::RangeSet;
+use crate::model::stop::Stop;
 use crate::policy::resume::{Held, Restart};
 use crate::policy::share::{self, Meter};
 use crate::policy::split::{SegmentId, Segments};
@@ -120,14 +121,14 @@ impl Joint {
     ///
     /// # Errors
     /// What the disk says.
-    pub(in crate::engine) fn check_prefix(&self) -> Result<(), Cause> {
+    pub(in crate::engine) fn check_prefix(&self, stop: &Stop) -> Result<(), Cause> {
         let (prefix, target) = {
             let state = self.lock();
             (state.segments.done().prefix(), state.target.clone())
         };
         match (&self.subject.check, target) {
             (Some(check), Some(Target::File(file))) => {
-                check.catch_up(prefix, |buffer, offset| file.read_at(buffer, offset))
+                check.catch_up(prefix, stop, |buffer, offset| file.read_at(buffer, offset))
             }
             _ => Ok(()),
         }

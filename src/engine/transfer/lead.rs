@@ -168,7 +168,7 @@ impl<'a> Transfer<'a> {
                 }
                 Task::Wait => {
                     joint.wait(TURN);
-                    if let Err(cause) = joint.check_prefix() {
+                    if let Err(cause) = joint.check_prefix(shared.stop) {
                         break End::Failed(cause);
                     }
                     if let Err(cause) = pace.check(self.began.elapsed(), self.progress.received()) {

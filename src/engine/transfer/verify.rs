@@ -45,7 +45,8 @@ impl<'a> Transfer<'a> {
         let mut sha256 = None;
         if let Some(check) = self.work.check.clone() {
             if let Sink::Partial(partial) = sink {
-                check.catch_up(size, |buffer, offset| partial.read_at(buffer, offset))?;
+                let read = |buffer: &mut [u8], offset| partial.read_at(buffer, offset);
+                check.catch_up(size, self.shared.stop, read)?;
             }
             match check.judge(size) {
                 Ok(told) => sha256 = told,
@@ -82,7 +83,8 @@ impl<'a> Transfer<'a> {
         {
             return Err(cause);
         }
-        self.work.check.as_ref().map_or(Ok(()), |check| check.judge_existing(path))
+        let stop = self.shared.stop;
+        self.work.check.as_ref().map_or(Ok(()), |check| check.judge_existing(path, stop))
     }
 
     /// Returns how many bytes may come.

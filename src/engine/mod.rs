@@ -4,6 +4,7 @@ mod ask;
 mod assist;
 mod check;
 mod claims;
+mod due;
 mod feeder;
 mod hosts;
 mod limits;

@@ -12,6 +12,7 @@ use crate::engine::assist::lane::{Lane, Shared, Target};
 use crate::engine::assist::sources::{FIRST, Seat, Sources};
 use crate::engine::assist::subject::Subject;
 use crate::engine::assist::table::{Table, Working};
+use crate::engine::due::Due;
 use crate::engine::hosts::{Answered, Hosts};
 use crate::engine::work::Work;
 use crate::http::client::Client;
@@ -22,12 +23,6 @@ use crate::model::stop::Stop;
 use crate::policy::resume::{Held, Restart};
 use crate::policy::share::{self, Meter};
 use crate::policy::split::{SegmentId, Segments};
-
-/// How many bytes may come between two records: what a killed process loses at most, with the buffers.
-const RECORD_BYTES: u64 = 4 * 1024 * 1024;
-
-/// How much time may pass between two records while bytes come.
-const RECORD_TIME: Duration = Duration::from_secs(1);
 
 /// How long the first request for a range keeps others from asking too.
 const PROBE_TIME: Duration = Duration::from_secs(1);
@@ -312,7 +307,7 @@ impl Joint {
             sources.succeed(lane.source);
         }
         state.replace_slow(self.began, self.subject.terms);
-        state.unrecorded += bytes;
+        state.due.note(bytes);
         self.is_due(&state)
     }
 
@@ -325,8 +320,7 @@ impl Joint {
             if !self.is_due(&state) {
                 return;
             }
-            state.unrecorded = 0;
-            state.recorded_at = Instant::now();
+            state.due = Due::new(Instant::now());
             state.segments.done().clone()
         };
         // The old record stays true; a disk that takes no record will fail the next write.
@@ -334,8 +328,7 @@ impl Joint {
     }
 
     fn is_due(&self, state: &Table) -> bool {
-        let is_time = state.unrecorded > 0 && state.recorded_at.elapsed() >= RECORD_TIME;
-        self.subject.is_recorded && (is_time || state.unrecorded >= RECORD_BYTES)
+        self.subject.is_recorded && state.due.is_now()
     }
 
     /// Says that a range was answered with that range.

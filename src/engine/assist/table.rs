@@ -7,6 +7,7 @@ use crate::engine::assist::joint::End;
 use crate::engine::assist::lane::{Shared, Target};
 use crate::engine::assist::sources::Sources;
 use crate::engine::assist::subject::Subject;
+use crate::engine::due::Due;
 use crate::http::client::Canceller;
 use crate::model::range::ByteRange;
 use crate::policy::share::{self, Load, Meter, Terms};
@@ -41,8 +42,7 @@ pub(super) struct Table {
     /// `None` once that is known.
     pub(super) probe: Option<Instant>,
     pub(super) sources: Sources,
-    pub(super) unrecorded: u64,
-    pub(super) recorded_at: Instant,
+    pub(super) due: Due,
 }
 
 /// A connection at work.
@@ -71,8 +71,7 @@ impl Table {
             is_open: true,
             probe: (!subject.serves_ranges).then_some(now),
             sources: Sources::new(&subject.sources),
-            unrecorded: 0,
-            recorded_at: now,
+            due: Due::new(now),
         }
     }
 

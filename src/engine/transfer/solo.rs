@@ -1,22 +1,16 @@
 //! A body that one worker brings alone: to a stream, or to a file that is not split.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::engine::Shared;
 use crate::engine::check::Check;
+use crate::engine::due::Due;
 use crate::engine::pump::{Next, Track};
 use crate::engine::sink::Sink;
 use crate::model::error::Cause;
 use crate::model::progress::Progress;
 use crate::model::range::ByteRange;
 use crate::policy::resume::Held;
-
-/// How many bytes may come between two records: what a killed process loses at most, with the
-/// buffer.
-const RECORD_BYTES: u64 = 4 * 1024 * 1024;
-
-/// How much time may pass between two records while bytes come.
-const RECORD_TIME: Duration = Duration::from_secs(1);
 
 /// Bytes on their way behind what is held.
 pub(super) struct Solo<'t, 's> {
@@ -30,8 +24,7 @@ pub(super) struct Solo<'t, 's> {
     max_size: Option<u64>,
     check: Option<&'t Check>,
     is_recorded: bool,
-    recorded_bytes: u64,
-    recorded_at: Instant,
+    due: Due,
 }
 
 impl<'t, 's> Solo<'t, 's> {
@@ -45,7 +38,6 @@ impl<'t, 's> Solo<'t, 's> {
         check: Option<&'t Check>,
         is_recorded: bool,
     ) -> Self {
-        let recorded_bytes = held.ranges.len();
         Self {
             sink,
             held,
@@ -55,8 +47,7 @@ impl<'t, 's> Solo<'t, 's> {
             max_size,
             check,
             is_recorded,
-            recorded_bytes,
-            recorded_at: Instant::now(),
+            due: Due::new(Instant::now()),
         }
     }
 }
@@ -84,13 +75,10 @@ impl Track for Solo<'_, '_> {
         }
         self.position = written.end;
         self.held.ranges.insert(written);
-        let held = self.held.ranges.len();
-        if self.is_recorded
-            && (held.saturating_sub(self.recorded_bytes) >= RECORD_BYTES
-                || self.recorded_at.elapsed() >= RECORD_TIME)
-        {
+        self.due.note(written.len());
+        if self.is_recorded && self.due.is_now() {
             self.sink.record(self.held);
-            (self.recorded_bytes, self.recorded_at) = (held, Instant::now());
+            self.due = Due::new(Instant::now());
         }
         Ok(())
     }

@@ -11,22 +11,19 @@
 //! ```
 
 use std::collections::VecDeque;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use url::Url;
 
 use crate::disk::device::Device;
-use crate::disk::folder;
-use crate::disk::partial::{Content, Partial, Purpose, Replace, Room, Sync};
-use crate::disk::presence;
 use crate::engine::ask::{Ask, Reply};
 use crate::engine::limits::Throttle;
 use crate::engine::pump::{Copied, Pump, Watch};
 use crate::engine::sink::Sink;
 use crate::engine::work::Work;
-use crate::engine::{Account, IfLocked, Output, Resume, Shared};
+use crate::engine::{Account, Resume, Shared};
 use crate::http::body::Body;
 use crate::http::client::{Client, Response, Rest};
 use crate::model::digest::Digest;
@@ -35,14 +32,13 @@ use crate::model::event::Event;
 use crate::model::failure::Kept;
 use crate::model::progress::Progress;
 use crate::model::range::ByteRange;
-use crate::model::redact::Redacted;
 use crate::model::validator::Validators;
-use crate::policy::existing::Presence;
 use crate::policy::pace::Pace;
 use crate::policy::resume::{self, Held, Plan, Restart, Verdict};
 
 mod answer;
 mod lead;
+mod open;
 mod place;
 mod solo;
 mod verify;
@@ -360,86 +356,6 @@ impl<'a> Transfer<'a> {
     fn await_turn(&self) -> Result<(), Cause> {
         self.shared.limits.await_turn(self.began, self.shared.stop, || false)?;
         self.client.set_patience(time_left(self.shared, self.began)?);
-        Ok(())
-    }
-
-    /// Opens the partial file for a path; what it holds counts if it may be gone on with.
-    fn open(&mut self, path: &Path, replace: Replace) -> Result<(Sink<'a>, Option<Held>), Cause> {
-        self.work.place = Some((path.to_owned(), replace));
-        let url = Redacted(self.work.target().0).to_string();
-        let urls = self.work.recorded_urls();
-        if self.is_deeper(path) {
-            let folder = path.parent().unwrap_or(path);
-            let is_synced = self.shared.sync == Sync::All;
-            folder::make_below(&self.shared.options.folder, folder, is_synced)?;
-        }
-        let (partial, content) = Partial::open(&self.purpose(path, replace, &url, &urls))?;
-        // Between the look at the name and the lock another process may have finished the file. One
-        // that waits for such a process looks again, and finds it.
-        let waits = self.shared.options.if_locked == IfLocked::Wait;
-        if waits && replace == Replace::Never && presence(path)? != Presence::Nothing {
-            return Err(Cause::InUse { path: path.to_owned() });
-        }
-        let is_first = self.work.resumed_from.is_none();
-        let held = match (content, self.shared.options.resume) {
-            (Content::Nothing, _) => {
-                self.work.resumed_from = Some(0);
-                return Ok((Sink::Partial(Arc::new(partial)), None));
-            }
-            (_, Resume::Never) => None,
-            (_, Resume::WithinRun) if is_first => None,
-            (Content::Held(held), _) => Some(held),
-            (Content::Disbelieved(reason), _) => {
-                self.note(&format!("the partial file is not gone on with: {reason}"));
-                None
-            }
-        };
-        if held.is_none() {
-            partial.start_over()?;
-        }
-        // What was not there at first is of this run.
-        let bytes = held.as_ref().map_or(0, |held| held.ranges.len());
-        self.work.resumed_from = Some(self.work.resumed_from.unwrap_or(bytes).min(bytes));
-        Ok((Sink::Partial(Arc::new(partial)), held))
-    }
-
-    fn purpose<'p>(
-        &self,
-        destination: &'p Path,
-        replace: Replace,
-        url: &'p str,
-        other_urls: &'p [String],
-    ) -> Purpose<'p> {
-        Purpose {
-            destination,
-            replace,
-            url,
-            other_urls,
-            sync: self.shared.sync,
-            // Nobody has looked into the folders below.
-            expects_orphan: self.shared.expects_orphans || self.is_deeper(destination),
-        }
-    }
-
-    /// Returns whether a list wants the file in a folder below that of all files.
-    fn is_deeper(&self, path: &Path) -> bool {
-        let options = self.shared.options;
-        options.output == Output::Folder && path.parent() != Some(&options.folder)
-    }
-
-    /// Refuses what can be seen not to fit, before its bytes come, and allocates what is to be.
-    fn make_room(&self, sink: &mut Sink<'_>, held: &Held, end: Option<u64>) -> Result<(), Cause> {
-        let Some(length) = held.length.or(end) else { return Ok(()) };
-        if let Some(limit) = self.shared.options.max_size.filter(|limit| length > *limit) {
-            return Err(Cause::TooLarge { limit });
-        }
-        if let Sink::Partial(partial) = sink {
-            let room =
-                partial.make_room(length, held.ranges.len(), self.shared.options.allocation)?;
-            if room == Room::NotAllocatable {
-                self.note("the file system cannot allocate room in advance");
-            }
-        }
         Ok(())
     }
 

@@ -1,0 +1,255 @@
+//! The wording of causes, which lives here alone: what the user reads, and what he can do about it.
+//!
+//! The sentence names what, where and why, in lower case, safe for a terminal. The next step is a
+//! separate hint, given only when there is an action to take.
+
+use std::fmt;
+use std::io;
+
+use crate::model::error::Cause;
+use crate::model::problem::{Phase, RedirectProblem, TlsProblem};
+use crate::model::size::{ByteSize, Rate, Span};
+use crate::model::text::Printable;
+
+impl fmt::Display for Cause {
+    #[allow(clippy::too_many_lines, reason = "one arm a cause; the wording stays in one place")]
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::BadLine { reason, .. } => write!(f, "{}", Printable(reason)),
+            Self::BadUrl { reason, .. } => write!(f, "not a URL: {}", Printable(reason)),
+            Self::Connect { host, source } => {
+                write!(f, "cannot connect to {}: {}", Printable(host), Plain(source))
+            }
+            Self::ConnectTimeout { host, after } => {
+                write!(
+                    f,
+                    "cannot connect to {}: no answer within {}",
+                    Printable(host),
+                    Span(*after)
+                )
+            }
+            Self::Connection { source } => write!(f, "the connection broke: {}", Plain(source)),
+            Self::Disk { action, path, source } => {
+                write!(
+                    f,
+                    "cannot {action} {}: {}",
+                    Printable(&path.to_string_lossy()),
+                    Plain(source)
+                )
+            }
+            Self::Mismatch { existing: Some(path), wanted, found } => {
+                let path = path.to_string_lossy();
+                let path = Printable(&path);
+                write!(f, "{path} exists, and its checksum is {found}, not {wanted}")
+            }
+            Self::Mismatch { existing: None, wanted, found } => {
+                write!(f, "the checksum is {found}, not {wanted}")
+            }
+            Self::CannotGoOn { reason } => {
+                write!(f, "cannot go on after a part was written: {}", Printable(reason))
+            }
+            Self::NoRoom { needed, free, folder } => write!(
+                f,
+                "needs {} and {} has {} free",
+                ByteSize(*needed),
+                Printable(&folder.to_string_lossy()),
+                ByteSize(*free)
+            ),
+            Self::TimeOver { limit } => write!(f, "not done within {}", Span(*limit)),
+            Self::TooLarge { limit } => write!(f, "larger than {}", ByteSize(*limit)),
+            Self::TooSlow { rate, over } => {
+                write!(f, "too slow: {} over {}", Rate(*rate), Span(*over))
+            }
+            Self::HostNotFound { host } => write!(f, "host `{}` not found", Printable(host)),
+            Self::Exists { path } => {
+                write!(f, "{} exists already", Printable(&path.to_string_lossy()))
+            }
+            Self::NotAFile { path, what } => {
+                write!(f, "{} is {what}", Printable(&path.to_string_lossy()))
+            }
+            Self::Protocol { detail } => write!(f, "{}", Printable(detail)),
+            Self::InUse { path } => {
+                write!(f, "another haul is writing {}", Printable(&path.to_string_lossy()))
+            }
+            Self::Panicked { message } => {
+                write!(f, "internal error: {}", Printable(message))
+            }
+            Self::Redirect { problem } => problem.fmt(f),
+            Self::ResolverSilent { host, detail } => {
+                write!(f, "cannot look up `{}`: {}", Printable(host), Printable(detail))
+            }
+            Self::SecondOutput { path } => write!(
+                f,
+                "`-o {}` names one file, and it is taken by the first URL",
+                Printable(&path.to_string_lossy())
+            ),
+            Self::Stalled { after, phase } => {
+                let what = match phase {
+                    Phase::Handshake => "the TLS handshake stalled",
+                    Phase::Header => "no response",
+                    Phase::Body => "the transfer stalled",
+                };
+                write!(f, "{what}: nothing came for {}", Span(*after))
+            }
+            Self::Status { code, reason, .. } => {
+                write!(f, "{}", Printable(format!("{code} {reason}").trim_end()))
+            }
+            Self::StreamBroken => {
+                f.write_str("not written: an earlier body broke off in the middle of the stream")
+            }
+            Self::TrustStore { detail } => {
+                write!(f, "no trusted certificates: {}", Printable(detail))
+            }
+            Self::Tls { host, problem } => write_tls(f, host, problem),
+            Self::Truncated { received, expected: Some(expected) } => {
+                write!(f, "the body ended after {} of {}", ByteSize(*received), ByteSize(*expected))
+            }
+            Self::Truncated { received, expected: None } => {
+                write!(f, "the body broke off after {}", ByteSize(*received))
+            }
+            Self::Stdout { source } => {
+                write!(f, "cannot write to standard output: {}", Plain(source))
+            }
+            Self::UnsupportedScheme { scheme } => {
+                write!(f, "scheme `{}` is not supported", Printable(scheme))
+            }
+            Self::WrongSize { existing: Some(path), wanted, found } => {
+                let path = path.to_string_lossy();
+                write!(f, "{} exists, and has {}", Printable(&path), other_size(*wanted, *found))
+            }
+            Self::WrongSize { existing: None, wanted, found } => {
+                write!(f, "the file has {}", other_size(*wanted, *found))
+            }
+        }
+    }
+}
+
+fn write_tls(f: &mut fmt::Formatter<'_>, host: &str, problem: &TlsProblem) -> fmt::Result {
+    let host = Printable(host);
+    match problem {
+        TlsProblem::Expired => write!(f, "the certificate of {host} has expired"),
+        TlsProblem::NotYetValid => write!(f, "the certificate of {host} is not valid yet"),
+        TlsProblem::NotTls => write!(f, "{host} does not speak TLS on this port"),
+        TlsProblem::Revoked => write!(f, "the certificate of {host} was revoked"),
+        TlsProblem::SelfSigned => write!(f, "the certificate of {host} is self-signed"),
+        TlsProblem::UnknownIssuer => {
+            write!(f, "the certificate of {host} comes from an issuer that is not trusted here")
+        }
+        TlsProblem::WrongHost { names } if names.is_empty() => {
+            write!(f, "the certificate is not for {host}")
+        }
+        TlsProblem::WrongHost { names } => {
+            write!(f, "the certificate is not for {host} but for {}", Printable(&names.join(", ")))
+        }
+        TlsProblem::Other(detail) => write!(f, "TLS with {host} failed: {}", Printable(detail)),
+    }
+}
+
+impl Cause {
+    /// Returns the next step that the user can take, if there is one.
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::BadLine { hint, .. } => return hint.map(str::to_owned),
+            Self::BadUrl { hint, .. } => return hint.clone(),
+            Self::Disk { source, path, .. } => return disk_hint(source, path),
+            Self::Mismatch { existing: Some(_), .. }
+            | Self::WrongSize { existing: Some(_), .. } => "`--if-exists overwrite` replaces it",
+            Self::Mismatch { .. } => "check where the checksum comes from, or try again later",
+            Self::Exists { .. } => "`--if-exists skip`, `overwrite` or `rename` accept it",
+            Self::HostNotFound { .. } => "check the spelling of the host",
+            Self::InUse { .. } => "`--wait-lock` waits for it to end",
+            Self::NotAFile { .. } => "remove it, or give another name with `--output`",
+            Self::NoRoom { .. } => "make room, or give another folder with `--dir`",
+            Self::TooLarge { .. } => "`--max-size` allows more",
+            Self::Panicked { .. } => "this is a bug in haul; please report it",
+            Self::Redirect { problem: RedirectProblem::Downgrade { .. } } => {
+                "`--allow-downgrade` follows it, in the clear"
+            }
+            Self::Redirect { problem: RedirectProblem::TooMany { .. } } => {
+                "`--max-redirects` allows more"
+            }
+            Self::ResolverSilent { .. } => "check the network and the name servers",
+            Self::SecondOutput { .. } => "use `--dir` for several files",
+            Self::Status { code: 401 | 407, .. } => "the server wants a login",
+            Self::Status { code: 404 | 410, .. } => "check the URL",
+            Self::TrustStore { .. } => {
+                "install the system's CA certificates, or name a file in SSL_CERT_FILE"
+            }
+            Self::Tls { problem, .. } => match problem {
+                TlsProblem::Expired | TlsProblem::NotYetValid => "is this machine's clock right?",
+                TlsProblem::NotTls => "is it an http:// URL?",
+                TlsProblem::SelfSigned | TlsProblem::UnknownIssuer => {
+                    "to trust it, name its CA certificate in SSL_CERT_FILE"
+                }
+                _ => return None,
+            },
+            Self::WrongSize { .. } => "if the new file is right, take its old size out of the list",
+            Self::UnsupportedScheme { .. } => "haul downloads http and https",
+            _ => return None,
+        };
+        Some(hint.to_owned())
+    }
+}
+
+fn disk_hint(source: &io::Error, path: &std::path::Path) -> Option<String> {
+    use io::ErrorKind;
+    let path = path.to_string_lossy();
+    let path = Printable(&path);
+    match source.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+            Some("make room and run the same command again".to_owned())
+        }
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
+            Some(format!("make {path} writable, or give another folder with `--dir`"))
+        }
+        ErrorKind::NotADirectory => Some("give another folder with `--dir`".to_owned()),
+        ErrorKind::InvalidFilename => Some("give a shorter name with `--output`".to_owned()),
+        _ => None,
+    }
+}
+
+fn other_size(wanted: u64, found: Option<u64>) -> String {
+    match found {
+        Some(found) => format!("{found} bytes, not {wanted}"),
+        None => format!("more than {wanted} bytes"),
+    }
+}
+
+/// Shows a system error in the system's words, without Rust's `(os error 13)`.
+pub struct Plain<'a>(pub &'a io::Error);
+
+impl fmt::Display for Plain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = self.0.to_string();
+        let text = match text.rfind(" (os error ") {
+            Some(end) => &text[..end],
+            None => &text,
+        };
+        let mut chars = text.chars();
+        // "Permission denied" is the middle of our sentence, not its beginning.
+        match (chars.next(), chars.clone().next()) {
+            (Some(first), Some(second)) if first.is_uppercase() && second.is_lowercase() => {
+                write!(f, "{}{}", first.to_lowercase(), Printable(chars.as_str()))
+            }
+            _ => write!(f, "{}", Printable(text)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+
+    #[test]
+    fn system_errors_lose_the_number_and_the_capital() {
+        let cause = Cause::Disk {
+            action: "create",
+            path: PathBuf::from("x\x1b/y"),
+            source: io::Error::from_raw_os_error(13),
+        };
+        assert_eq!(cause.to_string(), "cannot create x\\u{1b}/y: permission denied");
+        assert!(cause.hint().unwrap().contains("--dir"));
+    }
+}

@@ -1,0 +1,27 @@
+//! How servers are asked.
+
+use clap::Args;
+
+use crate::cli::values::seconds;
+
+/// How servers are asked.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Requests")]
+pub struct RequestArgs {
+    /// How many redirects to follow for one file
+    #[arg(long, value_name = "N", default_value_t = 10,
+          value_parser = clap::value_parser!(u16).range(0..=100))]
+    pub max_redirects: u16,
+
+    /// Follow redirects from https to http
+    #[arg(long)]
+    pub allow_downgrade: bool,
+
+    /// How long looking up, connecting and the TLS handshake may take together
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
+    pub connect_timeout: f64,
+
+    /// How long a server may send nothing
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
+    pub stall_timeout: f64,
+}

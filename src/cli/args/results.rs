@@ -1,0 +1,37 @@
+//! What is told, and where.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+/// What is told, and where.
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch that is typed")]
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Results")]
+pub struct ResultArgs {
+    /// Print a JSON object for each job as it ends, and one for the totals, instead of paths
+    ///
+    /// One a line, also where stdout is a terminal. Each completed file comes with its SHA-256. The
+    /// README has the fields.
+    #[arg(long, conflicts_with = "null")]
+    pub json: bool,
+
+    /// End each path on stdout with NUL instead of a newline
+    #[arg(short = '0', long)]
+    pub null: bool,
+
+    /// Write what failed, or was not done when a signal came, to FILE, as JSON lines
+    ///
+    /// Each has the URLs as they were given, with their secrets, and the error. FILE is replaced at the
+    /// end, and nobody else can read it. It is empty when nothing failed.
+    #[arg(long, value_name = "FILE")]
+    pub failed: Option<PathBuf>,
+
+    /// Say nothing but errors, and print no paths
+    #[arg(short, long, conflicts_with = "verbose")]
+    pub quiet: bool,
+
+    /// Tell of each request, response and redirect
+    #[arg(short, long)]
+    pub verbose: bool,
+}

@@ -1,0 +1,55 @@
+//! What the engine is told.
+
+use std::time::Duration;
+
+use crate::cli::args::Args;
+use crate::cli::environment::Environment;
+use crate::disk::partial::Allocation;
+use crate::engine::{Account, IfLocked, Options, Output, Resume};
+use crate::policy::existing::IfExists;
+use crate::policy::{pace, redirect, retry};
+
+/// Returns how jobs are worked on.
+pub(super) fn options(args: &Args, output: Output, environment: Environment) -> Options {
+    Options {
+        workers: usize::from(args.workers.jobs),
+        stdout_buffer: args.files.stdout_buffer.0,
+        account: if args.results.json { Account::Full } else { Account::Brief },
+        per_host: args.workers.per_host.map_or(usize::MAX, usize::from),
+        min_split: (!args.workers.no_split).then_some(args.workers.min_split.0),
+        output,
+        folder: args.files.dir.clone().unwrap_or_default(),
+        server_name: args.files.server_name,
+        if_exists: IfExists::from(args.files.if_exists),
+        set_modified: !args.files.no_mtime,
+        redirects: redirect::Options {
+            max_hops: usize::from(args.requests.max_redirects),
+            allow_downgrade: args.requests.allow_downgrade,
+        },
+        sync: args.files.fsync,
+        allocation: if args.files.prealloc {
+            Allocation::BeforeFirstByte
+        } else {
+            Allocation::AsWritten
+        },
+        if_locked: if args.files.wait_lock { IfLocked::Wait } else { IfLocked::Fail },
+        resume: match (args.files.no_resume, args.files.restart) {
+            (true, _) => Resume::Never,
+            (false, true) => Resume::WithinRun,
+            (false, false) => Resume::Always,
+        },
+        limit_rate: args.limits.limit_rate.map(|rate| rate.0),
+        limit_rate_host: args.limits.limit_rate_host.map(|rate| rate.0),
+        request_rate: args.limits.rate,
+        max_size: args.limits.max_size.map(|size| size.0),
+        pace: pace::Options {
+            max_time: args.limits.max_time.map(Duration::from_secs_f64),
+            min_speed: args.limits.min_speed,
+        },
+        retries: retry::Options {
+            retries: args.limits.retries,
+            max_wait: Duration::from_secs_f64(args.limits.retry_max_wait),
+        },
+        fixed_backoff: environment.fixed_backoff,
+    }
+}

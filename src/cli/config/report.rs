@@ -1,0 +1,32 @@
+//! What the reporter is told.
+
+use anyhow::{Result, bail};
+
+use crate::cli::args::Args;
+use crate::cli::environment::Environment;
+use crate::report::{Options, PathEnd, Results, Verbosity, View};
+
+/// Returns what is told, and where.
+///
+/// # Errors
+/// Two options that contradict each other.
+pub(super) fn options(args: &Args, is_stream: bool, environment: Environment) -> Result<Options> {
+    if args.results.json && is_stream {
+        bail!("`--json` and `--output -` both want standard output; use `--dir` or a file");
+    }
+    let results = if args.results.json {
+        Results::Json
+    } else if is_stream || args.results.quiet || environment.stdout_is_terminal {
+        Results::Nothing
+    } else {
+        Results::Paths(if args.results.null { PathEnd::Nul } else { PathEnd::Newline })
+    };
+    let verbosity = match (args.results.quiet, args.results.verbose) {
+        (true, _) => Verbosity::Quiet,
+        (false, true) => Verbosity::Verbose,
+        (false, false) => Verbosity::Normal,
+    };
+    let is_shared = environment.stdout_is_terminal && (is_stream || args.results.json);
+    let view = if environment.stderr_can_draw && !is_shared { View::Bars } else { View::Lines };
+    Ok(Options { results, verbosity, view })
+}

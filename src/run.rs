@@ -14,17 +14,20 @@ use crate::cli::descriptors;
 use crate::cli::environment::Environment;
 use crate::cli::exit_code;
 use crate::cli::signals::Catcher;
-use crate::disk::draft::Draft;
+use crate::disk::draft::{Access, Draft};
+use crate::disk::spill::Spill;
 use crate::disk::{self, folder};
-use crate::engine::{self, Output, pool};
+use crate::engine::{self, Locking, Output, pool};
 use crate::http::client::Common;
 use crate::input;
+use crate::input::lock::Lock;
 use crate::model::error::Plain;
 use crate::model::event::{Event, Observer};
 use crate::model::stop::Stop;
 use crate::policy::existing::Presence;
 use crate::report::failed::FailedList;
-use crate::report::{self, Reporter};
+use crate::report::lock::LockFile;
+use crate::report::{self, Files, Reporter};
 
 /// Runs haul from its arguments to its exit code. It may be called again in the same process.
 ///
@@ -38,7 +41,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, environment: Environment) -
     }
     let mut config = Config::resolve(args, environment)?;
     prepare_folders(&config.engine)?;
-    let failed = begin_list(&config)?;
+    let files = Files { failed: begin_list(&config)?, lock: begin_lock(&mut config)? };
     let stop = Arc::new(Stop::default());
     let _catcher = Catcher::start(Arc::clone(&stop)).context("cannot catch signals")?;
     let entries = input::read(config.sources, config.input).map_err(|(list, error)| {
@@ -47,7 +50,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, environment: Environment) -
 
     let began = Instant::now();
     let common = Arc::new(Common::new(config.http, Arc::clone(&stop)));
-    let reporter = Reporter::new(config.report, failed, &stop);
+    let reporter = Reporter::new(config.report, files, &stop);
     let workers = descriptors::workers_that_fit(config.engine.workers);
     if workers < config.engine.workers {
         let text = format!(
@@ -86,10 +89,31 @@ fn prepare_folders(options: &engine::Options) -> Result<()> {
 /// Begins the list of what fails, so that a place where none can be ends the run before it begins.
 fn begin_list(config: &Config) -> Result<Option<FailedList>> {
     let Some(path) = &config.failed else { return Ok(None) };
-    let draft = Draft::begin(path).map_err(|cause| anyhow!("cannot list what fails: {cause}"))?;
+    let draft = Draft::begin(path, Access::Owner)
+        .map_err(|cause| anyhow!("cannot list what fails: {cause}"))?;
     let has_names = config.engine.output == Output::Folder;
     let folder = has_names.then(|| config.engine.folder.clone());
     Ok(Some(FailedList::new(draft, folder)))
+}
+
+/// Reads the lock, and begins the one that will replace it.
+fn begin_lock(config: &mut Config) -> Result<Option<LockFile>> {
+    let Some(lock) = &config.lock else { return Ok(None) };
+    let path = &lock.path;
+    // First, so that no other run replaces what is read.
+    let draft = Draft::begin(path, Access::Shared)
+        .map_err(|cause| anyhow!("cannot write the lock: {cause}"))?;
+    let lines = Spill::beside(path).map_err(|cause| anyhow!("cannot write the lock: {cause}"))?;
+    let before = Lock::read(path, config.input.folder.clone()).map_err(|reason| {
+        anyhow!("cannot read the lock {}: {reason}; mend it, or remove it", path.display())
+    })?;
+    let before = Arc::new(before);
+    config.engine.lock = Some(Locking {
+        lock: Arc::clone(&before),
+        is_hashed: lock.is_hashed,
+        accepts_drift: lock.accepts_drift,
+    });
+    Ok(Some(LockFile::new(draft, lines, before, config.engine.folder.clone())))
 }
 
 #[cfg(test)]

@@ -48,6 +48,8 @@ mod kill;
 mod limits;
 /// Lists that say more of a file than its URL.
 mod lists;
+/// What one run brought, the next one holds to.
+mod locks;
 /// Several URLs for one file, one after the other.
 mod mirrors;
 /// The names of files: the URL's, the server's, the next free one.

@@ -20,6 +20,17 @@ use crate::input::Source;
 /// Names of standard output.
 const STDOUT: [&str; 4] = ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"];
 
+/// A lock, and how it is used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lock {
+    /// Its file.
+    pub path: PathBuf,
+    /// Whether files that look untouched are hashed all the same.
+    pub is_hashed: bool,
+    /// Whether files that the server has changed are taken.
+    pub accepts_drift: bool,
+}
+
 /// Everything a run needs to know.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -35,6 +46,8 @@ pub struct Config {
     pub report: crate::report::Options,
     /// Where what failed is listed.
     pub failed: Option<PathBuf>,
+    /// What holds files to what an earlier run brought.
+    pub lock: Option<Lock>,
 }
 
 impl Config {
@@ -48,6 +61,7 @@ impl Config {
         if args.results.failed.as_deref().is_some_and(is_stdout) {
             bail!("`--failed` is written at the end and needs a name; `--json` writes to stdout");
         }
+        let lock = lock(&args, &output)?;
         Ok(Self {
             sources: input::sources(&args, environment)?,
             input: input::options(&args)?,
@@ -55,8 +69,28 @@ impl Config {
             http: http::options(&args),
             report,
             failed: args.results.failed,
+            lock,
         })
     }
+}
+
+/// What holds files to what an earlier run brought.
+fn lock(args: &Args, output: &Output) -> Result<Option<Lock>> {
+    let Some(path) = args.checks.lock.clone() else { return Ok(None) };
+    if is_stdout(&path) {
+        bail!("`--lock` is read and replaced, and needs the name of a file");
+    }
+    if *output == Output::Stdout {
+        bail!("`--lock` is of files, and `--output -` makes none");
+    }
+    if args.input.input.contains(&path) {
+        bail!(
+            "`--lock {}` is the list too; with `-i` alone its files are downloaded and checked",
+            path.display()
+        );
+    }
+    let (is_hashed, accepts_drift) = (args.checks.lock_verify, args.checks.lock_update);
+    Ok(Some(Lock { path, is_hashed, accepts_drift }))
 }
 
 /// Where files go.

@@ -1,7 +1,6 @@
 //! A file that is written while the run goes on, and gets its name in one step at its end.
 //!
-//! Until then it lies beside that name, locked, and what was there before stays. It may hold secrets: only
-//! its owner can read it.
+//! Until then it lies beside that name, locked, and what was there before stays.
 
 use std::fs::{File, Permissions};
 use std::io::{BufWriter, Write};
@@ -16,8 +15,17 @@ use crate::policy::existing::Presence;
 /// What is put behind the final name until the end. No file that is downloaded ends in it.
 const SUFFIX: &str = ".haul";
 
-/// Who may read and write it: its owner.
-const MODE: u32 = 0o600;
+/// Its owner may read and write it, and nobody else.
+const SECRET: u32 = 0o600;
+
+/// Who may read a file that a run writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Who could read the one that it replaces; else whoever can read new files.
+    Shared,
+    /// Its owner alone: it may hold secrets.
+    Owner,
+}
 
 /// A file on its way. Dropping it removes it.
 #[derive(Debug)]
@@ -33,7 +41,7 @@ impl Draft {
     ///
     /// # Errors
     /// [`Cause::NotAFile`], [`Cause::InUse`] when another process writes it too, [`Cause::Disk`].
-    pub fn begin(destination: &Path) -> Result<Self, Cause> {
+    pub fn begin(destination: &Path, access: Access) -> Result<Self, Cause> {
         let failed =
             |action, path: &Path, source| Cause::Disk { action, path: path.to_owned(), source };
         let not_a_file = |what| Cause::NotAFile { path: destination.to_owned(), what };
@@ -53,12 +61,16 @@ impl Draft {
         let mut path = destination.clone().into_os_string();
         path.push(SUFFIX);
         let path = PathBuf::from(path);
-        let (file, found) = open_locked(&path, MODE)?;
+        let mode = match access {
+            Access::Owner => Some(SECRET),
+            Access::Shared => destination.metadata().ok().map(|found| found.permissions().mode()),
+        };
+        let (file, found) = open_locked(&path, mode.unwrap_or(0o666))?;
         // A process that died may have left it. Whoever else made it could read what is written now.
         if found.uid() != rustix::process::geteuid().as_raw() {
             return Err(Cause::NotAFile { path, what: "a file of another user" });
         }
-        file.set_permissions(Permissions::from_mode(MODE))
+        mode.map_or(Ok(()), |mode| file.set_permissions(Permissions::from_mode(mode)))
             .and_then(|()| file.set_len(0))
             .map_err(|source| failed("empty", &path, source))?;
         Ok(Self { file: BufWriter::new(file), path, destination, is_committed: false })
@@ -111,18 +123,18 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let name = folder.path().join("x");
         fs::write(&name, "old").unwrap();
-        let mut draft = Draft::begin(&name).unwrap();
+        let mut draft = Draft::begin(&name, Access::Owner).unwrap();
         draft.append(b"new").unwrap();
-        assert!(matches!(Draft::begin(&name), Err(Cause::InUse { .. })));
+        assert!(matches!(Draft::begin(&name, Access::Owner), Err(Cause::InUse { .. })));
         drop(draft);
         assert_eq!(fs::read(&name).unwrap(), b"old");
-        let mut draft = Draft::begin(&name).unwrap();
+        let mut draft = Draft::begin(&name, Access::Owner).unwrap();
         draft.append(b"ne").unwrap();
         draft.append(b"w").unwrap();
         assert_eq!(fs::read(&name).unwrap(), b"old");
         draft.commit().unwrap();
         assert_eq!(fs::read(&name).unwrap(), b"new");
-        assert_eq!(fs::metadata(&name).unwrap().permissions().mode() & 0o777, MODE);
+        assert_eq!(fs::metadata(&name).unwrap().permissions().mode() & 0o777, SECRET);
         assert_eq!(folder.path().read_dir().unwrap().count(), 1);
     }
 
@@ -132,8 +144,8 @@ mod tests {
         let left = folder.path().join("x.haul");
         fs::write(&left, "left").unwrap();
         fs::set_permissions(&left, Permissions::from_mode(0o644)).unwrap();
-        let draft = Draft::begin(&folder.path().join("x")).unwrap();
-        assert_eq!(fs::metadata(&left).unwrap().permissions().mode() & 0o777, MODE);
+        let draft = Draft::begin(&folder.path().join("x"), Access::Owner).unwrap();
+        assert_eq!(fs::metadata(&left).unwrap().permissions().mode() & 0o777, SECRET);
         assert_eq!(fs::metadata(&left).unwrap().len(), 0);
         draft.commit().unwrap();
         assert_eq!(fs::read(folder.path().join("x")).unwrap(), b"");
@@ -144,7 +156,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
         let refused = |path: &Path, why: &str| {
-            let told = Draft::begin(path).unwrap_err().to_string();
+            let told = Draft::begin(path, Access::Owner).unwrap_err().to_string();
             assert!(told.ends_with(why), "{told}");
         };
         refused(folder.path(), "is a folder");
@@ -154,8 +166,24 @@ mod tests {
         refused(&path("dangling"), "is a symbolic link to nothing");
         fs::write(path("real"), "old").unwrap();
         symlink("real", path("link")).unwrap();
-        Draft::begin(&path("link")).unwrap().commit().unwrap();
+        Draft::begin(&path("link"), Access::Shared).unwrap().commit().unwrap();
         assert_eq!(fs::read_link(path("link")).unwrap(), Path::new("real"));
         assert_eq!(fs::read(path("real")).unwrap(), b"");
+    }
+
+    #[test]
+    fn a_file_for_others_keeps_its_mode() {
+        let folder = tempfile::tempdir().unwrap();
+        let name = folder.path().join("x");
+        let mode = || fs::metadata(&name).unwrap().permissions().mode() & 0o777;
+        Draft::begin(&name, Access::Shared).unwrap().commit().unwrap();
+        fs::write(folder.path().join("new"), "").unwrap();
+        assert_eq!(
+            mode(),
+            fs::metadata(folder.path().join("new")).unwrap().permissions().mode() & 0o777
+        );
+        fs::set_permissions(&name, Permissions::from_mode(0o640)).unwrap();
+        Draft::begin(&name, Access::Shared).unwrap().commit().unwrap();
+        assert_eq!(mode(), 0o640);
     }
 }

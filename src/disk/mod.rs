@@ -7,6 +7,7 @@ pub mod folder;
 pub mod leftovers;
 pub mod partial;
 pub mod record;
+pub mod spill;
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -14,6 +15,7 @@ use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 
 use crate::model::error::Cause;
+use crate::model::known::Found;
 use crate::policy::existing::Presence;
 
 /// Looks what is under a name. A symbolic link to something counts as that.
@@ -44,15 +46,16 @@ pub fn presence(path: &Path) -> Result<Presence, Cause> {
     })
 }
 
-/// Returns how many bytes a file has.
+/// Returns what is known of a file without reading it.
 ///
 /// # Errors
 /// [`Cause::Disk`].
-pub fn size(path: &Path) -> Result<u64, Cause> {
-    path.metadata().map(|found| found.len()).map_err(|source| {
+pub fn found(path: &Path) -> Result<Found, Cause> {
+    let found = path.metadata().map_err(|source| {
         let path = path.to_owned();
         Cause::Disk { action: "look at", path, source }
-    })
+    })?;
+    Ok(Found { size: found.len(), modified: found.modified().ok(), sha256: None })
 }
 
 /// Reads a whole file in pieces.

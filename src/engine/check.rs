@@ -5,10 +5,8 @@
 //! worker brings is never read.
 
 use std::io;
-use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 
-use crate::disk;
 use crate::model::digest::{Algorithm, Digest, Hasher};
 use crate::model::error::Cause;
 use crate::model::stop::Stop;
@@ -133,32 +131,13 @@ impl Check {
         Ok(digests.into_iter().find(is_told))
     }
 
-    /// Judges a file that was there before.
-    ///
-    /// # Errors
-    /// [`Cause::Mismatch`]; what the disk says; any when the run must end.
-    pub(super) fn judge_existing(&self, path: &Path, stop: &Stop) -> Result<(), Cause> {
-        let Some(wanted) = &self.wanted else { return Ok(()) };
-        let mut hasher = Hasher::new(wanted.algorithm());
-        disk::read(path, |bytes| {
-            hasher.update(bytes);
-            go_on(stop)
-        })?;
-        let found = hasher.digest();
-        if found == *wanted {
-            return Ok(());
-        }
-        let (existing, wanted) = (Some(path.to_owned()), Box::new(wanted.clone()));
-        Err(Cause::Mismatch { existing, wanted, found: Box::new(found) })
-    }
-
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// A large file takes seconds to hash: the run may have to end meanwhile.
-fn go_on(stop: &Stop) -> Result<(), Cause> {
+pub(super) fn go_on(stop: &Stop) -> Result<(), Cause> {
     if stop.is_stopped() {
         return Err(Cause::Connection { source: io::ErrorKind::Interrupted.into() });
     }

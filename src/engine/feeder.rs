@@ -27,6 +27,7 @@ use crate::model::error::Cause;
 use crate::model::event::{Details, Event, Skip, Subject};
 use crate::model::failure::Failure;
 use crate::model::job::{Destination, Job, JobId, Origin};
+use crate::model::known::Known;
 use crate::model::redact::{Redacted, redact_text};
 use crate::model::totals::Totals;
 use crate::policy::filename;
@@ -267,12 +268,17 @@ impl Feeder<'_> {
             mirrors: wanted.mirrors,
             size: wanted.size,
             checksum: wanted.checksum,
+            known: wanted.known,
             origin: entry.origin,
             destination: Destination::Stdout,
         };
         match self.destination(&job, wanted.place) {
-            Ok(Some(destination)) => {
+            Ok(Some((destination, known))) => {
                 job.destination = destination;
+                if let Some(locking) = &self.shared.options.lock {
+                    let known = known.or_else(|| locking.known(&job, self.shared.options));
+                    job.known = known.or(job.known);
+                }
                 Some(job)
             }
             Ok(None) => {
@@ -291,36 +297,47 @@ impl Feeder<'_> {
         }
     }
 
-    /// Decides where a job's bytes go; `None` when the same URL goes there already.
-    fn destination(&mut self, job: &Job, place: Placement) -> Result<Option<Destination>, Cause> {
+    /// Decides where a job's bytes go, and returns what is known of its file if that told it; `None` when
+    /// the same URL goes there already.
+    fn destination(&mut self, job: &Job, place: Placement) -> Result<Option<Placed>, Cause> {
         let Shared { options, claims, .. } = self.shared;
         match &options.output {
-            Output::Stdout => Ok(Some(Destination::Stdout)),
+            Output::Stdout => Ok(Some((Destination::Stdout, None))),
             Output::File(path) if self.output_taken => {
                 Err(Cause::SecondOutput { path: path.clone() })
             }
             Output::File(path) => {
                 self.output_taken = true;
-                Ok(Some(Destination::File(options.folder.join(path))))
+                Ok(Some((Destination::File(options.folder.join(path)), None)))
             }
             Output::Folder => {
+                let of_url = || filename::from_url(&job.url).filter(|_| !options.server_name);
+                let mut name = place.name.or_else(of_url);
+                let mut known = None;
+                if name.is_none()
+                    && let Some(locking) = &options.lock
+                {
+                    (name, known) = locking.name(job, &place.folder).unzip();
+                }
                 // Joined with nothing a path would get a separator at its end.
                 let is_deeper = !place.folder.as_os_str().is_empty();
                 let folder = &options.folder;
                 let folder = if is_deeper { folder.join(place.folder) } else { folder.clone() };
-                let of_url = || filename::from_url(&job.url).filter(|_| !options.server_name);
-                let Some(name) = place.name.or_else(of_url) else {
+                let Some(name) = name else {
                     let is_new = claims.claim_unnamed(&folder, &job.url);
-                    return Ok(is_new.then_some(Destination::Unnamed(folder)));
+                    return Ok(is_new.then_some((Destination::Unnamed(folder), None)));
                 };
                 Ok(match claims.claim(&folder, &name, &job.url) {
-                    Claim::Granted(path) => Some(Destination::File(path)),
+                    Claim::Granted(path) => Some((Destination::File(path), known)),
                     Claim::Duplicate => None,
                 })
             }
         }
     }
 }
+
+/// Where a job's bytes go, and what is known of its file if that told it.
+type Placed = (Destination, Option<Box<Known>>);
 
 /// A job that failed before any attempt.
 fn failure(subject: String, origin: Origin, cause: Cause) -> Failure {

@@ -193,6 +193,7 @@ mod tests {
             mirrors: Vec::new(),
             size: None,
             checksum: None,
+            known: None,
             origin: Origin::Argument,
             destination: Destination::Stdout,
         }))

@@ -8,6 +8,7 @@ mod due;
 mod feeder;
 mod hosts;
 mod limits;
+mod locking;
 pub mod pool;
 mod pump;
 mod sink;
@@ -26,6 +27,7 @@ use crate::engine::assist::Assist;
 use crate::engine::claims::Claims;
 use crate::engine::hosts::Hosts;
 use crate::engine::limits::Limits;
+pub use crate::engine::locking::Locking;
 use crate::engine::work::{InFlight, Work};
 use crate::http::client::Common;
 use crate::model::error::Cause;
@@ -109,6 +111,8 @@ pub struct Options {
     pub stdout_buffer: u64,
     /// How much is told of jobs that end.
     pub account: Account,
+    /// What holds files to what an earlier run brought.
+    pub lock: Option<Locking>,
     /// The most bytes a second for the whole run.
     pub limit_rate: Option<u64>,
     /// The most bytes a second from each host.
@@ -145,6 +149,7 @@ impl Options {
             min_split: None,
             stdout_buffer: 0,
             account: Account::Brief,
+            lock: None,
             output: Output::Folder,
             folder: PathBuf::new(),
             server_name: false,

@@ -30,6 +30,7 @@ use crate::model::digest::Digest;
 use crate::model::error::Cause;
 use crate::model::event::Event;
 use crate::model::failure::Kept;
+use crate::model::known::Found;
 use crate::model::progress::Progress;
 use crate::model::range::ByteRange;
 use crate::model::validator::Validators;
@@ -37,6 +38,7 @@ use crate::policy::pace::Pace;
 use crate::policy::resume::{self, Held, Plan, Restart, Verdict};
 
 mod answer;
+pub(super) mod existing;
 mod lead;
 mod open;
 mod place;
@@ -59,6 +61,8 @@ pub(super) enum Done {
         size: u64,
         /// Its SHA-256, in a run that tells details.
         sha256: Option<Digest>,
+        /// When the file was modified, in a run that tells details.
+        modified: Option<SystemTime>,
         /// What told this version of it from others.
         validators: Validators,
     },
@@ -66,6 +70,8 @@ pub(super) enum Done {
     Skipped {
         /// The file.
         path: PathBuf,
+        /// What is known of it.
+        found: Option<Found>,
     },
 }
 
@@ -112,7 +118,7 @@ impl<'a> Transfer<'a> {
     pub(super) fn run(mut self) -> Result<Done, Setback> {
         let (mut sink, mut held) = match self.place_before_request()? {
             None => (None, None),
-            Some(Place::Skip(path)) => return Ok(Done::Skipped { path }),
+            Some(Place::Skip(path, found)) => return Ok(Done::Skipped { path, found }),
             Some(Place::Stdout) => {
                 let check = self.work.check.clone();
                 (Some(Sink::Stdout(self.shared, check)), self.work.streamed.take())
@@ -131,7 +137,8 @@ impl<'a> Transfer<'a> {
                 // use.
                 let is_homeless = matches!(
                     cause,
-                    Cause::Exists { .. }
+                    Cause::Drifted { .. }
+                        | Cause::Exists { .. }
                         | Cause::Mismatch { .. }
                         | Cause::NotAFile { .. }
                         | Cause::WrongSize { .. }
@@ -193,7 +200,7 @@ impl<'a> Transfer<'a> {
             let sink = match sink {
                 Some(sink) => sink,
                 None => match self.place_after_response(&head, &reached.url)? {
-                    Place::Skip(path) => return Ok(Done::Skipped { path }),
+                    Place::Skip(path, found) => return Ok(Done::Skipped { path, found }),
                     Place::Stdout => {
                         sink.insert(Sink::Stdout(self.shared, self.work.check.clone()))
                     }

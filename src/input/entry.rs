@@ -4,6 +4,7 @@ use crate::input::urls;
 use crate::model::digest::Digest;
 use crate::model::error::Cause;
 use crate::model::job::{Origin, Target};
+use crate::model::known::Known;
 use crate::model::redact::{redact_text, shorten};
 use crate::policy::placement::Placement;
 
@@ -38,6 +39,8 @@ pub struct Wanted {
     pub size: Option<u64>,
     /// What it is checked by.
     pub checksum: Option<Box<Digest>>,
+    /// What an earlier run knew of it.
+    pub known: Option<Box<Known>>,
     /// Where it is put.
     pub place: Placement,
 }
@@ -49,6 +52,7 @@ impl From<Target> for Wanted {
             mirrors: Vec::new(),
             size: None,
             checksum: None,
+            known: None,
             place: Placement::default(),
         }
     }

@@ -18,6 +18,8 @@ use crate::input::urls;
 use crate::model::digest::Digest;
 use crate::model::error::Cause;
 use crate::model::job::Origin;
+use crate::model::known::Known;
+use crate::model::validator::Validators;
 use crate::policy::placement::{Base, Placement};
 use crate::policy::target;
 
@@ -39,6 +41,10 @@ struct Object<'a> {
     #[serde(borrow)]
     status: Option<Cow<'a, str>>,
     size: Option<u64>,
+    #[serde(borrow)]
+    etag: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    last_modified: Option<Cow<'a, str>>,
     totals: Option<IgnoredAny>,
 }
 
@@ -92,6 +98,7 @@ fn wanted<'a>(object: &'a Object<'_>, folder: &Base) -> Result<Wanted, (Cause, &
                 object.checksum.as_deref(),
                 object.sha256.as_deref().filter(|_| has_come),
             )?,
+            known: known(object).filter(|_| has_come),
             place: place(object, folder).map_err(|reason| bad_line(&reason))?,
         })
     };
@@ -113,6 +120,14 @@ fn digest(chosen: Option<&str>, sha256: Option<&str>) -> Result<Option<Box<Diges
         }
         (chosen, sha256) => Ok(chosen.or(sha256)),
     }
+}
+
+/// Returns what told the version that an earlier run brought from others.
+fn known(object: &Object<'_>) -> Option<Box<Known>> {
+    let owned = |text: &Option<Cow<'_, str>>| text.as_deref().map(str::to_owned);
+    let (etag, last_modified) = (owned(&object.etag), owned(&object.last_modified));
+    let validators = Validators { etag, last_modified, date: None };
+    (validators != Validators::default()).then(|| Box::new(Known { validators, locked: None }))
 }
 
 /// Returns where the file is put: `out` if there is one, because haul prints no such key.
@@ -150,7 +165,7 @@ mod tests {
 
     /// Returns the URL, its mirrors, the size, the checksum and the path.
     fn told(line: &str) -> String {
-        let Wanted { target, mirrors, size, checksum, place } = good(line);
+        let Wanted { target, mirrors, size, checksum, place, .. } = good(line);
         let urls = [target].into_iter().chain(mirrors).map(|target| target.url.to_string());
         let size = size.map(|size| size.to_string());
         let sum = checksum.map(|sum| sum.to_string()[..10].to_owned());

@@ -15,6 +15,7 @@ mod entry;
 mod jsonl;
 mod lines;
 mod list;
+pub mod lock;
 mod plain;
 mod sums;
 mod urls;

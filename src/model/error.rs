@@ -61,6 +61,13 @@ pub enum Cause {
         /// Why not.
         reason: String,
     },
+    /// The file is another than the lock has.
+    Drifted {
+        /// The size that is locked and the one it has now, if they differ.
+        sizes: Option<(u64, u64)>,
+        /// The same of its digest.
+        digests: Option<Box<(Digest, Digest)>>,
+    },
     /// The name server says that the host does not exist.
     HostNotFound {
         /// The host's name.

@@ -22,6 +22,7 @@ use crate::model::digest::Digest;
 use crate::model::error::Cause;
 use crate::model::failure::Failure;
 use crate::model::job::Job;
+use crate::model::known::Found;
 use crate::model::progress::Progress;
 use crate::model::validator::Validators;
 
@@ -85,6 +86,8 @@ pub enum Event<'a> {
         received: u64,
         /// The SHA-256 of all of it, in a run that tells details.
         sha256: Option<&'a Digest>,
+        /// When the file on the disk was modified, in a run that tells details.
+        modified: Option<SystemTime>,
         /// What told this version of it from others.
         validators: &'a Validators,
         /// How it went.
@@ -191,7 +194,19 @@ pub struct Served {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Skip<'a> {
     /// The file is there.
-    Exists(&'a Path),
+    Exists {
+        /// Where.
+        path: &'a Path,
+        /// What is known of it, in a run that tells details.
+        found: Option<&'a Found>,
+    },
+    /// The file is there, and the server has no other.
+    Unchanged {
+        /// Where.
+        path: &'a Path,
+        /// What is known of it, in a run that tells details.
+        found: Option<&'a Found>,
+    },
     /// The same URL was listed before.
     Duplicate,
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use url::Url;
 
 use crate::model::digest::Digest;
+use crate::model::known::Known;
 
 /// Number of a job in the order of the input, from 1. Displayed as `#12`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -77,6 +78,8 @@ pub struct Job {
     pub size: Option<u64>,
     /// What its file is checked by; in a box, because most jobs have none.
     pub checksum: Option<Box<Digest>>,
+    /// What an earlier run knew of its file; in a box for the same reason.
+    pub known: Option<Box<Known>>,
     /// Where it was written down.
     pub origin: Origin,
     /// Where its bytes go.

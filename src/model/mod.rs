@@ -7,6 +7,7 @@ pub mod error;
 pub mod event;
 pub mod failure;
 pub mod job;
+pub mod known;
 pub mod problem;
 pub mod progress;
 pub mod range;

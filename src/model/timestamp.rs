@@ -1,7 +1,8 @@
 //! Points in time, as RFC 3339 writes them.
 
 use std::fmt;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::str::FromStr;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Shows a time in UTC with milliseconds, such as `2026-08-24T13:19:19.123Z`. What is before 1970, where no
 /// clock that is right can be, is shown as its beginning.
@@ -11,12 +12,78 @@ pub struct Timestamp(pub SystemTime);
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let since = self.0.duration_since(UNIX_EPOCH).unwrap_or_default();
-        let (days, second) = (since.as_secs() / 86_400, since.as_secs() % 86_400);
-        let (year, month, day) = date(days);
-        let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
-        let millis = since.subsec_millis();
-        write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z")
+        write_seconds(f, since)?;
+        write!(f, ".{:03}Z", since.subsec_millis())
     }
+}
+
+/// Shows the time of a file in UTC, to the nanosecond, such as `2026-08-24T13:19:19.123456789Z`; without a
+/// fraction when that is zero. Read, it is the same time again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileTime(pub SystemTime);
+
+impl fmt::Display for FileTime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let since = self.0.duration_since(UNIX_EPOCH).unwrap_or_default();
+        write_seconds(f, since)?;
+        match since.subsec_nanos() {
+            0 => f.write_str("Z"),
+            nanos => write!(f, ".{nanos:09}Z"),
+        }
+    }
+}
+
+impl FromStr for FileTime {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        read(text)
+            .map(Self)
+            .ok_or_else(|| format!("`{text}` is not a time such as 2026-08-24T13:19:19Z"))
+    }
+}
+
+fn read(text: &str) -> Option<SystemTime> {
+    let (seconds, fraction) = text.strip_suffix('Z')?.split_at_checked(19)?;
+    let bytes = seconds.as_bytes();
+    let number = |from: usize, to: usize| -> Option<u64> {
+        bytes[from..to].iter().all(u8::is_ascii_digit).then(|| seconds[from..to].parse().ok())?
+    };
+    let marks = [(4, b'-'), (7, b'-'), (10, b'T'), (13, b':'), (16, b':')];
+    if !seconds.is_ascii() || marks.iter().any(|&(at, mark)| bytes[at] != mark) {
+        return None;
+    }
+    let nanos = match fraction.strip_prefix('.') {
+        None if fraction.is_empty() => 0,
+        Some(digits)
+            if (1..=9).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit()) =>
+        {
+            format!("{digits:0<9}").parse().ok()?
+        }
+        _ => return None,
+    };
+    let (hour, minute, second) = (number(11, 13)?, number(14, 16)?, number(17, 19)?);
+    let written = (number(0, 4)?, number(5, 7)?, number(8, 10)?);
+    let days = days(written).filter(|&days| date(days) == written)?;
+    let is_time = hour < 24 && minute < 60 && second < 60;
+    let seconds = is_time.then(|| days * 86_400 + hour * 3600 + minute * 60 + second)?;
+    UNIX_EPOCH.checked_add(Duration::new(seconds, nanos))
+}
+
+fn write_seconds(f: &mut fmt::Formatter<'_>, since: Duration) -> fmt::Result {
+    let (days, second) = (since.as_secs() / 86_400, since.as_secs() % 86_400);
+    let (year, month, day) = date(days);
+    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+    write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}")
+}
+
+/// Returns the days from 1970-01-01 to a date, the other way round than [`date`]; any number for what is
+/// no date, and nothing for what is before.
+fn days((year, month, day): (u64, u64, u64)) -> Option<u64> {
+    let (year, month) =
+        if month > 2 { (year, month.checked_sub(3)?) } else { (year.checked_sub(1)?, month + 9) };
+    let days = year * 365 + year / 4 - year / 100 + year / 400;
+    (days + (153 * month + 2) / 5 + day.checked_sub(1)?).checked_sub(719_468)
 }
 
 /// Returns the year, month and day of a number of days since 1970-01-01, in the Gregorian calendar. Years
@@ -37,7 +104,7 @@ fn date(days: u64) -> (u64, u64, u64) {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use proptest::prelude::*;
 
     use super::*;
 
@@ -80,6 +147,44 @@ mod tests {
             };
             assert_eq!((year, month, day), expected);
             before = (year, month, day);
+        }
+    }
+
+    #[test]
+    fn what_is_no_time_is_refused() {
+        for text in [
+            "",
+            "Z",
+            "2026-08-24",
+            "2026-08-24T13:19:19",
+            "2026-08-24T13:19:19+01:00",
+            "2026-02-30T13:19:19Z",
+            "2026-00-01T13:19:19Z",
+            "2026-13-01T13:19:19Z",
+            "2026-01-00T13:19:19Z",
+            "2026-08-24T24:00:00Z",
+            "2026-08-24T23:59:60Z",
+            "2026-08-24 13:19:19Z",
+            "2026-08-24T13:19:19.Z",
+            "2026-08-24T13:19:19.1234567890Z",
+            "+026-08-24T13:19:19Z",
+            "1969-12-31T23:59:59Z",
+            "\u{fc}26-08-24T13:19:19Z",
+        ] {
+            assert!(text.parse::<FileTime>().is_err(), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_time_of_a_file_comes_back(seconds in 0..250_000_000_000_u64, nanos in 0..1_000_000_000_u32) {
+            let time = FileTime(UNIX_EPOCH + Duration::new(seconds, nanos));
+            prop_assert_eq!(time.to_string().parse(), Ok(time));
+        }
+
+        #[test]
+        fn any_text_returns(text: String) {
+            let _ = text.parse::<FileTime>();
         }
     }
 }

@@ -157,6 +157,7 @@ pub fn may_help(cause: &Cause) -> bool {
         | Cause::ConnectTimeout { .. }
         | Cause::Connection { .. }
         | Cause::HostNotFound { .. }
+        | Cause::Drifted { .. }
         | Cause::Mismatch { existing: None, .. }
         | Cause::Protocol { .. }
         | Cause::Redirect { .. }

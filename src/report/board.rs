@@ -313,6 +313,7 @@ mod tests {
             size: 1000,
             received: 1000,
             sha256: None,
+            modified: None,
             validators: &Validators::default(),
             details: Details::default(),
         });

@@ -20,9 +20,10 @@ use crate::model::digest::Digest;
 use crate::model::event::{Details, Event, Skip, Subject};
 use crate::model::failure::Failure;
 use crate::model::job::Job;
+use crate::model::known::Found;
 use crate::model::redact::Redacted;
 use crate::model::stop::StopReason;
-use crate::model::timestamp::Timestamp;
+use crate::model::timestamp::{FileTime, Timestamp};
 use crate::model::totals::Totals;
 
 pub(super) use error::Problem;
@@ -33,17 +34,20 @@ pub(super) const VERSION: u32 = 1;
 /// Returns the line that an event gets, if it ends a job.
 pub(super) fn line(event: &Event<'_>) -> Option<Vec<u8>> {
     let end = match event {
-        Event::Completed { job, path, size, sha256, validators, details, .. } => End {
+        Event::Completed { job, path, size, sha256, modified, validators, details, .. } => End {
             size: Some(*size),
             sha256: sha256.map(Digest::hex),
+            mtime: modified.map(|time| FileTime(time).to_string()),
             etag: validators.etag.as_deref(),
             last_modified: validators.last_modified.as_deref(),
             content_type: details.served.and_then(|served| served.content_type.as_deref()),
             ..End::of(job, Status::Completed).at(*path).after(details)
         },
-        Event::Skipped { job, reason: Skip::Exists(path) } => {
-            let end = End::of(job, Status::Skipped).at(Some(path));
-            End { reason: Some("exists"), ..end }
+        Event::Skipped { job, reason: Skip::Exists { path, found } } => {
+            End { reason: Some("exists"), ..End::there(job, path, *found) }
+        }
+        Event::Skipped { job, reason: Skip::Unchanged { path, found } } => {
+            End { reason: Some("unchanged"), ..End::there(job, path, *found) }
         }
         Event::Skipped { job, reason: Skip::Duplicate } => {
             End { reason: Some("duplicate"), ..End::of(job, Status::Skipped) }
@@ -106,6 +110,8 @@ struct End<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     sha256: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    mtime: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     etag: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     last_modified: Option<&'a str>,
@@ -136,6 +142,7 @@ impl<'a> End<'a> {
             reason: None,
             size: None,
             sha256: None,
+            mtime: None,
             etag: None,
             last_modified: None,
             content_type: None,
@@ -150,6 +157,18 @@ impl<'a> End<'a> {
     fn of(job: &Job, status: Status) -> Self {
         let mirrors = job.mirrors.iter().map(|mirror| Redacted(&mirror.url).to_string()).collect();
         Self { mirrors, ..Self::new(Redacted(&job.url).to_string(), status) }
+    }
+
+    /// A file that was there.
+    fn there(job: &Job, path: &'a Path, found: Option<&Found>) -> Self {
+        let digest = found.and_then(|found| found.sha256.as_ref());
+        let modified = found.and_then(|found| found.modified);
+        Self {
+            size: found.map(|found| found.size),
+            sha256: digest.map(Digest::hex),
+            mtime: modified.map(|time| FileTime(time).to_string()),
+            ..Self::of(job, Status::Skipped).at(Some(path))
+        }
     }
 
     /// A text that made no job, in what may be shown of it.

@@ -47,8 +47,11 @@ fn normal(event: &Event<'_>) -> Option<String> {
                 None => format!("sent {} to stdout ({amount})\n", Redacted(&job.url)),
             })
         }
-        Event::Skipped { reason: Skip::Exists(path), .. } => {
+        Event::Skipped { reason: Skip::Exists { path, .. }, .. } => {
             Some(format!("skipped {}: exists already\n", Printable(&path.to_string_lossy())))
+        }
+        Event::Skipped { reason: Skip::Unchanged { path, .. }, .. } => {
+            Some(format!("skipped {}: unchanged\n", Printable(&path.to_string_lossy())))
         }
         Event::Skipped { job, reason: Skip::Duplicate } => {
             Some(format!("skipped {}: listed twice\n", Redacted(&job.url)))
@@ -115,6 +118,7 @@ pub(super) mod tests {
             mirrors: Vec::new(),
             size: None,
             checksum: None,
+            known: None,
             origin: Origin::Argument,
             destination: Destination::Stdout,
         }
@@ -142,6 +146,7 @@ pub(super) mod tests {
             size: 1 << 20,
             received: 1 << 20,
             sha256: None,
+            modified: None,
             validators: NONE,
             details: Details { elapsed, ..Details::default() },
         }
@@ -165,7 +170,7 @@ pub(super) mod tests {
         case(&completed(None), "", sent, sent);
         let skipped = |reason| Event::Skipped { job: &job, reason };
         let there = "skipped out/a: exists already\n";
-        case(&skipped(Skip::Exists(Path::new("out/a"))), "", there, there);
+        case(&skipped(Skip::Exists { path: Path::new("out/a"), found: None }), "", there, there);
         let twice = "skipped http://h.example/a?token=***: listed twice\n";
         case(&skipped(Skip::Duplicate), "", twice, twice);
         case(&Event::Cancelled { job: &job, details: Details::default() }, "", "", "");

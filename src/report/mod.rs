@@ -14,6 +14,7 @@ pub mod failed;
 mod json;
 mod layout;
 mod lines;
+pub mod lock;
 mod screen;
 mod speed;
 mod stream;
@@ -32,6 +33,7 @@ use crate::model::stop::{Stop, StopReason};
 use crate::model::totals::Totals;
 use crate::report::bars::Bars;
 use crate::report::failed::FailedList;
+use crate::report::lock::LockFile;
 use crate::report::stream::Stream;
 use crate::report::totals::Failures;
 
@@ -97,6 +99,15 @@ pub fn print(text: &[u8]) -> io::Result<()> {
     }
 }
 
+/// What a run writes for later ones.
+#[derive(Debug, Default)]
+pub struct Files {
+    /// What failed.
+    pub failed: Option<FailedList>,
+    /// What is complete.
+    pub lock: Option<LockFile>,
+}
+
 /// Tells about a run.
 #[derive(Debug)]
 pub struct Reporter<'a> {
@@ -109,18 +120,18 @@ pub struct Reporter<'a> {
     bars: Option<Bars>,
     /// Held to add one failure.
     failures: Mutex<Failures>,
-    /// What is written for another run.
-    failed: Option<FailedList>,
+    /// What is written for later runs.
+    files: Files,
     /// Whether it was told already that standard output fails.
     is_output_lost: AtomicBool,
 }
 
 impl<'a> Reporter<'a> {
     /// Begins to tell about a run on the standard streams.
-    pub fn new(options: Options, failed: Option<FailedList>, stop: &'a Stop) -> Self {
+    pub fn new(options: Options, files: Files, stop: &'a Stop) -> Self {
         let reporter =
             Self::with_streams(options, stop, Stream::stdout(stop), Stream::stderr(stop));
-        Self { failed, ..reporter }
+        Self { files, ..reporter }
     }
 
     fn with_streams(options: Options, stop: &'a Stop, stdout: Stream, stderr: Stream) -> Self {
@@ -135,18 +146,19 @@ impl<'a> Reporter<'a> {
             bars: has_bars.then(|| Bars::try_new(Arc::clone(&stderr)).ok()).flatten(),
             stderr,
             failures: Mutex::default(),
-            failed: None,
+            files: Files::default(),
             is_output_lost: AtomicBool::new(false),
         }
     }
 
     /// Ends the view, then tells what failed and the totals. Nothing may be told afterwards. Returns
-    /// whether the list of what failed was written, if it was asked for.
+    /// whether what was to be written for later runs is.
     pub fn finish(&self, totals: &Totals, elapsed: Duration, stopped: Option<StopReason>) -> bool {
         if let Some(bars) = &self.bars {
             bars.end();
         }
-        let is_listed = self.failed.as_ref().is_none_or(|failed| self.finish_list(failed));
+        let is_listed = self.files.failed.as_ref().is_none_or(|failed| self.finish_list(failed));
+        let is_locked = self.files.lock.as_ref().is_none_or(|lock| self.finish_lock(lock));
         // Who has gone away wants no totals either.
         if self.results == Results::Json && stopped != Some(StopReason::OutputClosed) {
             self.print(&json::totals(totals, elapsed, stopped));
@@ -156,7 +168,16 @@ impl<'a> Reporter<'a> {
             let text = failures.list() + &totals::line(totals, elapsed, stopped);
             let _ = self.stderr.write_line(text.as_bytes());
         }
-        is_listed
+        is_listed && is_locked
+    }
+
+    fn finish_lock(&self, lock: &LockFile) -> bool {
+        let ended = lock.finish();
+        if let Err(cause) = &ended {
+            let text = format!("error: {cause}; the lock is as it was before\n");
+            let _ = self.stderr.write_line(text.as_bytes());
+        }
+        ended.is_ok()
     }
 
     fn finish_list(&self, failed: &FailedList) -> bool {
@@ -224,8 +245,16 @@ impl Observer for Reporter<'_> {
         if let Some(line) = line {
             self.print(&line);
         }
-        if let Some(failed) = &self.failed {
+        if let Some(failed) = &self.files.failed {
             failed.event(event);
+        }
+        if let Some(lock) = &self.files.lock {
+            lock.event(event);
+            if self.verbosity != Verbosity::Quiet
+                && let Some(text) = lock::change(event)
+            {
+                self.tell(event, text);
+            }
         }
         if let Event::Failed { failure, .. } = event {
             let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);

@@ -47,7 +47,10 @@ fn run(options: Options) -> (String, String) {
     reporter.event(&Event::Listed);
     reporter.event(&Event::Started { job: &job, name: "a", progress: &progress });
     reporter.event(&completed(&job, "out/a"));
-    reporter.event(&Event::Skipped { job: &job, reason: Skip::Exists(Path::new("out/b")) });
+    reporter.event(&Event::Skipped {
+        job: &job,
+        reason: Skip::Exists { path: Path::new("out/b"), found: None },
+    });
     reporter.event(&failed(&failure(404, "Not Found")));
     reporter.finish(&TOTALS, Duration::from_secs(1), None);
     drop(reporter);

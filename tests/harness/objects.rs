@@ -1,9 +1,9 @@
 //! What `--json` prints, read again.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use haul::model::digest::{Algorithm, Hasher};
-use haul::model::timestamp::Timestamp;
+use haul::model::timestamp::{FileTime, Timestamp};
 use serde_json::Value;
 
 use super::Output;
@@ -56,4 +56,14 @@ pub(crate) fn take_times(object: &mut Value, before: &str) {
     assert!(*before <= *started && *started <= *now, "{before} {started} {now}");
     let seconds = fields.remove("seconds").unwrap().as_f64().unwrap();
     assert!((0.0..10.0).contains(&seconds), "{seconds}");
+}
+
+/// Takes the time of a file away that was made by this run or just before it.
+#[track_caller]
+pub(crate) fn take_file_time(object: &mut Value, before: &str) {
+    let time = object.as_object_mut().unwrap().remove("mtime").unwrap();
+    let time: FileTime = time.as_str().unwrap().parse().unwrap();
+    let before: FileTime = before.parse().unwrap();
+    // The clock of files may be a tick behind.
+    assert!(time.0 + Duration::from_secs(1) > before.0, "{time} {before}");
 }

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::fd::OwnedFd;
+use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -105,10 +106,15 @@ impl Running {
         self.signalled.get_or_insert_with(Instant::now);
     }
 
+    /// Returns the folder in which haul runs.
+    pub(crate) fn path(&self) -> &Path {
+        self.test.as_ref().unwrap().path()
+    }
+
     /// Waits until a file is in the folder.
     #[track_caller]
     pub(crate) fn wait_for_file(&self, name: &str) {
-        let file = self.test.as_ref().unwrap().path().join(name);
+        let file = self.path().join(name);
         wait_until(&format!("{name} is saved"), || file.exists());
     }
 

@@ -1,5 +1,7 @@
 //! What files must be.
 
+use std::path::PathBuf;
+
 use clap::Args;
 
 use crate::model::digest::Digest;
@@ -15,4 +17,20 @@ pub struct CheckArgs {
     /// there already is checked too.
     #[arg(long, value_name = "ALGO:HEX")]
     pub checksum: Option<Digest>,
+
+    /// Hold all files to what an earlier run brought, and note in FILE what this one brings
+    ///
+    /// FILE has a JSON object for each file that is complete, with its size and SHA-256; it is made by the
+    /// first run. A file that has the size and time that are noted is skipped without a request. One that
+    /// the server has changed fails. FILE is also a list, for `-i`.
+    #[arg(long, value_name = "FILE")]
+    pub lock: Option<PathBuf>,
+
+    /// Hash the files that are there, even if they look untouched
+    #[arg(long, requires = "lock")]
+    pub lock_verify: bool,
+
+    /// Take files that the server has changed into the lock, and say what changed
+    #[arg(long, requires = "lock")]
+    pub lock_update: bool,
 }

@@ -14,7 +14,12 @@ pub(super) fn options(args: &Args, output: Output, environment: Environment) -> 
     Options {
         workers: usize::from(args.workers.jobs),
         stdout_buffer: args.files.stdout_buffer.0,
-        account: if args.results.json { Account::Full } else { Account::Brief },
+        account: if args.results.json || args.checks.lock.is_some() {
+            Account::Full
+        } else {
+            Account::Brief
+        },
+        lock: None,
         per_host: args.workers.per_host.map_or(usize::MAX, usize::from),
         min_split: (!args.workers.no_split).then_some(args.workers.min_split.0),
         output,

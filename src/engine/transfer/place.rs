@@ -10,16 +10,18 @@ use crate::disk::presence;
 use crate::engine::Output;
 use crate::engine::claims::Claim;
 use crate::engine::transfer::Transfer;
+use crate::engine::transfer::existing::examine;
 use crate::http::head::Head;
 use crate::model::error::Cause;
 use crate::model::job::Destination;
-use crate::policy::existing::{Admission, NamedBy, admit};
+use crate::model::known::Found;
+use crate::policy::existing::{Admission, NamedBy, Presence, admit};
 use crate::policy::{disposition, filename};
 
 /// What to do with a destination, once it is known.
 pub(super) enum Place {
     Device(PathBuf),
-    Skip(PathBuf),
+    Skip(PathBuf, Option<Found>),
     Stdout,
     Write(PathBuf, Replace),
 }
@@ -85,13 +87,17 @@ impl Transfer<'_> {
         let wanted = path;
         let mut path = wanted.to_owned();
         loop {
-            return match admit(presence(&path)?, wish, named_by) {
+            let there = match presence(&path)? {
+                Presence::Empty if self.is_locked_empty() => Presence::File,
+                there => there,
+            };
+            return match admit(there, wish, named_by) {
                 Admission::Create => Ok(Place::Write(path, Replace::Never)),
                 Admission::Replace => Ok(Place::Write(path, Replace::Allowed)),
                 Admission::Skip => {
-                    self.judge_existing(&path)?;
+                    let found = examine(self.shared, &self.work.job, &path, self.progress)?;
                     leftovers::tidy(&path);
-                    Ok(Place::Skip(path))
+                    Ok(Place::Skip(path, found))
                 }
                 Admission::WriteInto => Ok(Place::Device(path)),
                 Admission::Exists => Err(Cause::Exists { path }),
@@ -104,5 +110,11 @@ impl Transfer<'_> {
                 }
             };
         }
+    }
+
+    /// Returns whether the lock says that the file has no content.
+    fn is_locked_empty(&self) -> bool {
+        let known = self.work.job.known.as_ref();
+        known.and_then(|known| known.locked.as_ref()).is_some_and(|locked| locked.size == 0)
     }
 }

@@ -2,11 +2,11 @@
 //!
 //! A file that is something else is fetched once more, past all caches, before the job fails.
 
-use std::path::Path;
-
 use crate::disk;
+use crate::engine::Account;
 use crate::engine::sink::Sink;
 use crate::engine::transfer::{Done, Transfer};
+use crate::model::digest::Digest;
 use crate::model::error::Cause;
 use crate::model::event::Event;
 use crate::model::redact::Redacted;
@@ -23,9 +23,8 @@ impl<'a> Transfer<'a> {
         sink: &mut Sink<'a>,
         held: &mut Held,
     ) -> Result<bool, Cause> {
-        let Some(cause) = held.length.and_then(|length| self.wrong_size(length, None)) else {
-            return Ok(false);
-        };
+        let other = |length| self.wrong_size(length).or_else(|| self.drift(length, None));
+        let Some(cause) = held.length.and_then(other) else { return Ok(false) };
         self.begin_again(sink, held, cause, Restart::WrongSize)?;
         Ok(true)
     }
@@ -38,7 +37,7 @@ impl<'a> Transfer<'a> {
         held: &mut Held,
     ) -> Result<Option<Done>, Cause> {
         let size = held.ranges.len();
-        if let Some(cause) = self.wrong_size(size, None) {
+        if let Some(cause) = self.wrong_size(size) {
             self.begin_again(sink, held, cause, Restart::WrongSize)?;
             return Ok(None);
         }
@@ -56,11 +55,19 @@ impl<'a> Transfer<'a> {
                 }
             }
         }
+        if let Some(cause) = self.drift(size, sha256.as_ref()) {
+            self.begin_again(sink, held, cause, Restart::Mismatch)?;
+            return Ok(None);
+        }
         let modified = self.modified(held.validators.modified());
         let path = sink.commit(modified)?;
+        let is_told = self.shared.options.account == Account::Full;
+        // A file that is gone or replaced already is whose doing that was.
+        let found = path.as_deref().filter(|_| is_told).and_then(|path| disk::found(path).ok());
+        let modified = found.and_then(|found| found.modified);
         // Nothing is asked under them any more.
         let validators = std::mem::take(&mut held.validators);
-        Ok(Some(Done::Completed { path, size, sha256, validators }))
+        Ok(Some(Done::Completed { path, size, sha256, modified, validators }))
     }
 
     /// Forgets what was written, and says why, if anything was.
@@ -71,20 +78,6 @@ impl<'a> Transfer<'a> {
         self.work.resumed_from = Some(0);
         self.note(&format!("starting over: {reason}"));
         sink.start_over(&reason)
-    }
-
-    /// Checks a file that was there before, if it is known what it should be.
-    ///
-    /// # Errors
-    /// [`Cause::WrongSize`], [`Cause::Mismatch`]; what the disk says.
-    pub(super) fn judge_existing(&self, path: &Path) -> Result<(), Cause> {
-        if self.work.job.size.is_some()
-            && let Some(cause) = self.wrong_size(disk::size(path)?, Some(path))
-        {
-            return Err(cause);
-        }
-        let stop = self.shared.stop;
-        self.work.check.as_ref().map_or(Ok(()), |check| check.judge_existing(path, stop))
     }
 
     /// Returns how many bytes may come.
@@ -105,13 +98,13 @@ impl<'a> Transfer<'a> {
         }
     }
 
-    fn wrong_size(&self, found: u64, existing: Option<&Path>) -> Option<Cause> {
+    fn wrong_size(&self, found: u64) -> Option<Cause> {
         let wanted = self.work.job.size.filter(|&wanted| wanted != found)?;
-        Some(Cause::WrongSize {
-            existing: existing.map(Path::to_owned),
-            wanted,
-            found: Some(found),
-        })
+        Some(Cause::WrongSize { existing: None, wanted, found: Some(found) })
+    }
+
+    fn drift(&self, size: u64, sha256: Option<&Digest>) -> Option<Cause> {
+        self.shared.options.lock.as_ref()?.drift(&self.work.job, size, sha256)
     }
 
     /// Forgets a file that is something else, the first time.

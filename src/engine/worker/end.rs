@@ -14,7 +14,7 @@ impl Worker<'_> {
     pub(super) fn tell_end(&mut self, work: &Work, result: Result<Done, Setback>) {
         let job = &work.job;
         match result {
-            Ok(Done::Completed { path, size, sha256, validators }) => {
+            Ok(Done::Completed { path, size, sha256, modified, validators }) => {
                 self.totals.completed += 1;
                 if path.is_none() {
                     self.shared.stream_broken.store(false, Ordering::Relaxed);
@@ -25,13 +25,15 @@ impl Worker<'_> {
                     size,
                     received: work.received,
                     sha256: sha256.as_ref(),
+                    modified,
                     validators: &validators,
                     details: work.details(),
                 });
             }
-            Ok(Done::Skipped { path }) => {
+            Ok(Done::Skipped { path, found }) => {
                 self.totals.skipped += 1;
-                self.shared.observer.event(&Event::Skipped { job, reason: Skip::Exists(&path) });
+                let reason = Skip::Exists { path: &path, found: found.as_ref() };
+                self.shared.observer.event(&Event::Skipped { job, reason });
             }
             Err(setback) => self.fail(work, setback),
         }

@@ -48,6 +48,17 @@ impl fmt::Display for Cause {
             Self::CannotGoOn { reason } => {
                 write!(f, "cannot go on after a part was written: {}", Printable(reason))
             }
+            Self::Drifted { sizes, digests } => {
+                f.write_str("the server has another file than the lock: ")?;
+                if let Some((locked, found)) = sizes {
+                    write!(f, "{}", other_size(*locked, Some(*found)))?;
+                }
+                if let Some((locked, found)) = digests.as_deref() {
+                    let comma = if sizes.is_some() { ", " } else { "" };
+                    write!(f, "{comma}{found}, not {locked}")?;
+                }
+                Ok(())
+            }
             Self::NoRoom { needed, free, folder } => write!(
                 f,
                 "needs {} and {} has {} free",
@@ -155,6 +166,7 @@ impl Cause {
             Self::Mismatch { existing: Some(_), .. }
             | Self::WrongSize { existing: Some(_), .. } => "`--if-exists overwrite` replaces it",
             Self::Mismatch { .. } => "check where the checksum comes from, or try again later",
+            Self::Drifted { .. } => "`--lock-update` takes the new one into the lock",
             Self::Exists { .. } => "`--if-exists skip`, `overwrite` or `rename` accept it",
             Self::HostNotFound { .. } => "check the spelling of the host",
             Self::InUse { .. } => "`--wait-lock` waits for it to end",

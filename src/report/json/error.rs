@@ -53,6 +53,7 @@ fn kind(cause: &Cause) -> &'static str {
         Cause::ConnectTimeout { .. } => "connect_timeout",
         Cause::Connection { .. } => "connection",
         Cause::Disk { .. } => "disk",
+        Cause::Drifted { .. } => "drifted",
         Cause::Exists { .. } => "exists",
         Cause::HostNotFound { .. } => "host_not_found",
         Cause::InUse { .. } => "in_use",

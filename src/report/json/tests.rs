@@ -57,6 +57,7 @@ fn a_completed_job_tells_everything_in_a_fixed_order() {
         size: 5000,
         received: 904,
         sha256: Some(&sha256),
+        modified: None,
         validators: &validators,
         details,
     };
@@ -85,7 +86,7 @@ fn what_is_not_known_is_left_out() {
     let url = r#"{"haul":1,"url":"http://h.example/a?token=***","#;
     let skipped = |reason| Event::Skipped { job: &job, reason };
     case(
-        &skipped(Skip::Exists(Path::new("a"))),
+        &skipped(Skip::Exists { path: Path::new("a"), found: None }),
         &format!(r#"{url}"path":"a","status":"skipped","reason":"exists"}}"#),
     );
     case(&skipped(Skip::Duplicate), &format!(r#"{url}"status":"skipped","reason":"duplicate"}}"#));
@@ -170,10 +171,11 @@ proptest! {
                 size: 1,
                 received: 1,
                 sha256: None,
+                modified: None,
                 validators: &validators,
                 details,
             },
-            Event::Skipped { job: &job, reason: Skip::Exists(path) },
+            Event::Skipped { job: &job, reason: Skip::Exists { path, found: None } },
             Event::Failed { subject: Subject::Job(&job), failure: &failure, details },
             Event::Failed { subject: Subject::Text("s3cret"), failure: &failure, details },
         ] {

@@ -85,6 +85,7 @@ fn joint(file: &Arc<Partial>, client: &Client) -> (Arc<Joint>, Lane) {
         credentials: None,
         mirrors: Vec::new(),
         checksum: None,
+        known: None,
         size: None,
         origin: Origin::Argument,
         destination: Destination::Stdout,

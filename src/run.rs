@@ -17,7 +17,7 @@ use crate::cli::signals::Catcher;
 use crate::disk::draft::{Access, Draft};
 use crate::disk::spill::Spill;
 use crate::disk::{self, folder};
-use crate::engine::{self, Locking, Output, pool};
+use crate::engine::{self, Locking, Mode, Output, pool};
 use crate::http::client::Common;
 use crate::input;
 use crate::input::lock::Lock;
@@ -40,7 +40,9 @@ pub fn run(args: impl IntoIterator<Item = OsString>, environment: Environment) -
         return Ok(exit_code::SUCCESS);
     }
     let mut config = Config::resolve(args, environment)?;
-    prepare_folders(&config.engine)?;
+    if config.engine.mode == Mode::Fetch {
+        prepare_folders(&config.engine)?;
+    }
     let files = Files { failed: begin_list(&config)?, lock: begin_lock(&mut config)? };
     let stop = Arc::new(Stop::default());
     let _catcher = Catcher::start(Arc::clone(&stop)).context("cannot catch signals")?;

@@ -86,3 +86,5 @@ mod sums;
 mod terminal;
 /// The end of a connection over TLS.
 mod tls;
+/// Files on the disk against a list.
+mod verify;

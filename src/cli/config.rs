@@ -61,6 +61,9 @@ impl Config {
         if args.results.failed.as_deref().is_some_and(is_stdout) {
             bail!("`--failed` is written at the end and needs a name; `--json` writes to stdout");
         }
+        if args.checks.verify {
+            refuse_with_verify(&args, &output)?;
+        }
         let lock = lock(&args, &output)?;
         Ok(Self {
             sources: input::sources(&args, environment)?,
@@ -72,6 +75,17 @@ impl Config {
             lock,
         })
     }
+}
+
+/// Refuses what has no meaning where nothing is fetched.
+fn refuse_with_verify(args: &Args, output: &Output) -> Result<()> {
+    if *output == Output::Stdout {
+        bail!("`--verify` looks at files, and `--output -` makes none");
+    }
+    if let Some(lock) = &args.checks.lock {
+        bail!("`--verify` changes no lock; give it as the list: `-i {}`", lock.display());
+    }
+    Ok(())
 }
 
 /// What holds files to what an earlier run brought.

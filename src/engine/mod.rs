@@ -14,6 +14,7 @@ mod pump;
 mod sink;
 mod spool;
 mod transfer;
+mod verify;
 mod work;
 mod worker;
 
@@ -69,6 +70,15 @@ pub enum Resume {
     WithinRun,
 }
 
+/// What is done with jobs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Their files are fetched.
+    Fetch,
+    /// Their files, which are on the disk, are checked. No server is asked.
+    Verify,
+}
+
 /// How much is told of jobs that end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Account {
@@ -81,6 +91,8 @@ pub enum Account {
 /// What the user can set about a run.
 #[derive(Clone, Debug)]
 pub struct Options {
+    /// What is done with jobs.
+    pub mode: Mode,
     /// How many workers there are, at least 1.
     pub workers: usize,
     /// The least bytes of a part that an idle worker takes over; `None` when none may.
@@ -144,6 +156,7 @@ impl Options {
     /// What a test of the engine begins with: files into the current folder, no limits, no retries.
     fn plain(workers: usize) -> Self {
         Self {
+            mode: Mode::Fetch,
             workers,
             per_host: workers,
             min_split: None,

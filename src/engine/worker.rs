@@ -20,7 +20,7 @@ use crate::engine::check::Check;
 use crate::engine::hosts::{Answered, Entry};
 use crate::engine::transfer::{Done, Setback, Transfer, host_of};
 use crate::engine::work::{Returned, Work};
-use crate::engine::{Account, IfLocked, Shared};
+use crate::engine::{Account, IfLocked, Mode, Shared};
 use crate::http::client::Client;
 use crate::model::error::Cause;
 use crate::model::event::Event;
@@ -180,6 +180,10 @@ impl Worker<'_> {
             shared.give_up(&work, &mut self.totals);
             return Taken::Ended;
         }
+        if shared.options.mode == Mode::Verify {
+            self.verify(&mut work);
+            return Taken::Ended;
+        }
         loop {
             let host = host_of(work.target().0);
             let now = Instant::now();
@@ -267,7 +271,7 @@ impl Worker<'_> {
             let progress = &progress;
             Transfer { shared, client, buffer, work, progress, began, throttle, release }.run()
         }))
-        .unwrap_or_else(|panic| Err(Cause::Panicked { message: message_of(&*panic) }.into()));
+        .unwrap_or_else(|panic| Err(Cause::panicked(&*panic).into()));
         self.client.end_piece();
         work.received += progress.received();
         work.attempts += 1;
@@ -359,9 +363,4 @@ fn name_of(work: &Work) -> String {
         (None, Destination::Stdout | Destination::Unnamed(_)) => filename::from_url(&work.job.url),
     }
     .unwrap_or_else(|| work.job.url.host_str().unwrap_or_default().to_owned())
-}
-
-fn message_of(panic: &(dyn std::any::Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default()
 }

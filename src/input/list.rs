@@ -38,6 +38,8 @@ pub struct Options {
     pub format: Format,
     /// The folder in which the files of checksums are.
     pub base: Option<Target>,
+    /// Whether no server is asked, so that a list need not say where its files come from.
+    pub is_offline: bool,
     /// The folder that files go to.
     pub folder: placement::Base,
 }
@@ -78,7 +80,10 @@ impl Parser {
             Format::Aria2 => Self::Aria2(Box::new(Aria2::new(Indented::Option))),
             Format::Jsonl => Self::Jsonl,
             Format::Lines => Self::Lines { is_told: true },
-            Format::Sums => Self::Sums(Sums::new(options.base.clone().ok_or_else(no_base)?)),
+            Format::Sums => {
+                let here = || options.is_offline.then(Target::here).flatten();
+                Self::Sums(Sums::new(options.base.clone().or_else(here).ok_or_else(no_base)?))
+            }
             // A file's next line is there already. In a pipe it may take its time, and what a list is
             // taken for must not depend on that.
             Format::Auto if is_file => Self::Aria2(Box::new(Aria2::new(Indented::OptionOrUrls))),

@@ -2,6 +2,7 @@
 
 mod wording;
 
+use std::any::Any;
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -86,6 +87,11 @@ pub enum Cause {
         wanted: Box<Digest>,
         /// What it is.
         found: Box<Digest>,
+    },
+    /// The file is not there, and only those that are there are looked at.
+    Missing {
+        /// Where it should be.
+        path: PathBuf,
     },
     /// A folder, device or other thing that is not a file has the destination's name.
     NotAFile {
@@ -194,6 +200,11 @@ pub enum Cause {
         /// The time.
         over: Duration,
     },
+    /// The file cannot be checked.
+    Unchecked {
+        /// What is not known.
+        reason: &'static str,
+    },
     /// The URL's scheme is not one that haul speaks.
     UnsupportedScheme {
         /// The scheme.
@@ -208,4 +219,13 @@ pub enum Cause {
         /// How many it has; `None` for more than it should.
         found: Option<u64>,
     },
+}
+
+impl Cause {
+    /// Makes one of what a panic was about.
+    pub fn panicked(panic: &(dyn Any + Send)) -> Self {
+        let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+        let message = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
+        Self::Panicked { message }
+    }
 }

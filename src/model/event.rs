@@ -5,7 +5,7 @@
 //! and it is right. Facts of a job's life are never dropped. For one job the order is
 //! `Listed`, then for each attempt `Started` and any of `Requested`, `Responded`, `Redirected`,
 //! `Noted`, and between two attempts `Retrying` or `Switched`; at last exactly one of `Completed`,
-//! `Skipped`, `Failed`, `Cancelled` or `Unstarted`. A job that needs no transfer has no `Started`. `ListEnded`
+//! `Verified`, `Skipped`, `Failed`, `Cancelled` or `Unstarted`. A job that needs no transfer has no `Started`. `ListEnded`
 //! comes after the last `Listed`.
 //!
 //! How far a transfer is does not come as events: `Started` carries an [`Progress`] that the worker
@@ -120,6 +120,17 @@ pub enum Event<'a> {
         to: &'a Url,
         /// Whether the one that failed will not be asked again.
         is_dropped: bool,
+    },
+    /// The file on the disk is what it must be.
+    Verified {
+        /// The job.
+        job: &'a Job,
+        /// The file.
+        path: &'a Path,
+        /// What is known of it.
+        found: &'a Found,
+        /// How it went.
+        details: Details<'a>,
     },
     /// Nothing had to be done.
     Skipped {

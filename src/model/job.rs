@@ -63,6 +63,13 @@ pub struct Target {
     pub credentials: Option<Credentials>,
 }
 
+impl Target {
+    /// Returns the root of the files of this machine, for lists whose files are not asked for.
+    pub fn here() -> Option<Self> {
+        Some(Self { url: Url::parse("file:///").ok()?, credentials: None })
+    }
+}
+
 /// One destination to produce from one URL or its mirrors.
 #[derive(Clone, Debug)]
 pub struct Job {

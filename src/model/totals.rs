@@ -7,6 +7,8 @@ use std::ops::AddAssign;
 pub struct Totals {
     /// Jobs whose file is complete and under its final name.
     pub completed: u64,
+    /// Jobs whose file is on the disk and what it must be, in a run that only looks.
+    pub verified: u64,
     /// Jobs that needed nothing: the file was there, or the same URL came twice.
     pub skipped: u64,
     /// Jobs that failed.
@@ -20,13 +22,14 @@ pub struct Totals {
 impl Totals {
     /// Returns how many jobs these totals speak of.
     pub fn jobs(&self) -> u64 {
-        self.completed + self.skipped + self.failed + self.cancelled
+        self.completed + self.verified + self.skipped + self.failed + self.cancelled
     }
 }
 
 impl AddAssign for Totals {
     fn add_assign(&mut self, other: Self) {
         self.completed += other.completed;
+        self.verified += other.verified;
         self.skipped += other.skipped;
         self.failed += other.failed;
         self.cancelled += other.cancelled;

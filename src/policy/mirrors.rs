@@ -173,6 +173,8 @@ pub fn may_help(cause: &Cause) -> bool {
         Cause::BadLine { .. }
         | Cause::Disk { .. }
         | Cause::Mismatch { existing: Some(_), .. }
+        | Cause::Missing { .. }
+        | Cause::Unchecked { .. }
         | Cause::WrongSize { existing: Some(_), .. }
         | Cause::Exists { .. }
         | Cause::InUse { .. }

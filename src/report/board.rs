@@ -222,6 +222,11 @@ impl State {
                 self.counts.completed_bytes += size;
                 self.end_job(Some(job));
             }
+            Event::Verified { job, found, .. } => {
+                self.counts.completed += 1;
+                self.counts.completed_bytes += found.size;
+                self.end_job(Some(job));
+            }
             Event::Failed { subject, .. } => {
                 self.counts.failed += 1;
                 self.end_job(match subject {

@@ -43,6 +43,9 @@ pub(super) fn line(event: &Event<'_>) -> Option<Vec<u8>> {
             content_type: details.served.and_then(|served| served.content_type.as_deref()),
             ..End::of(job, Status::Completed).at(*path).after(details)
         },
+        Event::Verified { job, path, found, details } => {
+            End { status: Status::Verified, ..End::there(job, path, Some(*found)) }.after(details)
+        }
         Event::Skipped { job, reason: Skip::Exists { path, found } } => {
             End { reason: Some("exists"), ..End::there(job, path, *found) }
         }
@@ -67,10 +70,11 @@ pub(super) fn line(event: &Event<'_>) -> Option<Vec<u8>> {
 
 /// Returns the last line of a run.
 pub(super) fn totals(totals: &Totals, elapsed: Duration, stopped: Option<StopReason>) -> Vec<u8> {
-    let Totals { completed, skipped, failed, cancelled, bytes } = *totals;
+    let Totals { completed, verified, skipped, failed, cancelled, bytes } = *totals;
     let interrupted = matches!(stopped, Some(StopReason::Signal(_)));
     let seconds = seconds(elapsed);
-    let totals = Sums { completed, skipped, failed, cancelled, bytes, seconds, interrupted };
+    let totals =
+        Sums { completed, verified, skipped, failed, cancelled, bytes, seconds, interrupted };
     text::line(&Last { haul: VERSION, totals })
 }
 
@@ -84,6 +88,7 @@ fn seconds(time: Duration) -> f64 {
 #[serde(rename_all = "snake_case")]
 enum Status {
     Completed,
+    Verified,
     Skipped,
     Failed,
     Cancelled,
@@ -209,12 +214,19 @@ struct Last {
 #[derive(Debug, Serialize)]
 struct Sums {
     completed: u64,
+    #[serde(skip_serializing_if = "is_zero")]
+    verified: u64,
     skipped: u64,
     failed: u64,
     cancelled: u64,
     bytes: u64,
     seconds: f64,
     interrupted: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 #[cfg(test)]

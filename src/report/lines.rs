@@ -47,6 +47,10 @@ fn normal(event: &Event<'_>) -> Option<String> {
                 None => format!("sent {} to stdout ({amount})\n", Redacted(&job.url)),
             })
         }
+        Event::Verified { path, found, details, .. } => {
+            let amount = totals::amount(found.size, found.size, details.elapsed, ", ", "");
+            Some(format!("verified {} ({amount})\n", Printable(&path.to_string_lossy())))
+        }
         Event::Skipped { reason: Skip::Exists { path, .. }, .. } => {
             Some(format!("skipped {}: exists already\n", Printable(&path.to_string_lossy())))
         }

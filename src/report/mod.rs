@@ -237,9 +237,10 @@ impl Observer for Reporter<'_> {
     fn event(&self, event: &Event<'_>) {
         let line = match (self.results, event) {
             (Results::Json, _) => json::line(event),
-            (Results::Paths(end), Event::Completed { path: Some(path), .. }) => {
-                Some(path_line(path, end))
-            }
+            (
+                Results::Paths(end),
+                Event::Completed { path: Some(path), .. } | Event::Verified { path, .. },
+            ) => Some(path_line(path, end)),
             _ => None,
         };
         if let Some(line) = line {

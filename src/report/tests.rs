@@ -20,7 +20,8 @@ const LINES: Options = Options {
     view: View::Lines,
 };
 
-const TOTALS: Totals = Totals { completed: 1, skipped: 1, failed: 1, cancelled: 0, bytes: 1 << 20 };
+const TOTALS: Totals =
+    Totals { completed: 1, verified: 0, skipped: 1, failed: 1, cancelled: 0, bytes: 1 << 20 };
 
 fn completed<'a>(job: &'a Job, path: &'a str) -> Event<'a> {
     lines::tests::completed(job, Some(Path::new(path)))

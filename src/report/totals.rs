@@ -51,7 +51,10 @@ impl Failures {
 pub(super) fn line(totals: &Totals, elapsed: Duration, stopped: Option<StopReason>) -> String {
     let mut text = format!(
         "{}, {}",
-        count(totals.completed, "file"),
+        match totals.verified {
+            0 => count(totals.completed, "file"),
+            verified => count(verified, "file") + " verified",
+        },
         amount(totals.bytes, totals.bytes, elapsed, " (", ")")
     );
     for (number, what) in
@@ -95,7 +98,14 @@ mod tests {
         let one = Totals { completed: 1, bytes: 1 << 20, ..Totals::default() };
         case(one, None, "1 file, 1.0 MiB in 1.20s (853 KiB/s)");
         case(one, Some(StopReason::OutputClosed), "1 file, 1.0 MiB in 1.20s (853 KiB/s)");
-        let all = Totals { completed: 12, skipped: 3, failed: 1, cancelled: 2, bytes: 34 << 20 };
+        let all = Totals {
+            completed: 12,
+            verified: 0,
+            skipped: 3,
+            failed: 1,
+            cancelled: 2,
+            bytes: 34 << 20,
+        };
         case(
             all,
             Some(StopReason::Signal(2)),

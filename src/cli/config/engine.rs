@@ -5,13 +5,14 @@ use std::time::Duration;
 use crate::cli::args::Args;
 use crate::cli::environment::Environment;
 use crate::disk::partial::Allocation;
-use crate::engine::{Account, IfLocked, Options, Output, Resume};
+use crate::engine::{Account, IfLocked, Mode, Options, Output, Resume};
 use crate::policy::existing::IfExists;
 use crate::policy::{pace, redirect, retry};
 
 /// Returns how jobs are worked on.
 pub(super) fn options(args: &Args, output: Output, environment: Environment) -> Options {
     Options {
+        mode: if args.checks.verify { Mode::Verify } else { Mode::Fetch },
         workers: usize::from(args.workers.jobs),
         stdout_buffer: args.files.stdout_buffer.0,
         account: if args.results.json || args.checks.lock.is_some() {

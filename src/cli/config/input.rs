@@ -48,7 +48,7 @@ pub(super) fn sources(args: &Args, environment: Environment) -> Result<Vec<Sourc
 pub(super) fn options(args: &Args) -> Result<Options> {
     let format = Format::from(args.input.input_format);
     match (&args.input.base_url, format) {
-        (None, Format::Sums) => {
+        (None, Format::Sums) if !args.checks.verify => {
             bail!("`--input-format sums` needs `--base-url`, the folder with the files");
         }
         (Some(_), Format::Aria2 | Format::Jsonl | Format::Lines) => {
@@ -57,7 +57,12 @@ pub(super) fn options(args: &Args) -> Result<Options> {
         _ => {}
     }
     let folder = args.files.dir.clone().unwrap_or_default();
-    Ok(Options { format, base: args.input.base_url.clone(), folder: base_of(&folder) })
+    Ok(Options {
+        format,
+        base: args.input.base_url.clone(),
+        is_offline: args.checks.verify,
+        folder: base_of(&folder),
+    })
 }
 
 /// Returns the forms in which paths of lists may begin with the folder of all files.

@@ -3,8 +3,9 @@
 use std::sync::atomic::Ordering;
 
 use crate::engine::transfer::{Done, Setback};
+use crate::engine::verify::verify;
 use crate::engine::work::Work;
-use crate::engine::worker::Worker;
+use crate::engine::worker::{Worker, name_of};
 use crate::model::event::{Event, Skip, Subject};
 use crate::model::failure::{Exhausted, Failure};
 use crate::model::redact::Redacted;
@@ -34,6 +35,24 @@ impl Worker<'_> {
                 self.totals.skipped += 1;
                 let reason = Skip::Exists { path: &path, found: found.as_ref() };
                 self.shared.observer.event(&Event::Skipped { job, reason });
+            }
+            Err(setback) => self.fail(work, setback),
+        }
+    }
+
+    /// Looks at the file of a work, and tells what it found.
+    pub(super) fn verify(&mut self, work: &mut Work) {
+        let name = name_of(work);
+        match verify(self.shared, work, &name) {
+            Ok((path, found)) => {
+                self.totals.verified += 1;
+                self.totals.bytes += found.size;
+                let (job, details) = (&work.job, work.details());
+                let event = Event::Verified { job, path: &path, found: &found, details };
+                self.shared.observer.event(&event);
+            }
+            Err(_) if self.shared.stop.is_stopped() => {
+                self.shared.give_up(work, &mut self.totals);
             }
             Err(setback) => self.fail(work, setback),
         }

@@ -75,6 +75,9 @@ impl fmt::Display for Cause {
             Self::Exists { path } => {
                 write!(f, "{} exists already", Printable(&path.to_string_lossy()))
             }
+            Self::Missing { path } => {
+                write!(f, "{} is not there", Printable(&path.to_string_lossy()))
+            }
             Self::NotAFile { path, what } => {
                 write!(f, "{} is {what}", Printable(&path.to_string_lossy()))
             }
@@ -121,6 +124,7 @@ impl fmt::Display for Cause {
             Self::Stdout { source } => {
                 write!(f, "cannot write to standard output: {}", Plain(source))
             }
+            Self::Unchecked { reason } => f.write_str(reason),
             Self::UnsupportedScheme { scheme } => {
                 write!(f, "scheme `{}` is not supported", Printable(scheme))
             }
@@ -171,6 +175,7 @@ impl Cause {
             Self::HostNotFound { .. } => "check the spelling of the host",
             Self::InUse { .. } => "`--wait-lock` waits for it to end",
             Self::NotAFile { .. } => "remove it, or give another name with `--output`",
+            Self::Missing { .. } => "the same command without `--verify` fetches it",
             Self::NoRoom { .. } => "make room, or give another folder with `--dir`",
             Self::TooLarge { .. } => "`--max-size` allows more",
             Self::Panicked { .. } => "this is a bug in haul; please report it",
@@ -196,6 +201,7 @@ impl Cause {
                 _ => return None,
             },
             Self::WrongSize { .. } => "if the new file is right, take its old size out of the list",
+            Self::Unchecked { .. } => "a lock or a list with checksums and names tells",
             Self::UnsupportedScheme { .. } => "haul downloads http and https",
             _ => return None,
         };

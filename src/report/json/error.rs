@@ -58,6 +58,7 @@ fn kind(cause: &Cause) -> &'static str {
         Cause::HostNotFound { .. } => "host_not_found",
         Cause::InUse { .. } => "in_use",
         Cause::Mismatch { .. } => "mismatch",
+        Cause::Missing { .. } => "missing",
         Cause::NoRoom { .. } => "no_room",
         Cause::NotAFile { .. } => "not_a_file",
         Cause::Panicked { .. } => "panicked",
@@ -75,6 +76,7 @@ fn kind(cause: &Cause) -> &'static str {
         Cause::TooSlow { .. } => "too_slow",
         Cause::Truncated { .. } => "truncated",
         Cause::TrustStore { .. } => "trust_store",
+        Cause::Unchecked { .. } => "unchecked",
         Cause::UnsupportedScheme { .. } => "unsupported_scheme",
         Cause::WrongSize { .. } => "wrong_size",
     }

@@ -134,7 +134,7 @@ fn an_error_says_what_standard_error_says() {
 
 #[test]
 fn the_last_line_has_the_totals() {
-    let sums = Totals { completed: 1, skipped: 2, failed: 3, cancelled: 4, bytes: 5 };
+    let sums = Totals { completed: 1, verified: 0, skipped: 2, failed: 3, cancelled: 4, bytes: 5 };
     let line =
         |stopped| String::from_utf8(totals(&sums, Duration::from_millis(1500), stopped)).unwrap();
     let start = concat!(

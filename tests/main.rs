@@ -86,5 +86,7 @@ mod sums;
 mod terminal;
 /// The end of a connection over TLS.
 mod tls;
+/// What the server has changed comes anew.
+mod update;
 /// Files on the disk against a list.
 mod verify;

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
+use crate::harness::folder::Entry;
 use crate::harness::nginx::Nginx;
 use crate::harness::{Reply, Server, Test, content};
 
@@ -265,5 +266,26 @@ fn a_run_that_was_killed_is_gone_on_with() {
         let again = nginx.test().within(PATIENCE).in_folder(folder).arg("-v").arg(&target);
         let again = again.any_stderr().expect_copy("a.iso", &nginx.root().join("a.iso")).run();
         assert!(again.stderr.contains("206 Partial Content"), "{}", again.stderr);
+    });
+}
+
+#[test]
+fn an_unchanged_file_is_not_sent_again() {
+    let Some(nginx) = Nginx::start("", |root| {
+        std::fs::write(root.join("a.bin"), content(1, 5000)).unwrap();
+    }) else {
+        return;
+    };
+    over_both(&nginx, |url, test| {
+        let update = ["--if-exists", "update", "--lock", "lock"];
+        let run =
+            |test: Test| test.args(update).arg(url("/a.bin")).expect_entry("lock", Entry::AnyFile);
+        let output = run(test).expect_copy("a.bin", &nginx.root().join("a.bin")).run();
+        let test = nginx.test().within(PATIENCE).in_folder(output.folder);
+        let copy = Entry::CopyOf(nginx.root().join("a.bin"));
+        let test = run(test).expect_entry("a.bin", copy).arg("-v");
+        let output = test.any_stderr().run();
+        assert!(output.stderr.contains("304 Not Modified"), "{}", output.stderr);
+        assert!(output.stderr.contains("skipped a.bin: unchanged"), "{}", output.stderr);
     });
 }

@@ -4,7 +4,7 @@
 use clap::{Parser, ValueEnum};
 
 pub use crate::cli::args::checks::CheckArgs;
-pub use crate::cli::args::files::FileArgs;
+pub use crate::cli::args::files::{FileArgs, IfExistsArg};
 pub use crate::cli::args::input::InputArgs;
 pub use crate::cli::args::limits::LimitArgs;
 pub use crate::cli::args::requests::RequestArgs;

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 
-use crate::cli::args::Args;
+use crate::cli::args::{Args, IfExistsArg};
 use crate::cli::environment::Environment;
 use crate::engine::Output;
 use crate::input::Source;
@@ -63,6 +63,13 @@ impl Config {
         }
         if args.checks.verify {
             refuse_with_verify(&args, &output)?;
+        }
+        let is_update = matches!(args.files.if_exists, IfExistsArg::Update);
+        if is_update && args.files.server_name && args.checks.lock.is_none() {
+            bail!(
+                "`--if-exists update` needs names that are known before a file is asked for; \
+                 `--lock` notes those that `--server-name` gives"
+            );
         }
         let lock = lock(&args, &output)?;
         Ok(Self {

@@ -11,6 +11,7 @@ use crate::model::error::Cause;
 use crate::model::event::Event;
 use crate::model::job::{Credentials, Job};
 use crate::policy::redirect;
+use crate::policy::update::Condition;
 
 /// Where the redirects of a URL lead.
 #[derive(Clone, Debug)]
@@ -34,6 +35,8 @@ pub(super) struct Ask<'a> {
     pub(super) rest: Option<Rest<'a>>,
     /// Whether caches on the way are to ask the origin anew.
     pub(super) no_cache: bool,
+    /// On which condition it is to be sent.
+    pub(super) condition: Option<&'a Condition>,
 }
 
 /// The last response of a request and its redirects.
@@ -57,7 +60,7 @@ impl Ask<'_> {
         follows: bool,
         await_turn: impl Fn() -> Result<(), Cause>,
     ) -> Result<Reply, Cause> {
-        let Self { shared, client, job, given, credentials, rest, no_cache } = *self;
+        let Self { shared, client, job, given, credentials, rest, no_cache, condition } = *self;
         let start = known.unwrap_or_else(|| Reached { url: given.clone(), may_carry: true });
         let mut may_carry = start.may_carry;
         let mut visited = Vec::new();
@@ -69,8 +72,8 @@ impl Ask<'_> {
             may_carry &= redirect::may_carry(given, &url);
             let credentials = credentials.filter(|_| may_carry);
             let sent = Instant::now();
-            let response =
-                client.get(&Request { url: &url, credentials, rest, no_cache }, &await_turn)?;
+            let request = Request { url: &url, credentials, rest, no_cache, condition };
+            let response = client.get(&request, &await_turn)?;
             let Head { status, location, .. } = &response.head;
             if !follows || !redirect::is_redirect(*status) {
                 let length = response.head.length();

@@ -42,7 +42,9 @@ pub(super) mod existing;
 mod lead;
 mod open;
 mod place;
+mod prepare;
 mod solo;
+mod update;
 mod verify;
 
 pub(super) use answer::judge as refusal;
@@ -72,7 +74,15 @@ pub(super) enum Done {
         path: PathBuf,
         /// What is known of it.
         found: Option<Found>,
+        /// Whether the server was asked for another, and has none.
+        is_unchanged: bool,
     },
+}
+
+impl Done {
+    fn skipped(path: PathBuf, found: Option<Found>) -> Self {
+        Self::Skipped { path, found, is_unchanged: false }
+    }
 }
 
 /// How an attempt failed.
@@ -118,7 +128,7 @@ impl<'a> Transfer<'a> {
     pub(super) fn run(mut self) -> Result<Done, Setback> {
         let (mut sink, mut held) = match self.place_before_request()? {
             None => (None, None),
-            Some(Place::Skip(path, found)) => return Ok(Done::Skipped { path, found }),
+            Some(Place::Skip(path, found)) => return Ok(Done::skipped(path, found)),
             Some(Place::Stdout) => {
                 let check = self.work.check.clone();
                 (Some(Sink::Stdout(self.shared, check)), self.work.streamed.take())
@@ -176,8 +186,12 @@ impl<'a> Transfer<'a> {
                 Some(held) => resume::plan(Some(held)),
                 None => Plan::Whole(reason),
             };
-            let Reply { response, reached, latency } = self.request(&plan)?;
-            let Response { head, body } = response;
+            let Reply { response: Response { head, body }, reached, latency } =
+                self.request(&plan)?;
+            if let Some(done) = self.judge_update(&head) {
+                body.drain();
+                return Ok(done);
+            }
             let mut verdict = match &*held {
                 Some(held) => verdict(&plan, held, &head),
                 None => None,
@@ -200,7 +214,7 @@ impl<'a> Transfer<'a> {
             let sink = match sink {
                 Some(sink) => sink,
                 None => match self.place_after_response(&head, &reached.url)? {
-                    Place::Skip(path, found) => return Ok(Done::Skipped { path, found }),
+                    Place::Skip(path, found) => return Ok(Done::skipped(path, found)),
                     Place::Stdout => {
                         sink.insert(Sink::Stdout(self.shared, self.work.check.clone()))
                     }
@@ -218,19 +232,7 @@ impl<'a> Transfer<'a> {
                     }
                 },
             };
-            let range = if let Some(Verdict::GoOn { range, total }) = verdict {
-                let held = held.get_or_insert_with(|| fresh(&head));
-                held.length = Some(total);
-                held.adopt(&head.validators);
-                range
-            } else {
-                let has_bytes = held.as_ref().is_some_and(|held| !held.ranges.is_empty());
-                if let Some(Verdict::StartOver(reason)) = verdict.filter(|_| has_bytes) {
-                    self.start_over(sink, reason)?;
-                }
-                *held = Some(fresh(&head));
-                ByteRange { start: 0, end: head.length().unwrap_or(u64::MAX) }
-            };
+            let range = self.begin(verdict, sink, held, &head)?;
             let held = held.get_or_insert_with(|| fresh(&head));
             if !self.prepare(sink, held, range)? {
                 body.drain();
@@ -271,25 +273,6 @@ impl<'a> Transfer<'a> {
         let (received, expected) =
             held.as_ref().map_or((0, None), |held| (held.ranges.len(), held.length));
         Err(Cause::Truncated { received, expected })
-    }
-
-    /// Prepares for the bytes of a response; returns whether they are worth having.
-    fn prepare(
-        &mut self,
-        sink: &mut Sink<'a>,
-        held: &mut Held,
-        range: ByteRange,
-    ) -> Result<bool, Cause> {
-        if self.has_other_size(sink, held)? {
-            return Ok(false);
-        }
-        if let Some(check) = &self.work.check {
-            check.keep_at_most(held.ranges.prefix());
-        }
-        self.make_room(sink, held, Some(range.end).filter(|&end| end < u64::MAX))?;
-        self.progress.set_length(held.length);
-        self.progress.set_position(held.ranges.len());
-        Ok(true)
     }
 
     /// Brings what a response has and what idle workers help with, and keeps `held` true. Returns why none
@@ -346,7 +329,9 @@ impl<'a> Transfer<'a> {
         };
         let (given, credentials) = self.work.target();
         let no_cache = self.work.was_mismatched;
-        let ask = Ask { shared, client, job: &self.work.job, given, credentials, rest, no_cache };
+        let condition = self.work.update.as_ref().map(|update| &update.condition);
+        let job = &self.work.job;
+        let ask = Ask { shared, client, job, given, credentials, rest, no_cache, condition };
         let reply = ask
             .send(None, true, || self.await_turn())
             .map_err(|cause| time_left(shared, self.began).err().unwrap_or(cause))?;

@@ -13,10 +13,12 @@ use crate::engine::check::Check;
 use crate::http::head::Head;
 use crate::model::event::{Details, Served};
 use crate::model::job::{Credentials, Job};
+use crate::model::known::Found;
 use crate::model::redact::Redacted;
 use crate::policy::mirrors::{self, Mirrors, Next};
 use crate::policy::resume::Held;
 use crate::policy::retry::Decision;
+use crate::policy::update::Condition;
 
 /// A job and its history.
 #[derive(Debug)]
@@ -42,6 +44,8 @@ pub(super) struct Work {
     pub(super) served: Option<Box<Served>>,
     /// The file, once it was decided what happens with what is there.
     pub(super) place: Option<(PathBuf, Replace)>,
+    /// The file that the new one replaces, if the server has another.
+    pub(super) update: Option<Box<Update>>,
     /// What went to a stream already.
     pub(super) streamed: Option<Held>,
     /// Whether idle workers may help with it, as far as its server is concerned.
@@ -52,6 +56,15 @@ pub(super) struct Work {
     pub(super) was_mismatched: bool,
     /// Whether it was told that another process writes the file.
     pub(super) waits_for_lock: bool,
+}
+
+/// A file that is to be replaced if the server has another.
+#[derive(Debug)]
+pub(super) struct Update {
+    /// What is known of it.
+    pub(super) found: Found,
+    /// What tells whether it is what the server has.
+    pub(super) condition: Condition,
 }
 
 impl Work {
@@ -68,6 +81,7 @@ impl Work {
             resumed_from: None,
             served: None,
             place: None,
+            update: None,
             streamed: None,
             may_split: true,
             check: None,

@@ -7,7 +7,9 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use ureq::Agent;
-use ureq::http::header::{AUTHORIZATION, CACHE_CONTROL, IF_RANGE, RANGE};
+use ureq::http::header::{
+    AUTHORIZATION, CACHE_CONTROL, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, RANGE,
+};
 use url::Url;
 
 use crate::http::body::Body;
@@ -18,6 +20,7 @@ use crate::model::error::Cause;
 use crate::model::job::Credentials;
 use crate::model::problem::Phase;
 use crate::model::range::ByteRange;
+use crate::policy::update::Condition;
 
 pub use crate::http::connector::Common;
 pub use crate::http::link::Canceller;
@@ -40,6 +43,8 @@ pub struct Request<'a> {
     pub rest: Option<Rest<'a>>,
     /// Whether caches on the way are to ask the origin anew (RFC 9111 §5.2.1.4).
     pub no_cache: bool,
+    /// On which condition a representation is sent.
+    pub condition: Option<&'a Condition>,
 }
 
 /// A range (RFC 9110 §14.1.2) on a condition (§13.1.5).
@@ -186,6 +191,13 @@ fn build(request: &Request<'_>) -> Result<ureq::http::Request<()>, Cause> {
     if request.no_cache {
         builder = builder.header(CACHE_CONTROL, "no-cache");
     }
+    builder = match request.condition {
+        Some(Condition::NoneMatch(etag)) => builder.header(IF_NONE_MATCH, etag),
+        Some(Condition::ModifiedSince(time)) => {
+            builder.header(IF_MODIFIED_SINCE, httpdate::fmt_http_date(*time))
+        }
+        None => builder,
+    };
     if let Some(Rest { from, to, validator }) = request.rest {
         let range = match to {
             Some(end) => format!("bytes={}", ByteRange { start: from, end }),

@@ -12,6 +12,8 @@ pub enum IfExists {
     /// The old file counts as complete: haul only renames finished files into place.
     #[default]
     Skip,
+    /// The new file replaces the old one if the server says that it has another.
+    Update,
 }
 
 /// What is under a name.
@@ -46,6 +48,8 @@ pub enum Admission {
     Replace,
     /// Nothing is to be done.
     Skip,
+    /// Ask the server whether it has another; then write beside it and replace it.
+    Update,
     /// Write into it as it is: a device that the user named.
     WriteInto,
 }
@@ -71,8 +75,11 @@ pub fn admit(presence: Presence, wish: IfExists, named_by: NamedBy) -> Admission
         (Presence::Device, _) => Admission::NotAFile("a device"),
         (Presence::Dangling, IfExists::Skip) => Admission::NotAFile("a symbolic link to nothing"),
         (Presence::Empty, IfExists::Skip) if named_by != NamedBy::Server => Admission::Replace,
-        (_, IfExists::Overwrite) if named_by == NamedBy::Server => Admission::Renumber,
-        (_, IfExists::Overwrite) => Admission::Replace,
+        (_, IfExists::Overwrite | IfExists::Update) if named_by == NamedBy::Server => {
+            Admission::Renumber
+        }
+        (Presence::File, IfExists::Update) => Admission::Update,
+        (_, IfExists::Overwrite | IfExists::Update) => Admission::Replace,
         (_, IfExists::Error) => Admission::Exists,
         (Presence::File | Presence::Empty, IfExists::Skip) => Admission::Skip,
     }
@@ -80,7 +87,7 @@ pub fn admit(presence: Presence, wish: IfExists, named_by: NamedBy) -> Admission
 
 #[cfg(test)]
 mod tests {
-    use super::Admission::{Create, Exists, NotAFile, Renumber, Replace, Skip, WriteInto};
+    use super::Admission::{Create, Exists, NotAFile, Renumber, Replace, Skip, Update, WriteInto};
     use super::*;
 
     #[test]
@@ -89,23 +96,39 @@ mod tests {
         fn case(
             presence: Presence,
             by: NamedBy,
-            wishes: [IfExists; 4],
-            admissions: [Admission; 4],
+            wishes: [IfExists; 5],
+            admissions: [Admission; 5],
         ) {
             assert_eq!(wishes.map(|wish| admit(presence, wish, by)), admissions, "{presence:?}");
         }
-        let wishes = [IfExists::Skip, IfExists::Overwrite, IfExists::Rename, IfExists::Error];
+        let wishes = [
+            IfExists::Skip,
+            IfExists::Overwrite,
+            IfExists::Rename,
+            IfExists::Error,
+            IfExists::Update,
+        ];
         let folder = NotAFile("a folder");
         let device = NotAFile("a device");
         let dangling = NotAFile("a symbolic link to nothing");
-        case(Presence::Nothing, NamedBy::Url, wishes, [Create; 4]);
-        case(Presence::File, NamedBy::Url, wishes, [Skip, Replace, Renumber, Exists]);
-        case(Presence::Empty, NamedBy::Url, wishes, [Replace, Replace, Renumber, Exists]);
-        case(Presence::Folder, NamedBy::Url, wishes, [folder, folder, Renumber, folder]);
-        case(Presence::Device, NamedBy::Url, wishes, [device, device, Renumber, device]);
-        case(Presence::Device, NamedBy::User, wishes, [WriteInto; 4]);
-        case(Presence::Dangling, NamedBy::Url, wishes, [dangling, Replace, Renumber, Exists]);
-        case(Presence::File, NamedBy::Server, wishes, [Skip, Renumber, Renumber, Exists]);
-        case(Presence::Empty, NamedBy::Server, wishes, [Skip, Renumber, Renumber, Exists]);
+        case(Presence::Nothing, NamedBy::Url, wishes, [Create; 5]);
+        case(Presence::File, NamedBy::Url, wishes, [Skip, Replace, Renumber, Exists, Update]);
+        case(Presence::Empty, NamedBy::Url, wishes, [Replace, Replace, Renumber, Exists, Replace]);
+        case(Presence::Folder, NamedBy::Url, wishes, [folder, folder, Renumber, folder, folder]);
+        case(Presence::Device, NamedBy::Url, wishes, [device, device, Renumber, device, device]);
+        case(Presence::Device, NamedBy::User, wishes, [WriteInto; 5]);
+        case(
+            Presence::Dangling,
+            NamedBy::Url,
+            wishes,
+            [dangling, Replace, Renumber, Exists, Replace],
+        );
+        case(Presence::File, NamedBy::Server, wishes, [Skip, Renumber, Renumber, Exists, Renumber]);
+        case(
+            Presence::Empty,
+            NamedBy::Server,
+            wishes,
+            [Skip, Renumber, Renumber, Exists, Renumber],
+        );
     }
 }

@@ -16,3 +16,4 @@ pub mod sources;
 pub mod spacing;
 pub mod split;
 pub mod target;
+pub mod update;

@@ -79,6 +79,8 @@ pub enum IfExistsArg {
     Skip,
     /// Replace it once the new one is complete
     Overwrite,
+    /// Replace it if the server has another
+    Update,
     /// Give the new one a number
     Rename,
     /// Fail
@@ -90,6 +92,7 @@ impl From<IfExistsArg> for IfExists {
         match arg {
             IfExistsArg::Skip => Self::Skip,
             IfExistsArg::Overwrite => Self::Overwrite,
+            IfExistsArg::Update => Self::Update,
             IfExistsArg::Rename => Self::Rename,
             IfExistsArg::Error => Self::Error,
         }

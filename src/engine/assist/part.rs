@@ -127,7 +127,7 @@ fn request(
     let known = joint.with_sources(|known| known.reached(source));
     // The first one's redirects were followed when the transfer began.
     let follows = source != FIRST;
-    Ask { shared, client, job, given, credentials, rest, no_cache: false }
+    Ask { shared, client, job, given, credentials, rest, no_cache: false, condition: None }
         .send(known, follows, await_turn)
         .map_err(|cause| time_left().err().unwrap_or(cause))
 }

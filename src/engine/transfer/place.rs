@@ -28,7 +28,10 @@ pub(super) enum Place {
 
 impl Transfer<'_> {
     /// Decides where the bytes go, as far as that can be told before the response.
-    pub(super) fn place_before_request(&self) -> Result<Option<Place>, Cause> {
+    pub(super) fn place_before_request(&mut self) -> Result<Option<Place>, Cause> {
+        if self.work.update.is_some() {
+            return Ok(None);
+        }
         if let Some((path, replace)) = &self.work.place {
             return Ok(Some(Place::Write(path.clone(), *replace)));
         }
@@ -38,19 +41,26 @@ impl Transfer<'_> {
         };
         match &self.work.job.destination {
             Destination::Stdout => Ok(Some(Place::Stdout)),
-            Destination::File(path) => self.place(path, named_by).map(Some),
+            Destination::File(path) => {
+                let place = self.place(&path.clone(), named_by)?;
+                Ok(self.await_answer(place))
+            }
             Destination::Unnamed(_) => Ok(None),
         }
     }
 
     /// Decides it by the response, which may give the name.
     pub(super) fn place_after_response(&mut self, head: &Head, url: &Url) -> Result<Place, Cause> {
-        let place = match (&self.work.place, &self.work.job.destination) {
-            (Some((path, replace)), _) => Place::Write(path.clone(), *replace),
-            (None, Destination::Stdout) => Place::Stdout,
-            (None, Destination::File(path)) => self.place(path, NamedBy::Url)?,
-            (None, Destination::Unnamed(folder)) => self.name(folder, head, url)?,
+        if let Some((path, replace)) = &self.work.place {
+            return Ok(Place::Write(path.clone(), *replace));
+        }
+        let place = match self.work.job.destination.clone() {
+            Destination::Stdout => Place::Stdout,
+            Destination::File(path) => self.place(&path, NamedBy::Url)?,
+            Destination::Unnamed(folder) => self.name(&folder, head, url)?,
         };
+        // It was asked for already.
+        self.work.update = None;
         if let Place::Write(path, replace) = &place {
             self.work.place = Some((path.clone(), *replace));
         }
@@ -58,7 +68,7 @@ impl Transfer<'_> {
     }
 
     /// Names a file that only its response tells the name of.
-    fn name(&self, folder: &Path, head: &Head, url: &Url) -> Result<Place, Cause> {
+    fn name(&mut self, folder: &Path, head: &Head, url: &Url) -> Result<Place, Cause> {
         let job = &self.work.job;
         let suggested = head
             .disposition
@@ -82,7 +92,7 @@ impl Transfer<'_> {
     }
 
     /// Decides what happens with a path, by what is there; numbers it until a name is free.
-    fn place(&self, path: &Path, named_by: NamedBy) -> Result<Place, Cause> {
+    fn place(&mut self, path: &Path, named_by: NamedBy) -> Result<Place, Cause> {
         let wish = self.shared.options.if_exists;
         let wanted = path;
         let mut path = wanted.to_owned();
@@ -94,6 +104,7 @@ impl Transfer<'_> {
             return match admit(there, wish, named_by) {
                 Admission::Create => Ok(Place::Write(path, Replace::Never)),
                 Admission::Replace => Ok(Place::Write(path, Replace::Allowed)),
+                Admission::Update => self.place_update(path),
                 Admission::Skip => {
                     let found = examine(self.shared, &self.work.job, &path, self.progress)?;
                     leftovers::tidy(&path);

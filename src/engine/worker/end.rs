@@ -31,9 +31,14 @@ impl Worker<'_> {
                     details: work.details(),
                 });
             }
-            Ok(Done::Skipped { path, found }) => {
+            Ok(Done::Skipped { path, found, is_unchanged }) => {
                 self.totals.skipped += 1;
-                let reason = Skip::Exists { path: &path, found: found.as_ref() };
+                let (path, found) = (&*path, found.as_ref());
+                let reason = if is_unchanged {
+                    Skip::Unchanged { path, found }
+                } else {
+                    Skip::Exists { path, found }
+                };
                 self.shared.observer.event(&Event::Skipped { job, reason });
             }
             Err(setback) => self.fail(work, setback),

@@ -1,0 +1,52 @@
+//! Between a response and its bytes: where they begin, and whether there is room for them.
+
+use crate::engine::sink::Sink;
+use crate::engine::transfer::Transfer;
+use crate::engine::transfer::answer::fresh;
+use crate::http::head::Head;
+use crate::model::error::Cause;
+use crate::model::range::ByteRange;
+use crate::policy::resume::{Held, Verdict};
+
+impl<'a> Transfer<'a> {
+    /// Goes on with what is held or begins anew, and returns the bytes that the body has.
+    pub(super) fn begin(
+        &mut self,
+        verdict: Option<Verdict>,
+        sink: &mut Sink<'a>,
+        held: &mut Option<Held>,
+        answer: &Head,
+    ) -> Result<ByteRange, Cause> {
+        if let Some(Verdict::GoOn { range, total }) = verdict {
+            let held = held.get_or_insert_with(|| fresh(answer));
+            held.length = Some(total);
+            held.adopt(&answer.validators);
+            return Ok(range);
+        }
+        let has_bytes = held.as_ref().is_some_and(|held| !held.ranges.is_empty());
+        if let Some(Verdict::StartOver(reason)) = verdict.filter(|_| has_bytes) {
+            self.start_over(sink, reason)?;
+        }
+        *held = Some(fresh(answer));
+        Ok(ByteRange { start: 0, end: answer.length().unwrap_or(u64::MAX) })
+    }
+
+    /// Prepares for the bytes of a response; returns whether they are worth having.
+    pub(super) fn prepare(
+        &mut self,
+        sink: &mut Sink<'a>,
+        held: &mut Held,
+        range: ByteRange,
+    ) -> Result<bool, Cause> {
+        if self.has_other_size(sink, held)? {
+            return Ok(false);
+        }
+        if let Some(check) = &self.work.check {
+            check.keep_at_most(held.ranges.prefix());
+        }
+        self.make_room(sink, held, Some(range.end).filter(|&end| end < u64::MAX))?;
+        self.progress.set_length(held.length);
+        self.progress.set_position(held.ranges.len());
+        Ok(true)
+    }
+}

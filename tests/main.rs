@@ -74,6 +74,8 @@ mod reruns;
 mod resume;
 /// Another attempt, and when.
 mod retries;
+/// What haul prints, haul reads.
+mod round_trip;
 /// Many files from a server that misbehaves at random.
 mod soak;
 /// Several URLs for one file, at once.

@@ -48,6 +48,8 @@ mod kill;
 mod limits;
 /// Lists that say more of a file than its URL.
 mod lists;
+/// URLs that need no server.
+mod local;
 /// What one run brought, the next one holds to.
 mod locks;
 /// Several URLs for one file, one after the other.

@@ -66,6 +66,9 @@ impl Ask<'_> {
         let mut visited = Vec::new();
         let mut url = start.url;
         loop {
+            if !shared.options.schemes.allow(url.scheme()) {
+                return Err(Cause::ForbiddenScheme { scheme: url.scheme().to_owned() });
+            }
             await_turn()?;
             shared.observer.event(&Event::Requested { job, url: &url });
             // What was dropped at a foreign origin is not picked up again behind it.

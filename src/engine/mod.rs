@@ -36,6 +36,7 @@ use crate::model::event::{Event, Observer};
 use crate::model::stop::Stop;
 use crate::model::totals::Totals;
 use crate::policy::existing::IfExists;
+use crate::policy::scheme::Schemes;
 use crate::policy::spacing::Frequency;
 use crate::policy::{pace, redirect, retry};
 
@@ -133,6 +134,8 @@ pub struct Options {
     pub request_rate: Option<Frequency>,
     /// How long transfers may take.
     pub pace: pace::Options,
+    /// Which URLs are asked.
+    pub schemes: Schemes,
     /// What redirects are followed.
     pub redirects: redirect::Options,
     /// How often an attempt is followed by another.
@@ -177,6 +180,7 @@ impl Options {
             limit_rate_host: None,
             request_rate: None,
             pace: pace::Options::default(),
+            schemes: Schemes::default(),
             redirects: redirect::Options { max_hops: 10, allow_downgrade: false },
             retries: retry::Options { retries: 0, max_wait: Duration::ZERO },
             fixed_backoff: None,

@@ -16,6 +16,8 @@ use crate::http::body::Body;
 use crate::http::connector::{NoLookUp, Opener};
 use crate::http::head::Head;
 use crate::http::link::{Ending, Link};
+use crate::http::local;
+use crate::http::remote::Remote;
 use crate::model::error::Cause;
 use crate::model::job::Credentials;
 use crate::model::problem::Phase;
@@ -110,6 +112,9 @@ impl Client {
         request: &Request<'_>,
         before_again: impl Fn() -> Result<(), Cause>,
     ) -> Result<Response, Cause> {
+        if local::is_local(request.url) {
+            return local::get(request);
+        }
         let mut stale = 0;
         let response = loop {
             self.link.begin();
@@ -126,8 +131,8 @@ impl Client {
         let (parts, body) = response.into_parts();
         let head = Head::read(&parts)?;
         let options = self.common.options;
-        let body = Body::new(body, head.framing, Arc::clone(&self.link), options);
-        Ok(Response { head, body })
+        let body = Remote::new(body, head.framing, Arc::clone(&self.link), options);
+        Ok(Response { head, body: body.into() })
     }
 
     /// Begins a piece of work, of one request or several, that another thread can break off.

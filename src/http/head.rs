@@ -77,6 +77,27 @@ impl Head {
         })
     }
 
+    /// Makes the head of a response that needs no server.
+    pub(super) fn local(
+        status: u16,
+        length: u64,
+        validators: Validators,
+        content_range: Option<String>,
+    ) -> Self {
+        Self {
+            status,
+            framing: Framing::Length(length),
+            validators,
+            accepts_ranges: true,
+            content_range: content_range.map(String::into_bytes),
+            is_multipart: false,
+            retry_after: None,
+            disposition: None,
+            location: None,
+            content_type: None,
+        }
+    }
+
     /// Returns Content-Type, if it is UTF-8.
     pub fn content_type(&self) -> Option<&str> {
         let value = std::str::from_utf8(self.content_type.as_ref()?.as_bytes()).ok()?.trim();

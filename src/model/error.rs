@@ -74,6 +74,11 @@ pub enum Cause {
         /// The host's name.
         host: String,
     },
+    /// The user does not allow the scheme.
+    ForbiddenScheme {
+        /// The scheme.
+        scheme: String,
+    },
     /// A file of that name exists and the user asked for an error then.
     Exists {
         /// The file.

@@ -21,8 +21,12 @@ const MAX_EXTENSION_BYTES: usize = 20;
 /// The name for a URL whose server gives none.
 pub const FALLBACK: &str = "index.html";
 
-/// Returns the last component of the URL's path, filtered; `None` if there is none.
+/// Returns the last component of the URL's path, filtered; `None` if there is none. A `data:` URL has no
+/// path; its file is called so.
 pub fn from_url(url: &Url) -> Option<String> {
+    if url.scheme() == "data" {
+        return Some("data".to_owned());
+    }
     let component = url.path().rsplit('/').next()?;
     let decoded: Vec<u8> = percent_decode_str(component).collect();
     filter(&decoded)

@@ -168,6 +168,7 @@ pub fn may_help(cause: &Cause) -> bool {
         | Cause::TooSlow { .. }
         | Cause::Truncated { .. }
         | Cause::TrustStore { .. }
+        | Cause::ForbiddenScheme { .. }
         | Cause::UnsupportedScheme { .. }
         | Cause::WrongSize { existing: None, .. } => true,
         Cause::BadLine { .. }

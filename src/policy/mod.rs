@@ -11,6 +11,7 @@ pub mod rate;
 pub mod redirect;
 pub mod resume;
 pub mod retry;
+pub mod scheme;
 pub mod share;
 pub mod sources;
 pub mod spacing;

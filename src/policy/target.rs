@@ -9,6 +9,7 @@ use url::Url;
 use crate::model::error::Cause;
 use crate::model::job::{Credentials, Target};
 use crate::model::redact::shorten;
+use crate::policy::scheme;
 
 /// The longest URL that can be sent: `http::Uri` takes 65,534 bytes.
 const MAX_URL_BYTES: usize = 65_000;
@@ -29,7 +30,7 @@ pub fn parse(text: &str) -> Result<Target, Cause> {
         return Err(bad_url(format!("`{}` is longer than {MAX_URL_BYTES} bytes", shorten(text))));
     }
     let with_scheme = match scheme_of(text) {
-        Some(scheme) if is_web(scheme) => text.to_owned(),
+        Some(scheme) if scheme::is_known(scheme) => text.to_owned(),
         Some(scheme) => {
             return Err(Cause::UnsupportedScheme { scheme: scheme.to_owned() });
         }
@@ -38,6 +39,9 @@ pub fn parse(text: &str) -> Result<Target, Cause> {
     };
     let mut url = Url::parse(&with_scheme)
         .map_err(|error| bad_url(format!("`{}`: {error}", shorten(text))))?;
+    if url.scheme() == "file" && url.host().is_some() {
+        return Err(bad_url(format!("`{}` is a file of another machine", shorten(text))));
+    }
     let credentials = take_credentials(&mut url);
     url.set_fragment(None);
     check_sendable(&url).map_err(|why| bad_url(format!("`{}` {why}", shorten(text))))?;
@@ -115,7 +119,7 @@ pub fn take_credentials(url: &mut Url) -> Option<Credentials> {
     Some(credentials)
 }
 
-/// Returns whether haul speaks this scheme.
+/// Returns whether a scheme is that of a server, to which a redirect may lead.
 pub fn is_web(scheme: &str) -> bool {
     scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https")
 }
@@ -168,6 +172,9 @@ mod tests {
         case("HTTP://H.Example:80/../x?q=1#frag", "http://h.example/x?q=1");
         case("http://bücher.example/ü", "http://xn--bcher-kva.example/%C3%BC");
         case("http://[::1]:8000/x", "http://[::1]:8000/x");
+        case("FILE:/d/x", "file:///d/x");
+        case("file://localhost/d/x", "file:///d/x");
+        case("data:,hello", "data:,hello");
     }
 
     #[test]
@@ -184,12 +191,11 @@ mod tests {
         case("http://", "empty host");
         case("../file", "not a URL");
         case("ftp://h/x", "scheme `ftp` is not supported");
-        case("file:///etc/passwd", "scheme `file`");
+        case("file://host/x", "is a file of another machine");
         case("http://h/\u{0}", "in it");
         case(&format!("http://h/{}", "x".repeat(70_000)), "longer than");
         case(&format!("http://h/{}", "ü".repeat(22_000)), "longer than");
         case("http://a\"b.example/", "has `\"` in its host");
-        case("FILE:/etc/passwd", "scheme `FILE`");
         case("MAILTO:a@b.example", "scheme `MAILTO`");
     }
 

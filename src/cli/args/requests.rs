@@ -3,11 +3,19 @@
 use clap::Args;
 
 use crate::cli::values::seconds;
+use crate::policy::scheme::Schemes;
 
 /// How servers are asked.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Requests")]
 pub struct RequestArgs {
+    /// Which schemes URLs may have, also after redirects, such as `https` or `-file,-data`
+    ///
+    /// As curl has it: `https` or `=https` is this one alone, `+https` adds it and `-http` takes it away.
+    /// haul speaks http, https, file and data. No redirect leads to a file or to data.
+    #[arg(long, value_name = "SCHEMES", allow_hyphen_values = true)]
+    pub proto: Option<Schemes>,
+
     /// How many redirects to follow for one file
     #[arg(long, value_name = "N", default_value_t = 10,
           value_parser = clap::value_parser!(u16).range(0..=100))]

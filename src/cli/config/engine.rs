@@ -28,6 +28,7 @@ pub(super) fn options(args: &Args, output: Output, environment: Environment) -> 
         server_name: args.files.server_name,
         if_exists: IfExists::from(args.files.if_exists),
         set_modified: !args.files.no_mtime,
+        schemes: args.requests.proto.unwrap_or_default(),
         redirects: redirect::Options {
             max_hops: usize::from(args.requests.max_redirects),
             allow_downgrade: args.requests.allow_downgrade,

@@ -72,6 +72,9 @@ impl fmt::Display for Cause {
                 write!(f, "too slow: {} over {}", Rate(*rate), Span(*over))
             }
             Self::HostNotFound { host } => write!(f, "host `{}` not found", Printable(host)),
+            Self::ForbiddenScheme { scheme } => {
+                write!(f, "scheme `{}` is not allowed here", Printable(scheme))
+            }
             Self::Exists { path } => {
                 write!(f, "{} exists already", Printable(&path.to_string_lossy()))
             }
@@ -166,12 +169,14 @@ impl Cause {
         let hint = match self {
             Self::BadLine { hint, .. } => return hint.map(str::to_owned),
             Self::BadUrl { hint, .. } => return hint.clone(),
+            Self::Disk { action: "read", .. } => return None,
             Self::Disk { source, path, .. } => return disk_hint(source, path),
             Self::Mismatch { existing: Some(_), .. }
             | Self::WrongSize { existing: Some(_), .. } => "`--if-exists overwrite` replaces it",
             Self::Mismatch { .. } => "check where the checksum comes from, or try again later",
             Self::Drifted { .. } => "`--lock-update` takes the new one into the lock",
             Self::Exists { .. } => "`--if-exists skip`, `overwrite` or `rename` accept it",
+            Self::ForbiddenScheme { .. } => "`--proto` says which ones are",
             Self::HostNotFound { .. } => "check the spelling of the host",
             Self::InUse { .. } => "`--wait-lock` waits for it to end",
             Self::NotAFile { .. } => "remove it, or give another name with `--output`",
@@ -202,7 +207,9 @@ impl Cause {
             },
             Self::WrongSize { .. } => "if the new file is right, take its old size out of the list",
             Self::Unchecked { .. } => "a lock or a list with checksums and names tells",
-            Self::UnsupportedScheme { .. } => "haul downloads http and https",
+            Self::UnsupportedScheme { .. } => {
+                "haul speaks http, https, file and data; for others there are curl, rclone and aws s3"
+            }
             _ => return None,
         };
         Some(hint.to_owned())

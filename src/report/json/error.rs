@@ -55,6 +55,7 @@ fn kind(cause: &Cause) -> &'static str {
         Cause::Disk { .. } => "disk",
         Cause::Drifted { .. } => "drifted",
         Cause::Exists { .. } => "exists",
+        Cause::ForbiddenScheme { .. } => "forbidden_scheme",
         Cause::HostNotFound { .. } => "host_not_found",
         Cause::InUse { .. } => "in_use",
         Cause::Mismatch { .. } => "mismatch",

@@ -28,6 +28,8 @@ mod documents;
 mod download;
 /// Failures: told, hinted at, and no harm to others.
 mod errors;
+/// The run ends when enough files have failed.
+mod fail_fast;
 /// What another run has to do.
 mod failed;
 /// HTTP as it should not be.

@@ -15,7 +15,7 @@ pub const USAGE: u8 = 2;
 pub fn of(summary: &Summary, is_told: bool, stopped: Option<StopReason>) -> u8 {
     match stopped {
         Some(StopReason::Signal(number)) => 128_u8.saturating_add(number as u8),
-        Some(StopReason::OutputClosed) => FAILURE,
+        Some(StopReason::Failures(_) | StopReason::OutputClosed) => FAILURE,
         None if summary.totals.failed > 0 || !summary.finished || !is_told => FAILURE,
         None => SUCCESS,
     }
@@ -39,6 +39,7 @@ mod tests {
         case(0, false, None, 1);
         case(0, false, Some(StopReason::OutputClosed), 1);
         case(0, true, Some(StopReason::OutputClosed), 1);
+        case(1, false, Some(StopReason::Failures(1)), 1);
         case(1, false, Some(StopReason::Signal(2)), 130);
         case(0, true, Some(StopReason::Signal(15)), 143);
     }

@@ -119,7 +119,7 @@ impl Feeder<'_> {
     fn run(&mut self, returns: &Receiver<Returned>, queue: &Sender<Box<Work>>) -> bool {
         let shared = self.shared;
         loop {
-            if shared.stop.is_stopped() {
+            if shared.must_end() {
                 return false;
             }
             self.take_returns(returns);
@@ -236,7 +236,9 @@ impl Feeder<'_> {
         if self.waiting.peek().is_some_and(|Reverse(first)| first.at <= Instant::now()) {
             return self.waiting.pop().map(|Reverse(first)| first.work);
         }
-        while let Some(entry) = self.batch.pop_front() {
+        while !self.shared.must_end()
+            && let Some(entry) = self.batch.pop_front()
+        {
             if let Some(job) = self.job(entry) {
                 return Some(Box::new(Work::new(job)));
             }
@@ -255,7 +257,7 @@ impl Feeder<'_> {
                 let failure = failure(redact_text(subject), entry.origin, cause);
                 self.totals.failed += 1;
                 let (subject, details) = (Subject::Text(&entry.text), Details::default());
-                observer.event(&Event::Failed { subject, failure: &failure, details });
+                self.shared.fail(subject, &failure, details);
                 return None;
             }
         };
@@ -291,7 +293,7 @@ impl Feeder<'_> {
                 let failure = failure(subject, job.origin.clone(), cause);
                 self.totals.failed += 1;
                 let (subject, details) = (Subject::Job(&job), Details::default());
-                observer.event(&Event::Failed { subject, failure: &failure, details });
+                self.shared.fail(subject, &failure, details);
                 None
             }
         }

@@ -5,6 +5,7 @@ mod assist;
 mod check;
 mod claims;
 mod due;
+mod failures;
 mod feeder;
 mod hosts;
 mod limits;
@@ -26,6 +27,7 @@ use std::time::Duration;
 use crate::disk::partial::{Allocation, Sync};
 use crate::engine::assist::Assist;
 use crate::engine::claims::Claims;
+use crate::engine::failures::Failures;
 use crate::engine::hosts::Hosts;
 use crate::engine::limits::Limits;
 pub use crate::engine::locking::Locking;
@@ -132,6 +134,8 @@ pub struct Options {
     pub limit_rate_host: Option<u64>,
     /// How often a request may be begun, over the whole run.
     pub request_rate: Option<Frequency>,
+    /// How many jobs may fail before the run ends.
+    pub max_failures: Option<u64>,
     /// How long transfers may take.
     pub pace: pace::Options,
     /// Which URLs are asked.
@@ -179,6 +183,7 @@ impl Options {
             limit_rate: None,
             limit_rate_host: None,
             request_rate: None,
+            max_failures: None,
             pace: pace::Options::default(),
             schemes: Schemes::default(),
             redirects: redirect::Options { max_hops: 10, allow_downgrade: false },
@@ -201,6 +206,7 @@ struct Shared<'a> {
     /// Whether records of earlier runs may lie about without their partial files.
     expects_orphans: bool,
     limits: Limits,
+    failures: Failures,
     /// What is synced, by the user's wish and the folder's need.
     sync: Sync,
     /// Raised when a body broke off after some of it went to standard output; nothing may follow.
@@ -213,7 +219,7 @@ impl Shared<'_> {
     /// Tells of a work that will not be done, because the run must end, and counts it.
     fn give_up(&self, work: &Work, totals: &mut Totals) {
         let job = &work.job;
-        if work.began.is_none() && self.stop.is_stopped() {
+        if work.began.is_none() && self.must_end() {
             self.observer.event(&Event::Unstarted { job });
         } else {
             totals.cancelled += 1;

@@ -16,6 +16,7 @@ use crate::disk::leftovers;
 use crate::disk::partial::Sync;
 use crate::engine::assist::Assist;
 use crate::engine::claims::Claims;
+use crate::engine::failures::Failures;
 use crate::engine::hosts::Hosts;
 use crate::engine::limits::Limits;
 use crate::engine::work::InFlight;
@@ -62,6 +63,7 @@ pub fn run(
         in_flight: InFlight::default(),
         expects_orphans: options.output != Output::Folder || leftovers::may_have_records(here),
         limits: Limits::new(options),
+        failures: Failures::new(options.max_failures),
         sync: match options.sync {
             true => Sync::All,
             false if folder::tells_errors_late(here) => Sync::Data,

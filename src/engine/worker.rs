@@ -61,7 +61,7 @@ pub(super) fn work(
         totals: Totals::default(),
         freed: VecDeque::new(),
     };
-    while !shared.stop.is_stopped() {
+    while !shared.must_end() {
         let mut later = Vec::new();
         match worker.next(queue) {
             None => break,
@@ -176,7 +176,7 @@ impl Worker<'_> {
     /// Runs attempts at a work.
     fn take(&mut self, mut work: Box<Work>) -> Taken {
         let shared = self.shared;
-        if shared.stop.is_stopped() || shared.disk_full.load(Ordering::Relaxed) {
+        if shared.must_end() || shared.disk_full.load(Ordering::Relaxed) {
             shared.give_up(&work, &mut self.totals);
             return Taken::Ended;
         }

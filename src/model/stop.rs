@@ -18,6 +18,8 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 /// Why a run ends before its input does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StopReason {
+    /// So many jobs failed as the user allows at most.
+    Failures(u64),
     /// The reader of standard output went away.
     OutputClosed,
     /// A signal came, by its number: SIGINT, SIGTERM or SIGHUP.

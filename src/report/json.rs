@@ -72,9 +72,19 @@ pub(super) fn line(event: &Event<'_>) -> Option<Vec<u8>> {
 pub(super) fn totals(totals: &Totals, elapsed: Duration, stopped: Option<StopReason>) -> Vec<u8> {
     let Totals { completed, verified, skipped, failed, cancelled, bytes } = *totals;
     let interrupted = matches!(stopped, Some(StopReason::Signal(_)));
+    let stopped = matches!(stopped, Some(StopReason::Failures(_))).then_some("failures");
     let seconds = seconds(elapsed);
-    let totals =
-        Sums { completed, verified, skipped, failed, cancelled, bytes, seconds, interrupted };
+    let totals = Sums {
+        completed,
+        verified,
+        skipped,
+        failed,
+        cancelled,
+        bytes,
+        seconds,
+        interrupted,
+        stopped,
+    };
     text::line(&Last { haul: VERSION, totals })
 }
 
@@ -222,6 +232,8 @@ struct Sums {
     bytes: u64,
     seconds: f64,
     interrupted: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stopped: Option<&'static str>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]

@@ -64,9 +64,13 @@ pub(super) fn line(totals: &Totals, elapsed: Duration, stopped: Option<StopReaso
             let _ = write!(text, ", {number} {what}");
         }
     }
-    // A reader that has seen enough is no interruption: `haul ... | head` ends without a word.
-    if let Some(StopReason::Signal(_)) = stopped {
-        text.push_str(", interrupted");
+    match stopped {
+        Some(StopReason::Failures(most)) => {
+            let _ = write!(text, ", stopped after {}", count(most, "failure"));
+        }
+        Some(StopReason::Signal(_)) => text.push_str(", interrupted"),
+        // A reader that has seen enough is no interruption: `haul ... | head` ends without a word.
+        Some(StopReason::OutputClosed) | None => {}
     }
     text.push('\n');
     text
@@ -110,6 +114,12 @@ mod tests {
             all,
             Some(StopReason::Signal(2)),
             "12 files, 34 MiB in 1.20s (28 MiB/s), 3 skipped, 1 failed, 2 cancelled, interrupted",
+        );
+        let broken = Totals { failed: 2, cancelled: 1, ..Totals::default() };
+        case(
+            broken,
+            Some(StopReason::Failures(1)),
+            "0 files, 0 B in 1.20s (0 B/s), 2 failed, 1 cancelled, stopped after 1 failure",
         );
     }
 

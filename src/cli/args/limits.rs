@@ -40,6 +40,16 @@ pub struct LimitArgs {
     #[arg(long, value_name = "N/UNIT")]
     pub rate: Option<Frequency>,
 
+    /// End the run when N files have failed: no new ones are begun, what came of others is kept
+    ///
+    /// What was not done is in the list of `--failed`, and the same command again goes on with it.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub max_failures: Option<u64>,
+
+    /// End the run when one file has failed: `--max-failures 1`
+    #[arg(long, conflicts_with = "max_failures")]
+    pub fail_fast: bool,
+
     /// Fail an attempt that is slower than RATE over SECONDS, such as `50K:10`
     #[arg(long, value_name = "RATE:SECONDS", value_parser = min_speed)]
     pub min_speed: Option<MinSpeed>,

@@ -48,6 +48,7 @@ pub(super) fn options(args: &Args, output: Output, environment: Environment) -> 
         limit_rate: args.limits.limit_rate.map(|rate| rate.0),
         limit_rate_host: args.limits.limit_rate_host.map(|rate| rate.0),
         request_rate: args.limits.rate,
+        max_failures: if args.limits.fail_fast { Some(1) } else { args.limits.max_failures },
         max_size: args.limits.max_size.map(|size| size.0),
         pace: pace::Options {
             max_time: args.limits.max_time.map(Duration::from_secs_f64),

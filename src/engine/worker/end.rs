@@ -79,10 +79,6 @@ impl Worker<'_> {
             exhausted,
             kept,
         };
-        self.shared.observer.event(&Event::Failed {
-            subject: Subject::Job(&work.job),
-            failure: &failure,
-            details: work.details(),
-        });
+        self.shared.fail(Subject::Job(&work.job), &failure, work.details());
     }
 }

@@ -143,6 +143,8 @@ fn the_last_line_has_the_totals() {
     );
     assert_eq!(line(None), format!("{start}false}}}}\n"));
     assert_eq!(line(Some(StopReason::Signal(2))), format!("{start}true}}}}\n"));
+    let stopped = line(Some(StopReason::Failures(3)));
+    assert_eq!(stopped, format!("{start}false,\"stopped\":\"failures\"}}}}\n"));
 }
 
 proptest! {

@@ -14,6 +14,7 @@ use crate::disk::partial::{Partial, Purpose, Replace, Sync};
 use crate::engine::ask::Reached;
 use crate::engine::assist::sources::Source;
 use crate::engine::claims::Claims;
+use crate::engine::failures::Failures;
 use crate::engine::hosts::Hosts;
 use crate::engine::limits::Limits;
 use crate::engine::pump::{Next, Track};
@@ -62,6 +63,7 @@ fn with_run(test: impl FnOnce(&Run<'_>)) {
         in_flight: InFlight::default(),
         expects_orphans: false,
         limits: Limits::new(&options),
+        failures: Failures::new(None),
         sync: Sync::Nothing,
         stream_broken: AtomicBool::new(false),
         disk_full: AtomicBool::new(false),

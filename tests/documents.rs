@@ -29,7 +29,7 @@ fn options(help: &str) -> Vec<&str> {
         .filter_map(|line| {
             let line = line.trim_start();
             let option = line.split("--").nth(1).filter(|_| line.starts_with('-'))?;
-            option.split([' ', '=']).next()
+            option.split([' ', '=', '[']).next()
         })
         .collect()
 }

@@ -28,6 +28,8 @@ mod documents;
 mod download;
 /// Failures: told, hinted at, and no harm to others.
 mod errors;
+/// What happens, one object each.
+mod events;
 /// The run ends when enough files have failed.
 mod fail_fast;
 /// What another run has to do.

@@ -8,7 +8,7 @@ pub use crate::cli::args::files::{FileArgs, IfExistsArg};
 pub use crate::cli::args::input::InputArgs;
 pub use crate::cli::args::limits::LimitArgs;
 pub use crate::cli::args::requests::RequestArgs;
-pub use crate::cli::args::results::ResultArgs;
+pub use crate::cli::args::results::{JsonArg, ResultArgs};
 pub use crate::cli::args::workers::WorkerArgs;
 
 mod checks;

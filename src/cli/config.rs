@@ -203,6 +203,9 @@ mod tests {
                 assert_eq!(config.engine.account, Account::Full);
             }
         }
+        let results = |args: &[&str]| resolve(args, TERMINAL).unwrap().report.results;
+        assert_eq!(results(&["--json=ends", "a"]), Results::Json);
+        assert_eq!(results(&["--json=events", "a"]), Results::Events);
         let bars = Environment { stdout_is_terminal: false, ..TERMINAL };
         assert_eq!(resolve(&["--json", "a"], bars).unwrap().report.view, View::Bars);
         let error = resolve(&["--json", "-o", "-", "a"], TERMINAL).unwrap_err().to_string();

@@ -5,7 +5,6 @@
 //! after them must wait anyway.
 
 use std::collections::VecDeque;
-use std::fmt::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
@@ -156,18 +155,16 @@ impl Worker<'_> {
         let shared = self.shared;
         let joint = Arc::clone(lane.joint());
         let subject = joint.subject();
-        let source = lane.source();
-        let mut text = format!("worker {} helps: bytes {}", self.number, lane.range());
-        if !subject.job.mirrors.is_empty() {
-            let _ = write!(text, " from {}", Redacted(&source.given));
-        }
-        shared.observer.event(&Event::Noted { job: &subject.job, text: &text });
+        let (source, job, worker) = (lane.source(), &subject.job, self.number);
+        let (range, from) = (lane.range(), &source.given);
+        shared.observer.event(&Event::Helped { job, worker, range, from });
+        let told = |received| shared.observer.event(&Event::HelpEnded { job, worker, received });
         let (client, buffer) = (&self.client, &mut self.buffer[..]);
         // A panic gives the part back as any failure does; its leader brings it.
         let host = source.host.clone();
         let throttle = shared.limits.of(|| host.clone(), subject.began);
-        let answered =
-            catch_unwind(AssertUnwindSafe(|| bring(shared, client, buffer, lane, &throttle, None)));
+        let bring = || bring(shared, client, buffer, lane, &throttle, None, told);
+        let answered = catch_unwind(AssertUnwindSafe(bring));
         // A panic has not ended the piece.
         self.client.end_piece();
         self.leave(&host, answered.unwrap_or(Answered::Otherwise));

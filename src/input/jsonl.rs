@@ -2,7 +2,7 @@
 //!
 //! What haul prints about its jobs is such a list. As input it checks: the size and the checksum of a file
 //! that was complete are what the file must have. Keys that mean nothing here are passed over, and so are
-//! objects with `totals`, which stand for no file.
+//! objects with `totals` or `event`, which stand for no file.
 //!
 //! Nothing is built of what is passed over, and however deep it is nested it takes no stack; the length of
 //! a line is bounded.
@@ -46,6 +46,7 @@ struct Object<'a> {
     #[serde(borrow)]
     last_modified: Option<Cow<'a, str>>,
     totals: Option<IgnoredAny>,
+    event: Option<IgnoredAny>,
 }
 
 /// Returns whether a list whose first line this is has an object on each.
@@ -60,7 +61,7 @@ pub(super) fn read(origin: Origin, line: Line<'_>, folder: &Base) -> Option<Entr
         Ok(object) => object,
         Err(cause) => return Some(Entry::bad(origin, cause, "")),
     };
-    if object.totals.is_some() {
+    if object.totals.is_some() || object.event.is_some() {
         return None;
     }
     Some(match wanted(&object, folder) {
@@ -224,7 +225,9 @@ mod tests {
     }
 
     #[test]
-    fn totals_stand_for_no_file() {
+    fn totals_and_events_stand_for_no_file() {
+        assert!(read(br#"{"haul":1,"event":"started","id":1,"url":"http://h/a"}"#).is_none());
+        assert_eq!(told(r#"{"url":"http://h/a","event":null}"#), "http://h/a");
         assert!(read(br#"{"totals":{"completed":1}}"#).is_none());
         assert!(read(br#"{"schema":1,"totals":[]}"#).is_none());
     }

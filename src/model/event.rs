@@ -4,8 +4,9 @@
 //! be held there while a slow reader of standard output takes its time: that is the back-pressure,
 //! and it is right. Facts of a job's life are never dropped. For one job the order is
 //! `Listed`, then for each attempt `Started` and any of `Requested`, `Responded`, `Redirected`,
-//! `Noted`, and between two attempts `Retrying` or `Switched`; at last exactly one of `Completed`,
-//! `Verified`, `Skipped`, `Failed`, `Cancelled` or `Unstarted`. A job that needs no transfer has no `Started`. `ListEnded`
+//! `Noted`, `Helped` (each with its `HelpEnded`), and between two attempts `Retrying` or `Switched`; at
+//! last exactly one of `Completed`, `Verified`, `Skipped`, `Failed`, `Cancelled` or `Unstarted`. A job
+//! that needs no transfer has no `Started`. `ListEnded`
 //! comes after the last `Listed`.
 //!
 //! How far a transfer is does not come as events: `Started` carries an [`Progress`] that the worker
@@ -24,6 +25,7 @@ use crate::model::failure::Failure;
 use crate::model::job::Job;
 use crate::model::known::Found;
 use crate::model::progress::Progress;
+use crate::model::range::ByteRange;
 use crate::model::validator::Validators;
 
 /// A fact about a run.
@@ -66,6 +68,26 @@ pub enum Event<'a> {
         status: u16,
         /// Where it leads.
         to: &'a Url,
+    },
+    /// An idle worker began to help with a transfer.
+    Helped {
+        /// The job.
+        job: &'a Job,
+        /// The worker's number, from 1.
+        worker: usize,
+        /// The bytes that it is to bring; others may take some of them over.
+        range: ByteRange,
+        /// The job's URL that it asks.
+        from: &'a Url,
+    },
+    /// It ended that, with all that it was to bring or not.
+    HelpEnded {
+        /// The job.
+        job: &'a Job,
+        /// The worker's number.
+        worker: usize,
+        /// The bytes that it received.
+        received: u64,
     },
     /// Something worth a line for who asked for many (`-v`).
     Noted {

@@ -236,7 +236,9 @@ impl State {
             }
             Event::Cancelled { job, .. } | Event::Skipped { job, .. } => self.end_job(Some(job)),
             Event::Retrying { job, .. } | Event::Switched { job, .. } => self.leave(job),
-            Event::Noted { .. }
+            Event::Helped { .. }
+            | Event::HelpEnded { .. }
+            | Event::Noted { .. }
             | Event::Redirected { .. }
             | Event::Requested { .. }
             | Event::Responded { .. }

@@ -6,6 +6,7 @@
 //! gets back as they were.
 
 mod error;
+pub(super) mod events;
 pub(super) mod text;
 
 use std::os::unix::ffi::OsStrExt;
@@ -31,9 +32,16 @@ pub(super) use error::Problem;
 /// The version of the schema.
 pub(super) const VERSION: u32 = 1;
 
-/// Returns the line that an event gets, if it ends a job.
-pub(super) fn line(event: &Event<'_>) -> Option<Vec<u8>> {
-    let end = match event {
+/// Returns the line that an event gets, if it ends a job; with the job's number where other lines have
+/// that too.
+pub(super) fn line(event: &Event<'_>, is_numbered: bool) -> Option<Vec<u8>> {
+    let end = end(event)?;
+    let id = end.id.filter(|_| is_numbered);
+    Some(text::line(&End { id, ..end }))
+}
+
+fn end<'a>(event: &Event<'a>) -> Option<End<'a>> {
+    Some(match event {
         Event::Completed { job, path, size, sha256, modified, validators, details, .. } => End {
             size: Some(*size),
             sha256: sha256.map(Digest::hex),
@@ -64,8 +72,7 @@ pub(super) fn line(event: &Event<'_>) -> Option<Vec<u8>> {
         }
         Event::Cancelled { job, details } => End::of(job, Status::Cancelled).after(details),
         _ => return None,
-    };
-    Some(text::line(&end))
+    })
 }
 
 /// Returns the last line of a run.
@@ -108,6 +115,8 @@ enum Status {
 #[derive(Debug, Serialize)]
 struct End<'a> {
     haul: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<u32>,
     url: String,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     mirrors: Vec<String>,
@@ -148,6 +157,7 @@ impl<'a> End<'a> {
     fn new(url: String, status: Status) -> Self {
         Self {
             haul: VERSION,
+            id: None,
             url,
             mirrors: Vec::new(),
             final_url: None,
@@ -171,7 +181,8 @@ impl<'a> End<'a> {
 
     fn of(job: &Job, status: Status) -> Self {
         let mirrors = job.mirrors.iter().map(|mirror| Redacted(&mirror.url).to_string()).collect();
-        Self { mirrors, ..Self::new(Redacted(&job.url).to_string(), status) }
+        let id = Some(job.id.0);
+        Self { id, mirrors, ..Self::new(Redacted(&job.url).to_string(), status) }
     }
 
     /// A file that was there.

@@ -91,6 +91,12 @@ fn verbose(event: &Event<'_>) -> Option<String> {
         Event::Redirected { job, status, to } => {
             line(job, &format_args!("{}, to {}", status_line(*status), Redacted(to)))
         }
+        Event::Helped { job, worker, range, from } => {
+            // Where there is one URL, it is known which.
+            let from = (!job.mirrors.is_empty()).then(|| format!(" from {}", Redacted(from)));
+            let from = from.unwrap_or_default();
+            line(job, &format_args!("worker {worker} helps: bytes {range}{from}"))
+        }
         Event::Noted { job, text } => line(job, &Printable(text)),
         _ => normal(event),
     }

@@ -18,6 +18,7 @@ pub mod lock;
 mod screen;
 mod speed;
 mod stream;
+mod ticker;
 mod totals;
 
 use std::io;
@@ -35,6 +36,7 @@ use crate::report::bars::Bars;
 use crate::report::failed::FailedList;
 use crate::report::lock::LockFile;
 use crate::report::stream::Stream;
+use crate::report::ticker::Ticker;
 use crate::report::totals::Failures;
 
 /// What to tell, and how.
@@ -51,6 +53,8 @@ pub struct Options {
 /// What goes to standard output, besides bodies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Results {
+    /// The same as [`Json`](Self::Json), and an object for each thing that happens before a job ends.
+    Events,
     /// An object for each job that ends, and one for the totals.
     Json,
     /// Nothing: bodies go there, or it is a terminal, or nothing was asked for.
@@ -114,8 +118,10 @@ pub struct Reporter<'a> {
     results: Results,
     verbosity: Verbosity,
     stop: &'a Stop,
-    stdout: Stream,
+    stdout: Arc<Stream>,
     stderr: Arc<Stream>,
+    /// Tells on standard output how far transfers are, if that is wanted.
+    ticker: Option<Ticker>,
     /// `None`: the lines view.
     bars: Option<Bars>,
     /// Held to add one failure.
@@ -135,12 +141,15 @@ impl<'a> Reporter<'a> {
     }
 
     fn with_streams(options: Options, stop: &'a Stop, stdout: Stream, stderr: Stream) -> Self {
-        let stderr = Arc::new(stderr);
+        let (stdout, stderr) = (Arc::new(stdout), Arc::new(stderr));
+        let has_ticker = options.results == Results::Events;
         let has_bars = options.view == View::Bars && options.verbosity != Verbosity::Quiet;
         Self {
             results: options.results,
             verbosity: options.verbosity,
             stop,
+            // Without a thread for it, what happens is told all the same.
+            ticker: has_ticker.then(|| Ticker::try_new(Arc::clone(&stdout)).ok()).flatten(),
             stdout,
             // Without a thread to draw, lines still tell everything.
             bars: has_bars.then(|| Bars::try_new(Arc::clone(&stderr)).ok()).flatten(),
@@ -157,10 +166,14 @@ impl<'a> Reporter<'a> {
         if let Some(bars) = &self.bars {
             bars.end();
         }
+        if let Some(ticker) = &self.ticker {
+            ticker.end();
+        }
         let is_listed = self.files.failed.as_ref().is_none_or(|failed| self.finish_list(failed));
         let is_locked = self.files.lock.as_ref().is_none_or(|lock| self.finish_lock(lock));
         // Who has gone away wants no totals either.
-        if self.results == Results::Json && stopped != Some(StopReason::OutputClosed) {
+        let is_json = matches!(self.results, Results::Events | Results::Json);
+        if is_json && stopped != Some(StopReason::OutputClosed) {
             self.print(&json::totals(totals, elapsed, stopped));
         }
         if self.verbosity != Verbosity::Quiet {
@@ -235,8 +248,16 @@ fn path_line(path: &Path, end: PathEnd) -> Vec<u8> {
 
 impl Observer for Reporter<'_> {
     fn event(&self, event: &Event<'_>) {
+        let is_start = matches!(event, Event::Started { .. });
+        let tick = |wanted: bool| {
+            if let Some(ticker) = self.ticker.as_ref().filter(|_| wanted) {
+                ticker.note(event);
+            }
+        };
+        tick(!is_start);
         let line = match (self.results, event) {
-            (Results::Json, _) => json::line(event),
+            (Results::Events, _) => json::line(event, true).or_else(|| json::events::line(event)),
+            (Results::Json, _) => json::line(event, false),
             (
                 Results::Paths(end),
                 Event::Completed { path: Some(path), .. } | Event::Verified { path, .. },
@@ -246,6 +267,7 @@ impl Observer for Reporter<'_> {
         if let Some(line) = line {
             self.print(&line);
         }
+        tick(is_start);
         if let Some(failed) = &self.files.failed {
             failed.event(event);
         }

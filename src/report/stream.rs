@@ -37,10 +37,18 @@ pub(super) struct Stream {
     method: Method,
     /// Disconnected when the run is stopped. Not a `&Stop`: the drawing thread outlives no borrow.
     stopped: Receiver<Infallible>,
-    /// Until when lines may wait after the stop; set by the first that does. Holding it is the
-    /// right to write. A thread waits here while another writes, and that one is released by the
-    /// stop.
-    patience: Mutex<Option<Instant>>,
+    /// Holding it is the right to write. A thread waits here while another writes, and that one is
+    /// released by the stop.
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// Until when lines may wait after the stop; set by the first that does.
+    patience: Option<Instant>,
+    /// What a line lacks that its reader took the beginning of and nobody waited for any more. It goes
+    /// before everything else, so that no line is torn.
+    rest: Vec<u8>,
 }
 
 #[derive(Debug)]
@@ -83,7 +91,7 @@ impl Stream {
 
     fn new(given: Handle, stop: &Stop) -> Self {
         let (handle, method) = prepare(given);
-        Self { handle, method, stopped: stop.receiver().clone(), patience: Mutex::new(None) }
+        Self { handle, method, stopped: stop.receiver().clone(), state: Mutex::default() }
     }
 
     /// Writes a piece of a body; waits for the reader until the run is stopped.
@@ -103,17 +111,52 @@ impl Stream {
         self.write(line, true)
     }
 
-    fn write(&self, mut bytes: &[u8], is_line: bool) -> io::Result<()> {
-        let mut patience = self.patience.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Writes a whole line if its reader takes it now; waits for nobody. Returns whether it was taken.
+    pub(super) fn offer_line(&self, line: &[u8]) -> bool {
+        let Ok(mut state) = self.state.try_lock() else { return false };
+        while !state.rest.is_empty() {
+            match self.write_some(&state.rest) {
+                Ok(written) if written > 0 => state.rest.drain(..written),
+                _ => return false,
+            };
+        }
+        match self.write_some(line) {
+            Ok(written) if written > 0 => {
+                state.rest.extend_from_slice(&line[written..]);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn write(&self, bytes: &[u8], is_line: bool) -> io::Result<()> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let rest = std::mem::take(&mut state.rest);
+        let mut left = &rest[..];
+        let written = self.write_all(&mut state, &mut left, is_line);
+        if written.is_err() {
+            state.rest = left.to_vec();
+            return written;
+        }
+        left = bytes;
+        let written = self.write_all(&mut state, &mut left, is_line);
+        if is_line && written.is_err() && left.len() < bytes.len() {
+            state.rest = left.to_vec();
+        }
+        written
+    }
+
+    /// Writes all bytes; `bytes` is what is left of them.
+    fn write_all(&self, state: &mut State, bytes: &mut &[u8], is_line: bool) -> io::Result<()> {
         while !bytes.is_empty() {
             if !is_line && self.is_stopped() {
                 return Err(stopped());
             }
             match self.write_some(bytes) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(written) => bytes = &bytes[written..],
+                Ok(written) => *bytes = &bytes[written..],
                 Err(Errno::INTR) => {}
-                Err(Errno::AGAIN) => self.wait(&mut patience)?,
+                Err(Errno::AGAIN) => self.wait(&mut state.patience)?,
                 Err(error) => return Err(error.into()),
             }
         }
@@ -297,6 +340,72 @@ pub(super) mod tests {
         let mut received = String::new();
         reader.read_to_string(&mut received).unwrap();
         assert_eq!(received, "line\n");
+    }
+
+    #[test]
+    fn a_line_that_is_offered_is_taken_whole_or_not_at_all_and_nobody_waits() {
+        let stop = Stop::default();
+        // A socket takes a part of what does not fit.
+        let (reader, writer) = UnixStream::pair().unwrap();
+        let stream = stream(writer, &stop);
+        let line = format!("{}\n", "x".repeat(10_000));
+        let mut taken = 0;
+        while stream.offer_line(line.as_bytes()) {
+            taken += 1;
+        }
+        assert!(taken > 0 && !stream.offer_line(b"dropped\n"));
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                stream.write_line(b"last\n").unwrap();
+                rustix::net::shutdown(&stream.handle, rustix::net::Shutdown::Both).unwrap();
+            });
+            let mut received = String::new();
+            (&reader).read_to_string(&mut received).unwrap();
+            assert_eq!(received, line.repeat(taken) + "last\n");
+        });
+    }
+
+    #[test]
+    fn a_line_that_a_stop_broke_off_is_completed_by_the_next() {
+        let stop = Stop::default();
+        let (mut reader, writer) = io::pipe().unwrap();
+        let stream = stream(writer, &stop);
+        let long = vec![b'x'; 1 << 20];
+        stop.stop(StopReason::Signal(2));
+        assert!(stream.write_line(&long).is_err());
+        thread::scope(|scope| {
+            let reading = scope.spawn(|| {
+                let mut received = Vec::new();
+                reader.read_to_end(&mut received).unwrap();
+                received
+            });
+            // Its reader is given no more time, and may need many calls.
+            while stream.write_line(b"last\n").is_err() {
+                thread::yield_now();
+            }
+            drop(stream);
+            let received = reading.join().unwrap();
+            assert_eq!(received.len(), long.len() + 5);
+            assert!(received.ends_with(b"xlast\n"));
+        });
+    }
+
+    #[test]
+    fn a_line_is_offered_to_nobody_while_another_waits() {
+        let stop = Stop::default();
+        let (mut reader, writer) = io::pipe().unwrap();
+        let stream = stream(writer, &stop);
+        let long = vec![b'x'; 1 << 20];
+        thread::scope(|scope| {
+            let writer = scope.spawn(|| stream.write_line(&long));
+            // Something has come: its writer has the stream, and waits for room.
+            reader.read_exact(&mut [0]).unwrap();
+            assert!(!stream.offer_line(b"dropped\n"));
+            let mut rest = vec![0; long.len() - 1];
+            reader.read_exact(&mut rest).unwrap();
+            writer.join().unwrap().unwrap();
+            assert!(stream.offer_line(b"taken\n"));
+        });
     }
 
     #[test]

@@ -2,19 +2,19 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 /// What is told, and where.
-#[expect(clippy::struct_excessive_bools, reason = "each is a switch that is typed")]
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Results")]
 pub struct ResultArgs {
     /// Print a JSON object for each job as it ends, and one for the totals, instead of paths
     ///
-    /// One a line, also where stdout is a terminal. Each completed file comes with its SHA-256. The
-    /// README has the fields.
-    #[arg(long, conflicts_with = "null")]
-    pub json: bool,
+    /// One a line, also where stdout is a terminal. Each completed file comes with its SHA-256.
+    /// `--json=events` also tells of what happens before that. The README has the fields.
+    #[arg(long, value_name = "WHAT", num_args = 0..=1, require_equals = true,
+          default_missing_value = "ends", conflicts_with = "null")]
+    pub json: Option<JsonArg>,
 
     /// End each path on stdout with NUL instead of a newline
     #[arg(short = '0', long)]
@@ -34,4 +34,13 @@ pub struct ResultArgs {
     /// Tell of each request, response and redirect
     #[arg(short, long)]
     pub verbose: bool,
+}
+
+/// What `--json` takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum JsonArg {
+    /// An object for each job as it ends, and one for the totals
+    Ends,
+    /// Also one for each start, retry, redirect, helper and warning, and for each second of a transfer
+    Events,
 }

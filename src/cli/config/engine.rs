@@ -15,7 +15,7 @@ pub(super) fn options(args: &Args, output: Output, environment: Environment) -> 
         mode: if args.checks.verify { Mode::Verify } else { Mode::Fetch },
         workers: usize::from(args.workers.jobs),
         stdout_buffer: args.files.stdout_buffer.0,
-        account: if args.results.json || args.checks.lock.is_some() {
+        account: if args.results.json.is_some() || args.checks.lock.is_some() {
             Account::Full
         } else {
             Account::Brief

@@ -2,7 +2,7 @@
 
 use anyhow::{Result, bail};
 
-use crate::cli::args::Args;
+use crate::cli::args::{Args, JsonArg};
 use crate::cli::environment::Environment;
 use crate::report::{Options, PathEnd, Results, Verbosity, View};
 
@@ -11,11 +11,14 @@ use crate::report::{Options, PathEnd, Results, Verbosity, View};
 /// # Errors
 /// Two options that contradict each other.
 pub(super) fn options(args: &Args, is_stream: bool, environment: Environment) -> Result<Options> {
-    if args.results.json && is_stream {
+    if args.results.json.is_some() && is_stream {
         bail!("`--json` and `--output -` both want standard output; use `--dir` or a file");
     }
-    let results = if args.results.json {
-        Results::Json
+    let results = if let Some(json) = args.results.json {
+        match json {
+            JsonArg::Ends => Results::Json,
+            JsonArg::Events => Results::Events,
+        }
     } else if is_stream || args.results.quiet || environment.stdout_is_terminal {
         Results::Nothing
     } else {
@@ -26,7 +29,7 @@ pub(super) fn options(args: &Args, is_stream: bool, environment: Environment) ->
         (false, true) => Verbosity::Verbose,
         (false, false) => Verbosity::Normal,
     };
-    let is_shared = environment.stdout_is_terminal && (is_stream || args.results.json);
+    let is_shared = environment.stdout_is_terminal && (is_stream || args.results.json.is_some());
     let view = if environment.stderr_can_draw && !is_shared { View::Bars } else { View::Lines };
     Ok(Options { results, verbosity, view })
 }

@@ -132,9 +132,14 @@ impl Lane {
         self.seat.takes_room().then(|| &*self.source().host)
     }
 
+    /// Returns how many bytes have come.
+    pub(super) fn received(&self) -> u64 {
+        self.shared.received()
+    }
+
     /// Returns whether any byte has come.
     pub(super) fn has_begun(&self) -> bool {
-        self.shared.received() > 0
+        self.received() > 0
     }
 
     /// Says where its response ends, which may be before or behind the segment's end.

@@ -22,8 +22,8 @@ use crate::policy::mirrors;
 use crate::policy::resume::{self, Answer, Held, Part, Restart};
 use crate::policy::retry;
 
-/// Asks for the bytes of a lane and brings them. Whatever fails is noted in the
-/// transfer; how it went for the host is returned.
+/// Asks for the bytes of a lane and brings them. Whatever fails is noted in the transfer; how it went for
+/// the host is returned. `told` gets how many came, while the transfer cannot end yet.
 pub(in crate::engine) fn bring(
     shared: &Shared<'_>,
     client: &Client,
@@ -31,9 +31,11 @@ pub(in crate::engine) fn bring(
     mut lane: Lane,
     throttle: &Throttle,
     watch: Option<Watch<'_>>,
+    told: impl FnOnce(u64),
 ) -> Answered {
     let pump = &mut Pump { shared, buffer, throttle };
     let brought = bring_from(pump, client, &mut lane, watch);
+    told(lane.received());
     drop(lane);
     // Whatever came of it: a piece that was broken off would break off the worker's next request too.
     client.end_piece();

@@ -201,11 +201,11 @@ impl<'a> Transfer<'a> {
     fn bring_part(&mut self, lane: Lane, watch: Watch<'_>) {
         let (shared, client, buffer) = (self.shared, self.client, &mut *self.buffer);
         let Some(host) = lane.host_to_leave().map(str::to_owned) else {
-            bring(shared, client, buffer, lane, &self.throttle, Some(watch));
+            bring(shared, client, buffer, lane, &self.throttle, Some(watch), |_| {});
             return;
         };
         let throttle = shared.limits.of(|| host.clone(), self.began);
-        let bring = || bring(shared, client, buffer, lane, &throttle, Some(watch));
+        let bring = || bring(shared, client, buffer, lane, &throttle, Some(watch), |_| {});
         let answered = catch_unwind(AssertUnwindSafe(bring));
         let how = *answered.as_ref().unwrap_or(&Answered::Otherwise);
         (self.release)(shared.hosts.leave(&host, how, Instant::now()));

@@ -26,6 +26,17 @@ impl Problem {
         Self { kind, phase: None, http_status: None, message, hint: None }
     }
 
+    /// Tells why an attempt failed that is followed by another.
+    pub(super) fn of_cause(cause: &Cause) -> Self {
+        Self {
+            kind: kind(cause),
+            phase: phase(cause),
+            http_status: http_status(cause),
+            message: cause.to_string(),
+            hint: cause.hint(),
+        }
+    }
+
     /// Tells why a job failed.
     pub(in crate::report) fn of(failure: &Failure) -> Self {
         let cause = &failure.cause;
@@ -33,10 +44,7 @@ impl Problem {
         Self {
             kind: kind(cause),
             phase: phase(cause),
-            http_status: match cause {
-                Cause::Status { code, .. } => Some(*code),
-                _ => None,
-            },
+            http_status: http_status(cause),
             message: failure.reason(),
             hint: (!hints.is_empty()).then(|| hints.join("; ")),
         }
@@ -80,6 +88,13 @@ fn kind(cause: &Cause) -> &'static str {
         Cause::Unchecked { .. } => "unchecked",
         Cause::UnsupportedScheme { .. } => "unsupported_scheme",
         Cause::WrongSize { .. } => "wrong_size",
+    }
+}
+
+fn http_status(cause: &Cause) -> Option<u16> {
+    match cause {
+        Cause::Status { code, .. } => Some(*code),
+        _ => None,
     }
 }
 

@@ -23,7 +23,7 @@ fn started() -> SystemTime {
 
 #[track_caller]
 fn case(event: &Event<'_>, line: &str) {
-    let found = super::line(event).map(|line| String::from_utf8(line).unwrap());
+    let found = super::line(event, false).map(|line| String::from_utf8(line).unwrap());
     assert_eq!(found, Some(format!("{line}\n")));
 }
 
@@ -74,7 +74,8 @@ fn a_completed_job_tells_everything_in_a_fixed_order() {
             r#""started":"2026-08-24T13:19:19.012Z","seconds":1.234}"#
         ),
     );
-    let line = super::line(&completed(Some(Path::new(OsStr::from_bytes(b"out/\xff"))))).unwrap();
+    let line =
+        super::line(&completed(Some(Path::new(OsStr::from_bytes(b"out/\xff")))), false).unwrap();
     let object: Value = serde_json::from_slice(&line).unwrap();
     assert_eq!(object["path_base64"], "b3V0L/8=");
     assert_eq!(object["path"], Value::Null);
@@ -96,8 +97,16 @@ fn what_is_not_known_is_left_out() {
     let begun = r#""attempts":1,"started":"2026-08-24T13:19:19.012Z","seconds":0.0"#;
     case(&cancelled(details), &format!(r#"{url}"status":"cancelled",{begun}}}"#));
     for event in [Event::Listed, Event::Unstarted { job: &job }, Event::Warned { text: "x" }] {
-        assert_eq!(super::line(&event), None);
+        assert_eq!(super::line(&event, false), None);
     }
+}
+
+#[test]
+fn a_job_has_its_number_where_others_lines_have_it_too() {
+    let job = job(7);
+    let event = Event::Skipped { job: &job, reason: Skip::Duplicate };
+    let line = String::from_utf8(super::line(&event, true).unwrap()).unwrap();
+    assert!(line.starts_with(r#"{"haul":1,"id":7,"url":"http://h.example/a?token=***","status":"#));
 }
 
 fn failed<'a>(subject: Subject<'a>, failure: &'a Failure) -> Event<'a> {
@@ -181,7 +190,7 @@ proptest! {
             Event::Failed { subject: Subject::Job(&job), failure: &failure, details },
             Event::Failed { subject: Subject::Text("s3cret"), failure: &failure, details },
         ] {
-            let line = String::from_utf8(super::line(&event).unwrap()).unwrap();
+            let line = String::from_utf8(super::line(&event, false).unwrap()).unwrap();
             prop_assert_eq!(line.find(is_deceptive), Some(line.len() - 1));
             prop_assert!(!line.contains("s3cret"));
             let object: Value = serde_json::from_str(&line).unwrap();

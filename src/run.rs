@@ -21,7 +21,7 @@ use crate::engine::{self, Locking, Mode, Output, pool};
 use crate::http::client::Common;
 use crate::input;
 use crate::input::lock::Lock;
-use crate::model::error::Plain;
+use crate::model::error::{Cause, Plain};
 use crate::model::event::{Event, Observer};
 use crate::model::stop::Stop;
 use crate::policy::existing::Presence;
@@ -90,7 +90,9 @@ fn prepare_folders(options: &engine::Options) -> Result<()> {
 
 /// Begins the list of what fails, so that a place where none can be ends the run before it begins.
 fn begin_list(config: &Config) -> Result<Option<FailedList>> {
-    let Some(path) = &config.failed else { return Ok(None) };
+    let Some(path) = config.failed.as_ref().filter(|_| config.engine.mode != Mode::Plan) else {
+        return Ok(None);
+    };
     let draft = Draft::begin(path, Access::Owner)
         .map_err(|cause| anyhow!("cannot list what fails: {cause}"))?;
     let has_names = config.engine.output == Output::Folder;
@@ -102,10 +104,14 @@ fn begin_list(config: &Config) -> Result<Option<FailedList>> {
 fn begin_lock(config: &mut Config) -> Result<Option<LockFile>> {
     let Some(lock) = &config.lock else { return Ok(None) };
     let path = &lock.path;
+    let open = || Ok((Draft::begin(path, Access::Shared)?, Spill::beside(path)?));
     // First, so that no other run replaces what is read.
-    let draft = Draft::begin(path, Access::Shared)
-        .map_err(|cause| anyhow!("cannot write the lock: {cause}"))?;
-    let lines = Spill::beside(path).map_err(|cause| anyhow!("cannot write the lock: {cause}"))?;
+    let begun = if config.engine.mode == Mode::Fetch {
+        let opened = open();
+        Some(opened.map_err(|cause: Cause| anyhow!("cannot write the lock: {cause}"))?)
+    } else {
+        None
+    };
     let before = Lock::read(path, config.input.folder.clone()).map_err(|reason| {
         anyhow!("cannot read the lock {}: {reason}; mend it, or remove it", path.display())
     })?;
@@ -115,7 +121,8 @@ fn begin_lock(config: &mut Config) -> Result<Option<LockFile>> {
         is_hashed: lock.is_hashed,
         accepts_drift: lock.accepts_drift,
     });
-    Ok(Some(LockFile::new(draft, lines, before, config.engine.folder.clone())))
+    let folder = &config.engine.folder;
+    Ok(begun.map(|(draft, lines)| LockFile::new(draft, lines, before, folder.clone())))
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::harness::helped::{self, KIB, RATE};
-use crate::harness::objects::{sha256, take_times};
+use crate::harness::objects::{sha256, take_file_time, take_times};
 use crate::harness::{Gate, Offer, Output, Reply, Server, Test, content};
 
 /// Returns what a run printed, but for how far transfers were: a busy machine may take seconds for any.
@@ -61,6 +61,7 @@ fn the_life_of_a_job_is_told_in_its_order() {
         line
     };
     take_times(&mut lines[4], &before);
+    take_file_time(&mut lines[4], &before);
     let error = json!({
         "kind": "status", "phase": "header", "http_status": 500,
         "message": "500 Internal Server Error",
@@ -229,6 +230,17 @@ fn what_is_printed_is_a_list_of_the_files_alone() {
     assert_eq!(names(&lines(&output)), ["started", "redirected", "completed", "totals"]);
     let test = server.test().args(["-d", "out", "-i", "-"]).stdin(&output.stdout);
     test.in_folder(output.folder).existing("out/a", "x").skips("out/a", "exists already").run();
+}
+
+#[test]
+fn a_run_that_downloads_nothing_tells_its_events_too() {
+    let server = Server::start();
+    server.serve("/a", Reply::redirect(302, "/b"));
+    server.serve("/b", Reply::status(200, "OK").length("7"));
+    let found = lines(&with_events(server.get(["/a"]).arg("--spider")).run());
+    assert_eq!(names(&found), ["started", "redirected", "found", "totals"]);
+    let planned = lines(&with_events(server.get(["/a"]).arg("--dry-run")).run());
+    assert_eq!(names(&planned), ["planned", "totals"]);
 }
 
 #[test]

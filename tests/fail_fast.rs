@@ -149,7 +149,11 @@ fn a_line_that_is_no_url_counts() {
     let list = format!("ftp://h/x\nftp://h/y\n{}\n", server.url("/a"));
     let test = server.test().arg("--fail-fast").stdin(list);
     let test = test.fails("ftp://h/x", "scheme `ftp` is not supported");
-    test.hint("haul downloads http and https").totals_end("stopped after 1 failure").run();
+    test.hint(
+        "haul speaks http, https, file and data; for others there are curl, rclone and aws s3",
+    )
+    .totals_end("stopped after 1 failure")
+    .run();
     assert!(server.requests().is_empty());
 }
 

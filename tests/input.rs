@@ -212,7 +212,7 @@ fn other_schemes_are_not_supported() {
                 format!("{scheme}://127.0.0.1/x"),
                 &format!("scheme `{scheme}` is not supported"),
             )
-            .hint("haul downloads http and https")
+            .hint("haul speaks http, https, file and data; for others there are curl, rclone and aws s3")
             .run();
     }
 }

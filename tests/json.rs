@@ -139,7 +139,7 @@ fn what_failed_has_an_object_that_says_why() {
         "haul": 1, "url": "ftp://***@h/x", "status": "failed",
         "error": {
             "kind": "unsupported_scheme", "message": "scheme `ftp` is not supported",
-            "hint": "haul downloads http and https",
+            "hint": "haul speaks http, https, file and data; for others there are curl, rclone and aws s3",
         },
     });
     assert_eq!(take("/x"), foreign);

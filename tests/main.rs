@@ -26,6 +26,8 @@ mod disk;
 mod documents;
 /// Files arrive whole, however they are framed, or not at all.
 mod download;
+/// What would be done.
+mod dry_run;
 /// Failures: told, hinted at, and no harm to others.
 mod errors;
 /// What happens, one object each.
@@ -84,6 +86,8 @@ mod retries;
 mod round_trip;
 /// Many files from a server that misbehaves at random.
 mod soak;
+/// What servers say of files that are not wanted.
+mod spider;
 /// Several URLs for one file, at once.
 mod spread;
 /// One stream to standard output, fetched by several workers.

@@ -396,7 +396,9 @@ fn a_mirror_that_is_no_url_fails_its_line_alone() {
         .stdin(list)
         .fails("-:2", "not a URL: `word`")
         .fails("ftp://h/c", "scheme `ftp` is not supported")
-        .hint("haul downloads http and https")
+        .hint(
+            "haul speaks http, https, file and data; for others there are curl, rclone and aws s3",
+        )
         .expect_file("b", "x")
         .run();
     let argument = urls(&[server.url("/a"), "word".to_owned()]);

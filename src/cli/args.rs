@@ -7,6 +7,7 @@ pub use crate::cli::args::checks::CheckArgs;
 pub use crate::cli::args::files::{FileArgs, IfExistsArg};
 pub use crate::cli::args::input::InputArgs;
 pub use crate::cli::args::limits::LimitArgs;
+pub use crate::cli::args::mode::ModeArgs;
 pub use crate::cli::args::requests::RequestArgs;
 pub use crate::cli::args::results::{JsonArg, ResultArgs};
 pub use crate::cli::args::workers::WorkerArgs;
@@ -15,6 +16,7 @@ mod checks;
 mod files;
 mod input;
 mod limits;
+mod mode;
 mod requests;
 mod results;
 mod workers;
@@ -47,6 +49,10 @@ pub struct Args {
     /// What files must be.
     #[command(flatten)]
     pub checks: CheckArgs,
+
+    /// What is done instead of downloading.
+    #[command(flatten)]
+    pub mode: ModeArgs,
 
     /// How many connections there are, and what they do.
     #[command(flatten)]

@@ -14,7 +14,7 @@ use anyhow::{Result, bail};
 
 use crate::cli::args::{Args, IfExistsArg};
 use crate::cli::environment::Environment;
-use crate::engine::Output;
+use crate::engine::{Mode, Output};
 use crate::input::Source;
 
 /// Names of standard output.
@@ -57,12 +57,10 @@ impl Config {
     /// A usage error, in words for the user.
     pub fn resolve(mut args: Args, environment: Environment) -> Result<Self> {
         let output = output(args.files.output.take(), args.input.urls.len())?;
+        check_mode(&args, &output)?;
         let report = report::options(&args, output == Output::Stdout, environment)?;
         if args.results.failed.as_deref().is_some_and(is_stdout) {
             bail!("`--failed` is written at the end and needs a name; `--json` writes to stdout");
-        }
-        if args.checks.verify {
-            refuse_with_verify(&args, &output)?;
         }
         let is_update = matches!(args.files.if_exists, IfExistsArg::Update);
         if is_update && args.files.server_name && args.checks.lock.is_none() {
@@ -84,8 +82,28 @@ impl Config {
     }
 }
 
+/// Refuses what asks for bytes or paths of files together with what gives none.
+fn check_mode(args: &Args, output: &Output) -> Result<()> {
+    let option = match engine::mode(args) {
+        Mode::Fetch => return Ok(()),
+        Mode::Ask => "--spider",
+        Mode::Plan => "--dry-run",
+        Mode::Verify => return check_verify(args, output),
+    };
+    if *output == Output::Stdout {
+        bail!("`{option}` and `--output -` both want standard output; leave out one of them");
+    }
+    if args.results.null {
+        bail!("`--null` ends paths, and `{option}` prints none; `--json` is for any name");
+    }
+    if args.mode.spider && args.checks.checksum.is_some() {
+        bail!("`--checksum` needs the bytes, and `{option}` gets none; leave out one of them");
+    }
+    Ok(())
+}
+
 /// Refuses what has no meaning where nothing is fetched.
-fn refuse_with_verify(args: &Args, output: &Output) -> Result<()> {
+fn check_verify(args: &Args, output: &Output) -> Result<()> {
     if *output == Output::Stdout {
         bail!("`--verify` looks at files, and `--output -` makes none");
     }

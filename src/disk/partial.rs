@@ -317,6 +317,14 @@ impl Drop for Partial {
     }
 }
 
+/// Returns what the partial file of a destination holds for certain, and changes nothing: who asks does
+/// not write.
+pub fn look(destination: &Path, url: &str, other_urls: &[String]) -> Option<Held> {
+    let path = part_of(destination);
+    let found = path.symlink_metadata().ok().filter(|found| found.is_file() && found.len() > 0)?;
+    Record::read(&path, url, other_urls, found.len()).ok()
+}
+
 pub(super) fn part_of(destination: &Path) -> PathBuf {
     let mut path = destination.as_os_str().to_owned();
     path.push(SUFFIX);

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use url::Url;
 
 use crate::engine::Shared;
-use crate::http::client::{Client, Request, Response, Rest};
+use crate::http::client::{Client, Method, Request, Response, Rest};
 use crate::http::head::Head;
 use crate::model::error::Cause;
 use crate::model::event::Event;
@@ -31,6 +31,8 @@ pub(super) struct Ask<'a> {
     pub(super) given: &'a Url,
     /// Credentials for its origin.
     pub(super) credentials: Option<&'a Credentials>,
+    /// The method of all its requests.
+    pub(super) method: Method,
     /// The part that is asked for, if not all.
     pub(super) rest: Option<Rest<'a>>,
     /// Whether caches on the way are to ask the origin anew.
@@ -60,7 +62,8 @@ impl Ask<'_> {
         follows: bool,
         await_turn: impl Fn() -> Result<(), Cause>,
     ) -> Result<Reply, Cause> {
-        let Self { shared, client, job, given, credentials, rest, no_cache, condition } = *self;
+        let Self { shared, client, job, given, .. } = *self;
+        let Self { credentials, method, rest, no_cache, condition, .. } = *self;
         let start = known.unwrap_or_else(|| Reached { url: given.clone(), may_carry: true });
         let mut may_carry = start.may_carry;
         let mut visited = Vec::new();
@@ -70,13 +73,13 @@ impl Ask<'_> {
                 return Err(Cause::ForbiddenScheme { scheme: url.scheme().to_owned() });
             }
             await_turn()?;
-            shared.observer.event(&Event::Requested { job, url: &url });
+            shared.observer.event(&Event::Requested { job, method: method.name(), url: &url });
             // What was dropped at a foreign origin is not picked up again behind it.
             may_carry &= redirect::may_carry(given, &url);
             let credentials = credentials.filter(|_| may_carry);
             let sent = Instant::now();
-            let request = Request { url: &url, credentials, rest, no_cache, condition };
-            let response = client.get(&request, &await_turn)?;
+            let request = Request { method, url: &url, credentials, rest, no_cache, condition };
+            let response = client.send(&request, &await_turn)?;
             let Head { status, location, .. } = &response.head;
             if !follows || !redirect::is_redirect(*status) {
                 let length = response.head.length();

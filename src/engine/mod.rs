@@ -10,9 +10,11 @@ mod feeder;
 mod hosts;
 mod limits;
 mod locking;
+mod plan;
 pub mod pool;
 mod pump;
 mod sink;
+mod spider;
 mod spool;
 mod transfer;
 mod verify;
@@ -41,6 +43,19 @@ use crate::policy::existing::IfExists;
 use crate::policy::scheme::Schemes;
 use crate::policy::spacing::Frequency;
 use crate::policy::{pace, redirect, retry};
+
+/// What a run does for its jobs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// It asks the servers about the files, and downloads none.
+    Ask,
+    /// It downloads them.
+    Fetch,
+    /// It tells what it would do, sends nothing and writes nothing.
+    Plan,
+    /// It checks the files that are on the disk, and asks no server.
+    Verify,
+}
 
 /// Where the files of a run go.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,15 +88,6 @@ pub enum Resume {
     WithinRun,
 }
 
-/// What is done with jobs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
-    /// Their files are fetched.
-    Fetch,
-    /// Their files, which are on the disk, are checked. No server is asked.
-    Verify,
-}
-
 /// How much is told of jobs that end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Account {
@@ -94,7 +100,7 @@ pub enum Account {
 /// What the user can set about a run.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// What is done with jobs.
+    /// What is done for each job.
     pub mode: Mode,
     /// How many workers there are, at least 1.
     pub workers: usize,

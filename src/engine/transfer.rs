@@ -25,7 +25,7 @@ use crate::engine::sink::Sink;
 use crate::engine::work::Work;
 use crate::engine::{Account, Resume, Shared};
 use crate::http::body::Body;
-use crate::http::client::{Client, Response, Rest};
+use crate::http::client::{Client, Method, Response, Rest};
 use crate::model::digest::Digest;
 use crate::model::error::Cause;
 use crate::model::event::Event;
@@ -33,6 +33,7 @@ use crate::model::failure::Kept;
 use crate::model::known::Found;
 use crate::model::progress::Progress;
 use crate::model::range::ByteRange;
+use crate::model::survey::{self, Planned};
 use crate::model::validator::Validators;
 use crate::policy::pace::Pace;
 use crate::policy::resume::{self, Held, Plan, Restart, Verdict};
@@ -50,7 +51,7 @@ mod verify;
 pub(super) use answer::judge as refusal;
 use answer::{fresh, judge, verdict};
 use lead::First;
-use place::Place;
+pub(super) use place::Place;
 use solo::Solo;
 
 /// How a transfer ended well.
@@ -68,6 +69,17 @@ pub(super) enum Done {
         /// What told this version of it from others.
         validators: Validators,
     },
+    /// The server has the file, which was not wanted.
+    Found(Box<survey::Found>),
+    /// It would be brought.
+    Planned(Planned),
+    /// The file on the disk is what it must be.
+    Verified {
+        /// The file.
+        path: PathBuf,
+        /// What is known of it.
+        found: Found,
+    },
     /// The file was there.
     Skipped {
         /// The file.
@@ -80,7 +92,7 @@ pub(super) enum Done {
 }
 
 impl Done {
-    fn skipped(path: PathBuf, found: Option<Found>) -> Self {
+    pub(super) fn skipped(path: PathBuf, found: Option<Found>) -> Self {
         Self::Skipped { path, found, is_unchanged: false }
     }
 }
@@ -324,14 +336,16 @@ impl<'a> Transfer<'a> {
     fn request(&mut self, plan: &Plan) -> Result<Reply, Cause> {
         let Self { shared, client, .. } = *self;
         let rest = match plan {
-            Plan::Rest { from, to, validator } => Some(Rest { from: *from, to: *to, validator }),
+            Plan::Rest { from, to, validator } => {
+                Some(Rest { from: *from, to: *to, validator: Some(validator) })
+            }
             Plan::Whole(_) => None,
         };
         let (given, credentials) = self.work.target();
-        let no_cache = self.work.was_mismatched;
+        let (job, method, no_cache) = (&self.work.job, Method::Get, self.work.was_mismatched);
         let condition = self.work.update.as_ref().map(|update| &update.condition);
-        let job = &self.work.job;
-        let ask = Ask { shared, client, job, given, credentials, rest, no_cache, condition };
+        let ask =
+            Ask { shared, client, job, given, credentials, method, rest, no_cache, condition };
         let reply = ask
             .send(None, true, || self.await_turn())
             .map_err(|cause| time_left(shared, self.began).err().unwrap_or(cause))?;
@@ -345,7 +359,7 @@ impl<'a> Transfer<'a> {
     ///
     /// # Errors
     /// [`Cause::TimeOver`] when no time is left.
-    fn await_turn(&self) -> Result<(), Cause> {
+    pub(super) fn await_turn(&self) -> Result<(), Cause> {
         self.shared.limits.await_turn(self.began, self.shared.stop, || false)?;
         self.client.set_patience(time_left(self.shared, self.began)?);
         Ok(())

@@ -177,10 +177,6 @@ impl Worker<'_> {
             shared.give_up(&work, &mut self.totals);
             return Taken::Ended;
         }
-        if shared.options.mode == Mode::Verify {
-            self.verify(&mut work);
-            return Taken::Ended;
-        }
         loop {
             let host = host_of(work.target().0);
             let now = Instant::now();
@@ -257,7 +253,10 @@ impl Worker<'_> {
             }
             let job = &work.job;
             let name = name_of(work);
-            shared.observer.event(&Event::Started { job, name: &name, progress: &progress });
+            // A plan has no attempt that could be told of.
+            if shared.options.mode != Mode::Plan {
+                shared.observer.event(&Event::Started { job, name: &name, progress: &progress });
+            }
             let Self { client, buffer, returns, freed, .. } = self;
             let release = &mut |works: VecDeque<Box<Work>>| {
                 let now = Instant::now();
@@ -266,7 +265,14 @@ impl Worker<'_> {
             };
             let throttle = shared.limits.of(|| host_of(work.target().0), began);
             let progress = &progress;
-            Transfer { shared, client, buffer, work, progress, began, throttle, release }.run()
+            let transfer =
+                Transfer { shared, client, buffer, work, progress, began, throttle, release };
+            match shared.options.mode {
+                Mode::Ask => transfer.inquire(),
+                Mode::Fetch => transfer.run(),
+                Mode::Plan => transfer.plan(),
+                Mode::Verify => transfer.verify(),
+            }
         }))
         .unwrap_or_else(|panic| Err(Cause::panicked(&*panic).into()));
         self.client.end_piece();

@@ -14,7 +14,7 @@ use url::Url;
 
 use crate::http::body::Body;
 use crate::http::connector::{NoLookUp, Opener};
-use crate::http::head::Head;
+use crate::http::head::{Framing, Head};
 use crate::http::link::{Ending, Link};
 use crate::http::local;
 use crate::http::remote::Remote;
@@ -34,9 +34,30 @@ const MAX_STALE: usize = MAX_IDLE + 1;
 /// Connections that a worker keeps for its next jobs.
 const MAX_IDLE: usize = 4;
 
-/// A GET request.
+/// What a request wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    /// The representation.
+    Get,
+    /// The head of the answer to a GET (RFC 9110 §9.3.2).
+    Head,
+}
+
+impl Method {
+    /// Returns the method as it is sent.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Head => "HEAD",
+        }
+    }
+}
+
+/// A request.
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {
+    /// What is wanted.
+    pub method: Method,
     /// What to ask for.
     pub url: &'a Url,
     /// Credentials for its origin.
@@ -49,15 +70,15 @@ pub struct Request<'a> {
     pub condition: Option<&'a Condition>,
 }
 
-/// A range (RFC 9110 §14.1.2) on a condition (§13.1.5).
+/// A range (RFC 9110 §14.1.2), mostly on a condition (§13.1.5).
 #[derive(Clone, Copy, Debug)]
 pub struct Rest<'a> {
     /// The first byte.
     pub from: u64,
     /// The byte after the last one; `None` for all that follow.
     pub to: Option<u64>,
-    /// A strong ETag, or a Last-Modified that is strong.
-    pub validator: &'a str,
+    /// A strong ETag, or a Last-Modified that is strong; `None` for a range of any version.
+    pub validator: Option<&'a str>,
 }
 
 /// A response whose body has not been read.
@@ -103,11 +124,11 @@ impl Client {
     /// Sends a request and waits for the head of its response.
     ///
     /// A kept connection that the server has closed in the meantime is not a failure: the request is
-    /// sent again on another (RFC 9112 §9.3.1 allows it for GET), as soon as `before_again` returns.
+    /// sent again on another (RFC 9112 §9.3.1 allows it for GET and HEAD), as soon as `before_again` returns.
     ///
     /// # Errors
     /// What went wrong with the look-up, the connection or the response's head; what `before_again` says.
-    pub fn get(
+    pub fn send(
         &self,
         request: &Request<'_>,
         before_again: impl Fn() -> Result<(), Cause>,
@@ -117,7 +138,7 @@ impl Client {
         }
         let mut stale = 0;
         let response = loop {
-            self.link.begin();
+            self.link.begin(request.method == Method::Get);
             match self.agent.run(build(request)?) {
                 Ok(response) => break response,
                 Err(error) if stale < MAX_STALE && self.is_stale(&error) => {
@@ -131,7 +152,12 @@ impl Client {
         let (parts, body) = response.into_parts();
         let head = Head::read(&parts)?;
         let options = self.common.options;
-        let body = Remote::new(body, head.framing, Arc::clone(&self.link), options);
+        let framing = match request.method {
+            Method::Get => head.framing,
+            // Its fields speak of a body that does not come.
+            Method::Head => Framing::Length(0),
+        };
+        let body = Remote::new(body, framing, Arc::clone(&self.link), options);
         Ok(Response { head, body: body.into() })
     }
 
@@ -189,7 +215,8 @@ impl Client {
 }
 
 fn build(request: &Request<'_>) -> Result<ureq::http::Request<()>, Cause> {
-    let mut builder = ureq::http::Request::get(request.url.as_str());
+    let mut builder =
+        ureq::http::Request::builder().method(request.method.name()).uri(request.url.as_str());
     if let Some(credentials) = request.credentials {
         builder = builder.header(AUTHORIZATION, basic(credentials));
     }
@@ -208,7 +235,10 @@ fn build(request: &Request<'_>) -> Result<ureq::http::Request<()>, Cause> {
             Some(end) => format!("bytes={}", ByteRange { start: from, end }),
             None => format!("bytes={from}-"),
         };
-        builder = builder.header(RANGE, range).header(IF_RANGE, validator);
+        builder = builder.header(RANGE, range);
+        if let Some(validator) = validator {
+            builder = builder.header(IF_RANGE, validator);
+        }
     }
     builder.body(()).map_err(|error| Cause::BadUrl { reason: error.to_string(), hint: None })
 }

@@ -33,6 +33,8 @@ const GRACE: Duration = Duration::from_secs(1);
 #[derive(Debug, Default)]
 struct Notes {
     opened: bool,
+    /// Whether the answer has a body, if its head says so.
+    has_body: bool,
     cause: Option<Cause>,
     ending: Ending,
     patience: Option<Duration>,
@@ -76,9 +78,10 @@ impl Link {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Forgets everything: a request begins.
-    pub(super) fn begin(&self) {
+    /// Forgets everything: a request begins, whose answer may have a body or has none.
+    pub(super) fn begin(&self, has_body: bool) {
         let mut notes = self.notes();
+        notes.has_body = has_body;
         notes.opened = false;
         notes.cause = None;
         notes.ending = Ending::Open;
@@ -114,6 +117,11 @@ impl Link {
         }
         notes.socket = Arc::downgrade(socket);
         Ok(())
+    }
+
+    /// Returns whether the answer that is waited for may have a body.
+    pub(super) fn has_body(&self) -> bool {
+        self.notes().has_body
     }
 
     /// Says that what came was of use: a head is complete, or bytes of a body were read.
@@ -198,7 +206,7 @@ mod tests {
     fn a_connection_that_was_long_in_opening_is_not_held_against_the_server() {
         const STALL: Duration = Duration::from_secs(1);
         let link = Link::default();
-        link.begin();
+        link.begin(true);
         link.notes().idle_since = Instant::now().checked_sub(5 * STALL);
         assert!(link.receive(1, STALL).is_err());
         link.note_ready();

@@ -13,7 +13,7 @@ use data_url::DataUrl;
 use rustix::fs::OFlags;
 use url::Url;
 
-use crate::http::client::{Request, Response, Rest};
+use crate::http::client::{Method, Request, Response, Rest};
 use crate::http::head::Head;
 use crate::model::error::Cause;
 use crate::model::validator::Validators;
@@ -137,16 +137,18 @@ fn file(request: &Request<'_>) -> Result<Response, Cause> {
     let (status, start, end) = match (request.condition, request.rest) {
         (Some(condition), _) if is_met(condition) => (304, 0, 0),
         (_, Some(Rest { from, to, validator }))
-            if from < length && validators.strong() == Some(validator) =>
+            if from < length && (validator.is_none() || validators.strong() == validator) =>
         {
             (206, from, to.map_or(length, |to| to.min(length)))
         }
         _ => (200, 0, length),
     };
     file.seek(SeekFrom::Start(start)).map_err(failed)?;
-    let left = end.saturating_sub(start);
+    // To HEAD as much is told, and nothing of it sent.
+    let length_told = end.saturating_sub(start);
+    let left = if request.method == Method::Head { 0 } else { length_told };
     let range = (status == 206).then(|| format!("bytes {start}-{}/{length}", end - 1));
-    let head = Head::local(status, left, validators, range);
+    let head = Head::local(status, length_told, validators, range);
     let path = path.clone();
     Ok(Response { head, body: Local { bytes: Bytes::File { file, path, before }, left }.into() })
 }

@@ -14,7 +14,8 @@
 //!              └── else ──► Body
 //! ```
 //!
-//! No byte of a body is changed: in `Body` nothing passes through here at all.
+//! The answer to a HEAD request ends with its head, whatever that says: `Body` follows, of which there is
+//! nothing. No byte of a body is changed: in `Body` nothing passes through here at all.
 
 mod head;
 
@@ -74,16 +75,18 @@ pub(super) struct Normalizer {
     pending: Vec<u8>,
     /// Bytes of heads, or of trailers, so far.
     counted: usize,
+    /// Whether a body follows the head, if that says so.
+    has_body: bool,
 }
 
 impl Normalizer {
     pub(super) fn new() -> Self {
-        Self { state: State::Head, pending: Vec::new(), counted: 0 }
+        Self { state: State::Head, pending: Vec::new(), counted: 0, has_body: true }
     }
 
-    /// Begins to wait for a response.
-    pub(super) fn expect_head(&mut self) {
-        *self = Self { pending: std::mem::take(&mut self.pending), ..Self::new() };
+    /// Begins to wait for a response, which may have a body or has none.
+    pub(super) fn expect_head(&mut self, has_body: bool) {
+        *self = Self { pending: std::mem::take(&mut self.pending), has_body, ..Self::new() };
         self.pending.clear();
     }
 
@@ -145,7 +148,8 @@ impl Normalizer {
         let head = Head::read(&self.pending[blank..end]);
         if !head.is_interim() {
             head.write(output);
-            self.state = if head.is_chunked() { State::ChunkSize } else { State::Body };
+            let is_chunked = self.has_body && head.is_chunked();
+            self.state = if is_chunked { State::ChunkSize } else { State::Body };
             self.counted = 0;
         }
         self.pending.clear();
@@ -313,6 +317,25 @@ mod tests {
         );
         // What follows the body is passed on, so that the connection is not used again.
         case(&format!("{plain}garbage"), &format!("{plain}garbage"));
+    }
+
+    #[test]
+    fn the_answer_to_head_ends_with_its_head() {
+        let mut normalizer = Normalizer::new();
+        normalizer.expect_head(false);
+        let head = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
+        let mut output = Vec::new();
+        normalizer.push(head, &mut output).unwrap();
+        assert_eq!(output, head);
+        assert!(normalizer.is_transparent());
+        // What comes all the same makes ureq drop the connection.
+        normalizer.push(b"no chunk", &mut output).unwrap();
+        assert!(output.ends_with(b"\r\n\r\nno chunk"));
+        normalizer.expect_head(true);
+        normalizer.push(head, &mut output).unwrap();
+        assert_eq!(normalizer.push(b"no chunk\n", &mut output).unwrap_err(), {
+            Malformed::ChunkSize("no chunk".to_owned())
+        });
     }
 
     #[test]

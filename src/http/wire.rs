@@ -135,7 +135,7 @@ impl Transport for Wire {
     fn transmit_output(&mut self, amount: usize, _: NextTimeout) -> Result<(), ureq::Error> {
         self.is_idle = false;
         self.link.note_socket(&self.socket)?;
-        self.normalizer.expect_head();
+        self.normalizer.expect_head(self.link.has_body());
         let output = &self.buffers.output()[..amount];
         let mut socket = Uninterrupted { socket: &self.socket, stop: &self.stop };
         let result = match &mut self.session {

@@ -5,8 +5,9 @@
 //! and it is right. Facts of a job's life are never dropped. For one job the order is
 //! `Listed`, then for each attempt `Started` and any of `Requested`, `Responded`, `Redirected`,
 //! `Noted`, `Helped` (each with its `HelpEnded`), and between two attempts `Retrying` or `Switched`; at
-//! last exactly one of `Completed`, `Verified`, `Skipped`, `Failed`, `Cancelled` or `Unstarted`. A job
-//! that needs no transfer has no `Started`. `ListEnded`
+//! last exactly one of `Completed`, `Skipped`, `Failed`, `Cancelled` or `Unstarted`; in a run that downloads
+//! nothing `Verified`, `Planned` or `Found` in the place of `Completed`. A job that needs no transfer has
+//! no `Started`. `ListEnded`
 //! comes after the last `Listed`.
 //!
 //! How far a transfer is does not come as events: `Started` carries an [`Progress`] that the worker
@@ -26,6 +27,7 @@ use crate::model::job::Job;
 use crate::model::known::Found;
 use crate::model::progress::Progress;
 use crate::model::range::ByteRange;
+use crate::model::survey::{self, Planned};
 use crate::model::validator::Validators;
 
 /// A fact about a run.
@@ -48,6 +50,8 @@ pub enum Event<'a> {
     Requested {
         /// The job.
         job: &'a Job,
+        /// The method.
+        method: &'static str,
         /// What is asked for, in the end of redirects so far.
         url: &'a Url,
     },
@@ -114,6 +118,22 @@ pub enum Event<'a> {
         validators: &'a Validators,
         /// How it went.
         details: Details<'a>,
+    },
+    /// The server has the file.
+    Found {
+        /// The job.
+        job: &'a Job,
+        /// What is told of it.
+        found: &'a survey::Found,
+        /// How it went.
+        details: Details<'a>,
+    },
+    /// The job would be done.
+    Planned {
+        /// The job.
+        job: &'a Job,
+        /// How.
+        planned: &'a Planned,
     },
     /// An attempt failed and another will follow.
     Retrying {

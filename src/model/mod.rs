@@ -15,6 +15,7 @@ pub mod range_set;
 pub mod redact;
 pub mod size;
 pub mod stop;
+pub mod survey;
 pub mod text;
 pub mod timestamp;
 pub mod totals;

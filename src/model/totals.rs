@@ -2,6 +2,8 @@
 
 use std::ops::AddAssign;
 
+use crate::model::survey::Survey;
+
 /// Counts of outcomes. Adding is commutative, so the sum does not depend on which worker ends first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
@@ -17,12 +19,16 @@ pub struct Totals {
     pub cancelled: u64,
     /// Body bytes received, also those of failed transfers.
     pub bytes: u64,
+    /// Files of a run that downloads nothing.
+    pub survey: Survey,
 }
 
 impl Totals {
     /// Returns how many jobs these totals speak of.
     pub fn jobs(&self) -> u64 {
-        self.completed + self.verified + self.skipped + self.failed + self.cancelled
+        let Survey { planned, found, .. } = self.survey;
+        let done = self.completed + self.verified + planned + found;
+        done + self.skipped + self.failed + self.cancelled
     }
 }
 
@@ -34,5 +40,6 @@ impl AddAssign for Totals {
         self.failed += other.failed;
         self.cancelled += other.cancelled;
         self.bytes += other.bytes;
+        self.survey += other.survey;
     }
 }

@@ -4,6 +4,7 @@ pub mod disk_failure;
 pub mod disposition;
 pub mod existing;
 pub mod filename;
+pub mod inquiry;
 pub mod mirrors;
 pub mod pace;
 pub mod placement;

@@ -234,7 +234,10 @@ impl State {
                     Subject::Text(_) => None,
                 });
             }
-            Event::Cancelled { job, .. } | Event::Skipped { job, .. } => self.end_job(Some(job)),
+            Event::Cancelled { job, .. }
+            | Event::Found { job, .. }
+            | Event::Planned { job, .. }
+            | Event::Skipped { job, .. } => self.end_job(Some(job)),
             Event::Retrying { job, .. } | Event::Switched { job, .. } => self.leave(job),
             Event::Helped { .. }
             | Event::HelpEnded { .. }

@@ -17,6 +17,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde::Serialize;
 
+use crate::engine::Mode;
 use crate::model::digest::Digest;
 use crate::model::event::{Details, Event, Skip, Subject};
 use crate::model::failure::Failure;
@@ -24,6 +25,7 @@ use crate::model::job::Job;
 use crate::model::known::Found;
 use crate::model::redact::Redacted;
 use crate::model::stop::StopReason;
+use crate::model::survey::Place;
 use crate::model::timestamp::{FileTime, Timestamp};
 use crate::model::totals::Totals;
 
@@ -51,6 +53,24 @@ fn end<'a>(event: &Event<'a>) -> Option<End<'a>> {
             content_type: details.served.and_then(|served| served.content_type.as_deref()),
             ..End::of(job, Status::Completed).at(*path).after(details)
         },
+        Event::Found { job, found, details } => End {
+            http_status: Some(found.status),
+            size: found.size,
+            etag: found.validators.etag.as_deref(),
+            last_modified: found.validators.last_modified.as_deref(),
+            content_type: found.content_type.as_deref(),
+            ranges: Some(found.has_ranges),
+            ..End::of(job, Status::Found).at(Some(&found.path)).after(details)
+        },
+        Event::Planned { job, planned } => End {
+            reason: planned.replaces.then_some("replace"),
+            size: job.size,
+            resumed_from: Some(planned.resumed_from).filter(|&bytes| bytes > 0),
+            ..End::of(job, Status::Planned).at(match &planned.place {
+                Place::File(path) => Some(path),
+                Place::Folder(_) => None,
+            })
+        },
         Event::Verified { job, path, found, details } => {
             End { status: Status::Verified, ..End::there(job, path, Some(*found)) }.after(details)
         }
@@ -76,14 +96,24 @@ fn end<'a>(event: &Event<'a>) -> Option<End<'a>> {
 }
 
 /// Returns the last line of a run.
-pub(super) fn totals(totals: &Totals, elapsed: Duration, stopped: Option<StopReason>) -> Vec<u8> {
-    let Totals { completed, verified, skipped, failed, cancelled, bytes } = *totals;
+pub(super) fn totals(
+    mode: Mode,
+    totals: &Totals,
+    elapsed: Duration,
+    stopped: Option<StopReason>,
+) -> Vec<u8> {
+    let Totals { completed, verified, skipped, failed, cancelled, bytes, survey } = *totals;
+    let told = |of: Mode, number: u64| (mode == of).then_some(number);
     let interrupted = matches!(stopped, Some(StopReason::Signal(_)));
     let stopped = matches!(stopped, Some(StopReason::Failures(_))).then_some("failures");
     let seconds = seconds(elapsed);
     let totals = Sums {
         completed,
-        verified,
+        verified: told(Mode::Verify, verified),
+        planned: told(Mode::Plan, survey.planned),
+        found: told(Mode::Ask, survey.found),
+        found_bytes: told(Mode::Ask, survey.bytes),
+        found_unsized: told(Mode::Ask, survey.unsized_files),
         skipped,
         failed,
         cancelled,
@@ -106,6 +136,8 @@ fn seconds(time: Duration) -> f64 {
 enum Status {
     Completed,
     Verified,
+    Found,
+    Planned,
     Skipped,
     Failed,
     Cancelled,
@@ -130,6 +162,8 @@ struct End<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    http_status: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     size: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     sha256: Option<String>,
@@ -141,6 +175,8 @@ struct End<'a> {
     last_modified: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     content_type: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ranges: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     attempts: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -165,12 +201,14 @@ impl<'a> End<'a> {
             path_base64: None,
             status,
             reason: None,
+            http_status: None,
             size: None,
             sha256: None,
             mtime: None,
             etag: None,
             last_modified: None,
             content_type: None,
+            ranges: None,
             attempts: None,
             resumed_from: None,
             started: None,
@@ -235,8 +273,16 @@ struct Last {
 #[derive(Debug, Serialize)]
 struct Sums {
     completed: u64,
-    #[serde(skip_serializing_if = "is_zero")]
-    verified: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verified: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    planned: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    found: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    found_bytes: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    found_unsized: Option<u64>,
     skipped: u64,
     failed: u64,
     cancelled: u64,
@@ -245,11 +291,6 @@ struct Sums {
     interrupted: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     stopped: Option<&'static str>,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
-fn is_zero(number: &u64) -> bool {
-    *number == 0
 }
 
 #[cfg(test)]

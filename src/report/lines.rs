@@ -12,6 +12,7 @@ use crate::model::redact::Redacted;
 use crate::model::size::{ByteSize, Span};
 use crate::model::text::Printable;
 use crate::report::Verbosity;
+use crate::report::survey;
 use crate::report::totals;
 
 /// Returns the lines that `event` gets, each with its end; often none.
@@ -47,6 +48,8 @@ fn normal(event: &Event<'_>) -> Option<String> {
                 None => format!("sent {} to stdout ({amount})\n", Redacted(&job.url)),
             })
         }
+        Event::Found { job, found, .. } => Some(survey::found(job, found)),
+        Event::Planned { job, planned } => Some(survey::planned(job, planned)),
         Event::Verified { path, found, details, .. } => {
             let amount = totals::amount(found.size, found.size, details.elapsed, ", ", "");
             Some(format!("verified {} ({amount})\n", Printable(&path.to_string_lossy())))
@@ -83,7 +86,9 @@ fn normal(event: &Event<'_>) -> Option<String> {
 fn verbose(event: &Event<'_>) -> Option<String> {
     let line = |job: &Job, text: &dyn Display| Some(format!("{} {text}\n", job.id));
     match event {
-        Event::Requested { job, url } => line(job, &format_args!("GET {}", Redacted(url))),
+        Event::Requested { job, method, url } => {
+            line(job, &format_args!("{method} {}", Redacted(url)))
+        }
         Event::Responded { job, status, length: Some(length) } => {
             line(job, &format_args!("{}, {}", status_line(*status), ByteSize(*length)))
         }
@@ -223,7 +228,9 @@ pub(super) mod tests {
     fn requests_are_told_when_many_lines_are_wanted() {
         let job = job(3);
         let url = &job.url;
-        case(&Event::Requested { job: &job, url }, "", "", "#3 GET http://h.example/a?token=***\n");
+        let requested = |method| Event::Requested { job: &job, method, url };
+        case(&requested("GET"), "", "", "#3 GET http://h.example/a?token=***\n");
+        case(&requested("HEAD"), "", "", "#3 HEAD http://h.example/a?token=***\n");
         let responded = |status, length| Event::Responded { job: &job, status, length };
         case(&responded(200, Some(1 << 20)), "", "", "#3 200 OK, 1.0 MiB\n");
         case(&responded(299, None), "", "", "#3 299\n");

@@ -18,6 +18,7 @@ pub mod lock;
 mod screen;
 mod speed;
 mod stream;
+mod survey;
 mod ticker;
 mod totals;
 
@@ -28,6 +29,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::engine::Mode;
 use crate::model::error::Cause;
 use crate::model::event::{Event, Observer};
 use crate::model::stop::{Stop, StopReason};
@@ -42,6 +44,8 @@ use crate::report::totals::Failures;
 /// What to tell, and how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
+    /// What is done for each job.
+    pub mode: Mode,
     /// What goes to standard output.
     pub results: Results,
     /// How much to tell.
@@ -57,6 +61,8 @@ pub enum Results {
     Events,
     /// An object for each job that ends, and one for the totals.
     Json,
+    /// A line for each file that is not downloaded, because it was only asked about.
+    Lines,
     /// Nothing: bodies go there, or it is a terminal, or nothing was asked for.
     Nothing,
     /// The path of each saved file.
@@ -115,6 +121,7 @@ pub struct Files {
 /// Tells about a run.
 #[derive(Debug)]
 pub struct Reporter<'a> {
+    mode: Mode,
     results: Results,
     verbosity: Verbosity,
     stop: &'a Stop,
@@ -145,6 +152,7 @@ impl<'a> Reporter<'a> {
         let has_ticker = options.results == Results::Events;
         let has_bars = options.view == View::Bars && options.verbosity != Verbosity::Quiet;
         Self {
+            mode: options.mode,
             results: options.results,
             verbosity: options.verbosity,
             stop,
@@ -174,11 +182,11 @@ impl<'a> Reporter<'a> {
         // Who has gone away wants no totals either.
         let is_json = matches!(self.results, Results::Events | Results::Json);
         if is_json && stopped != Some(StopReason::OutputClosed) {
-            self.print(&json::totals(totals, elapsed, stopped));
+            self.print(&json::totals(self.mode, totals, elapsed, stopped));
         }
         if self.verbosity != Verbosity::Quiet {
             let failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
-            let text = failures.list() + &totals::line(totals, elapsed, stopped);
+            let text = failures.list() + &totals::line(self.mode, totals, elapsed, stopped);
             let _ = self.stderr.write_line(text.as_bytes());
         }
         is_listed && is_locked
@@ -283,7 +291,15 @@ impl Observer for Reporter<'_> {
             let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
             failures.add(failure);
         }
-        self.tell(event, lines::text(event, self.verbosity));
+        let text = lines::text(event, self.verbosity);
+        let is_result =
+            matches!(event, Event::Found { .. } | Event::Planned { .. } | Event::Skipped { .. });
+        if self.results == Results::Lines && is_result {
+            self.print(text.as_bytes());
+            self.tell(event, String::new());
+        } else {
+            self.tell(event, text);
+        }
     }
 
     fn body(&self, bytes: &[u8]) -> io::Result<()> {

@@ -11,17 +11,26 @@ use crate::model::event::{Details, Skip, Subject};
 use crate::model::failure::Failure;
 use crate::model::job::Job;
 use crate::model::progress::Progress;
+use crate::model::survey::Survey;
 use crate::report::lines::tests::{failure, job};
 use crate::report::stream::tests::stream;
 
 const LINES: Options = Options {
+    mode: Mode::Fetch,
     results: Results::Paths(PathEnd::Newline),
     verbosity: Verbosity::Normal,
     view: View::Lines,
 };
 
-const TOTALS: Totals =
-    Totals { completed: 1, verified: 0, skipped: 1, failed: 1, cancelled: 0, bytes: 1 << 20 };
+const TOTALS: Totals = Totals {
+    completed: 1,
+    verified: 0,
+    skipped: 1,
+    failed: 1,
+    cancelled: 0,
+    bytes: 1 << 20,
+    survey: Survey { planned: 0, found: 0, bytes: 0, unsized_files: 0 },
+};
 
 fn completed<'a>(job: &'a Job, path: &'a str) -> Event<'a> {
     lines::tests::completed(job, Some(Path::new(path)))
@@ -73,7 +82,7 @@ fn paths_go_to_stdout_and_lines_to_stderr() {
 #[test]
 fn objects_go_to_stdout_instead_of_paths_and_the_last_has_the_totals() {
     for verbosity in [Verbosity::Normal, Verbosity::Quiet] {
-        let (out, err) = run(Options { results: Results::Json, verbosity, view: View::Lines });
+        let (out, err) = run(Options { results: Results::Json, verbosity, ..LINES });
         let objects: Vec<serde_json::Value> =
             out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         let ends: Vec<_> = objects.iter().filter_map(|object| object["status"].as_str()).collect();
@@ -125,6 +134,7 @@ fn quiet_leaves_errors_and_paths() {
             results: Results::Paths(PathEnd::Nul),
             verbosity: Verbosity::Quiet,
             view,
+            ..LINES
         });
         assert_eq!(out, "out/a\0");
         assert_eq!(err, ERROR);

@@ -93,6 +93,8 @@ impl Ticker {
             Event::Cancelled { job, .. }
             | Event::Completed { job, .. }
             | Event::Failed { subject: Subject::Job(job), .. }
+            | Event::Found { job, .. }
+            | Event::Planned { job, .. }
             | Event::Retrying { job, .. }
             | Event::Skipped { job, .. }
             | Event::Switched { job, .. } => job.id,

@@ -6,10 +6,12 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use crate::engine::Mode;
 use crate::model::failure::Failure;
 use crate::model::size::{ByteSize, Rate, Span, count};
 use crate::model::stop::StopReason;
 use crate::model::totals::Totals;
+use crate::report::survey;
 
 /// How many failures are kept for the list at the end.
 const KEPT: usize = 1000;
@@ -48,15 +50,26 @@ impl Failures {
 }
 
 /// Returns the totals as one line.
-pub(super) fn line(totals: &Totals, elapsed: Duration, stopped: Option<StopReason>) -> String {
-    let mut text = format!(
-        "{}, {}",
-        match totals.verified {
-            0 => count(totals.completed, "file"),
-            verified => count(verified, "file") + " verified",
-        },
-        amount(totals.bytes, totals.bytes, elapsed, " (", ")")
-    );
+pub(super) fn line(
+    mode: Mode,
+    totals: &Totals,
+    elapsed: Duration,
+    stopped: Option<StopReason>,
+) -> String {
+    let mut text = match mode {
+        Mode::Ask => survey::total_found(&totals.survey, elapsed),
+        Mode::Fetch => format!(
+            "{}, {}",
+            count(totals.completed, "file"),
+            amount(totals.bytes, totals.bytes, elapsed, " (", ")")
+        ),
+        Mode::Verify => format!(
+            "{} verified, {}",
+            count(totals.verified, "file"),
+            amount(totals.bytes, totals.bytes, elapsed, " (", ")")
+        ),
+        Mode::Plan => format!("{} would be saved", count(totals.survey.planned, "file")),
+    };
     for (number, what) in
         [(totals.skipped, "skipped"), (totals.failed, "failed"), (totals.cancelled, "cancelled")]
     {
@@ -91,12 +104,13 @@ mod tests {
     use super::*;
     use crate::model::error::Cause;
     use crate::model::job::Origin;
+    use crate::model::survey::Survey;
 
     #[test]
     fn the_totals_name_only_what_happened() {
         #[track_caller]
         fn case(totals: Totals, stopped: Option<StopReason>, shown: &str) {
-            let text = line(&totals, Duration::from_millis(1200), stopped);
+            let text = line(Mode::Fetch, &totals, Duration::from_millis(1200), stopped);
             assert_eq!(text, format!("{shown}\n"));
         }
         let one = Totals { completed: 1, bytes: 1 << 20, ..Totals::default() };
@@ -104,11 +118,11 @@ mod tests {
         case(one, Some(StopReason::OutputClosed), "1 file, 1.0 MiB in 1.20s (853 KiB/s)");
         let all = Totals {
             completed: 12,
-            verified: 0,
             skipped: 3,
             failed: 1,
             cancelled: 2,
             bytes: 34 << 20,
+            ..Totals::default()
         };
         case(
             all,
@@ -124,8 +138,22 @@ mod tests {
     }
 
     #[test]
+    fn what_is_not_downloaded_has_totals_of_its_own() {
+        let mut survey = Survey { planned: 2, ..Survey::default() };
+        let totals = Totals { skipped: 1, failed: 1, survey, ..Totals::default() };
+        let time = Duration::from_millis(1200);
+        let text = line(Mode::Plan, &totals, time, None);
+        assert_eq!(text, "2 files would be saved, 1 skipped, 1 failed\n");
+        survey.note(Some(3 << 20));
+        let found = |survey| line(Mode::Ask, &Totals { survey, ..Totals::default() }, time, None);
+        assert_eq!(found(survey), "found 1 file, 3.0 MiB, in 1.20s\n");
+        survey.note(None);
+        assert_eq!(found(survey), "found 2 files, 3.0 MiB and 1 of unknown size, in 1.20s\n");
+    }
+
+    #[test]
     fn a_run_without_time_has_no_rate() {
-        let text = line(&Totals::default(), Duration::ZERO, None);
+        let text = line(Mode::Fetch, &Totals::default(), Duration::ZERO, None);
         assert_eq!(text, "0 files, 0 B in 0.00s\n");
     }
 

@@ -143,6 +143,12 @@ impl Reply {
         self.until_close()
     }
 
+    /// Says another status.
+    pub(crate) fn with_status(mut self, code: u16) -> Self {
+        self.line = format!("HTTP/1.1 {code} -");
+        self
+    }
+
     /// Says this as the length.
     pub(crate) fn length(mut self, text: &str) -> Self {
         self.framing = Framing::Length(Some(text.to_owned()));

@@ -18,13 +18,6 @@ pub struct CheckArgs {
     #[arg(long, value_name = "ALGO:HEX")]
     pub checksum: Option<Digest>,
 
-    /// Check the files that are there against a list, and fetch nothing
-    ///
-    /// A lock, or another list with checksums, says where files are and what they must be. No server is
-    /// asked.
-    #[arg(long)]
-    pub verify: bool,
-
     /// Hold all files to what an earlier run brought, and note in FILE what this one brings
     ///
     /// FILE has a JSON object for each file that is complete, with its size and SHA-256; it is made by the

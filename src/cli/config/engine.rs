@@ -11,9 +11,11 @@ use crate::policy::{pace, redirect, retry};
 
 /// Returns how jobs are worked on.
 pub(super) fn options(args: &Args, output: Output, environment: Environment) -> Options {
+    let mode = mode(args);
     Options {
-        mode: if args.checks.verify { Mode::Verify } else { Mode::Fetch },
-        workers: usize::from(args.workers.jobs),
+        mode,
+        // A plan comes in the order of the input.
+        workers: if mode == Mode::Plan { 1 } else { usize::from(args.workers.jobs) },
         stdout_buffer: args.files.stdout_buffer.0,
         account: if args.results.json.is_some() || args.checks.lock.is_some() {
             Account::Full
@@ -21,7 +23,12 @@ pub(super) fn options(args: &Args, output: Output, environment: Environment) -> 
             Account::Brief
         },
         lock: None,
-        per_host: args.workers.per_host.map_or(usize::MAX, usize::from),
+        // Who asks no host waits for none.
+        per_host: args
+            .workers
+            .per_host
+            .filter(|_| matches!(mode, Mode::Fetch | Mode::Ask))
+            .map_or(usize::MAX, usize::from),
         min_split: (!args.workers.no_split).then_some(args.workers.min_split.0),
         output,
         folder: args.files.dir.clone().unwrap_or_default(),
@@ -60,4 +67,14 @@ pub(super) fn options(args: &Args, output: Output, environment: Environment) -> 
         },
         fixed_backoff: environment.fixed_backoff,
     }
+}
+
+/// Returns what is done for each job.
+pub(super) fn mode(args: &Args) -> Mode {
+    let modes = [
+        (args.mode.dry_run, Mode::Plan),
+        (args.mode.spider, Mode::Ask),
+        (args.mode.verify, Mode::Verify),
+    ];
+    modes.into_iter().find_map(|(wanted, mode)| wanted.then_some(mode)).unwrap_or(Mode::Fetch)
 }

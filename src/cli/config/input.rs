@@ -48,7 +48,7 @@ pub(super) fn sources(args: &Args, environment: Environment) -> Result<Vec<Sourc
 pub(super) fn options(args: &Args) -> Result<Options> {
     let format = Format::from(args.input.input_format);
     match (&args.input.base_url, format) {
-        (None, Format::Sums) if !args.checks.verify => {
+        (None, Format::Sums) if !args.mode.verify => {
             bail!("`--input-format sums` needs `--base-url`, the folder with the files");
         }
         (Some(_), Format::Aria2 | Format::Jsonl | Format::Lines) => {
@@ -60,7 +60,7 @@ pub(super) fn options(args: &Args) -> Result<Options> {
     Ok(Options {
         format,
         base: args.input.base_url.clone(),
-        is_offline: args.checks.verify,
+        is_offline: args.mode.verify,
         folder: base_of(&folder),
     })
 }

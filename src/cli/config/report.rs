@@ -3,7 +3,9 @@
 use anyhow::{Result, bail};
 
 use crate::cli::args::{Args, JsonArg};
+use crate::cli::config::engine;
 use crate::cli::environment::Environment;
+use crate::engine::Mode;
 use crate::report::{Options, PathEnd, Results, Verbosity, View};
 
 /// Returns what is told, and where.
@@ -14,11 +16,14 @@ pub(super) fn options(args: &Args, is_stream: bool, environment: Environment) ->
     if args.results.json.is_some() && is_stream {
         bail!("`--json` and `--output -` both want standard output; use `--dir` or a file");
     }
+    let mode = engine::mode(args);
     let results = if let Some(json) = args.results.json {
         match json {
             JsonArg::Ends => Results::Json,
             JsonArg::Events => Results::Events,
         }
+    } else if !matches!(mode, Mode::Fetch | Mode::Verify) && !args.results.quiet {
+        Results::Lines
     } else if is_stream || args.results.quiet || environment.stdout_is_terminal {
         Results::Nothing
     } else {
@@ -29,7 +34,9 @@ pub(super) fn options(args: &Args, is_stream: bool, environment: Environment) ->
         (false, true) => Verbosity::Verbose,
         (false, false) => Verbosity::Normal,
     };
-    let is_shared = environment.stdout_is_terminal && (is_stream || args.results.json.is_some());
-    let view = if environment.stderr_can_draw && !is_shared { View::Bars } else { View::Lines };
-    Ok(Options { results, verbosity, view })
+    let has_lines = results == Results::Lines || args.results.json.is_some();
+    let is_shared = environment.stdout_is_terminal && (is_stream || has_lines);
+    let can_draw = environment.stderr_can_draw && !is_shared && mode != Mode::Plan;
+    let view = if can_draw { View::Bars } else { View::Lines };
+    Ok(Options { mode, results, verbosity, view })
 }

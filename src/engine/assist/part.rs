@@ -12,7 +12,7 @@ use crate::engine::limits::Throttle;
 use crate::engine::pump::{Copied, Pump, Track, Watch};
 use crate::engine::transfer::{refusal, time_left};
 use crate::http::body::Body;
-use crate::http::client::{Client, Response, Rest};
+use crate::http::client::{Client, Method, Response, Rest};
 use crate::http::head::Head;
 use crate::model::error::Cause;
 use crate::model::event::Event;
@@ -123,13 +123,14 @@ fn request(
         client.set_patience(time_left()?);
         Ok(())
     };
-    let rest = Rest { from: asked.start, to: Some(asked.end), validator: &subject.validator };
+    let rest = Rest { from: asked.start, to: Some(asked.end), validator: Some(&subject.validator) };
     let (job, credentials, rest) = (&subject.job, credentials.as_ref(), Some(rest));
     let source = lane.seat().source;
     let known = joint.with_sources(|known| known.reached(source));
     // The first one's redirects were followed when the transfer began.
     let follows = source != FIRST;
-    Ask { shared, client, job, given, credentials, rest, no_cache: false, condition: None }
+    let (method, no_cache, condition) = (Method::Get, false, None);
+    Ask { shared, client, job, given, credentials, method, rest, no_cache, condition }
         .send(known, follows, await_turn)
         .map_err(|cause| time_left().err().unwrap_or(cause))
 }

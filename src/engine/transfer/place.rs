@@ -7,10 +7,10 @@ use url::Url;
 use crate::disk::leftovers;
 use crate::disk::partial::Replace;
 use crate::disk::presence;
-use crate::engine::Output;
 use crate::engine::claims::Claim;
 use crate::engine::transfer::Transfer;
 use crate::engine::transfer::existing::examine;
+use crate::engine::{Mode, Output};
 use crate::http::head::Head;
 use crate::model::error::Cause;
 use crate::model::job::Destination;
@@ -19,7 +19,7 @@ use crate::policy::existing::{Admission, NamedBy, Presence, admit};
 use crate::policy::{disposition, filename};
 
 /// What to do with a destination, once it is known.
-pub(super) enum Place {
+pub(in crate::engine) enum Place {
     Device(PathBuf),
     Skip(PathBuf, Option<Found>),
     Stdout,
@@ -28,7 +28,7 @@ pub(super) enum Place {
 
 impl Transfer<'_> {
     /// Decides where the bytes go, as far as that can be told before the response.
-    pub(super) fn place_before_request(&mut self) -> Result<Option<Place>, Cause> {
+    pub(in crate::engine) fn place_before_request(&mut self) -> Result<Option<Place>, Cause> {
         if self.work.update.is_some() {
             return Ok(None);
         }
@@ -69,6 +69,17 @@ impl Transfer<'_> {
 
     /// Names a file that only its response tells the name of.
     fn name(&mut self, folder: &Path, head: &Head, url: &Url) -> Result<Place, Cause> {
+        let (path, named_by) = self.claim(folder, head, url);
+        self.place(&path, named_by)
+    }
+
+    /// Claims the name that a response gives, whatever is there.
+    pub(in crate::engine) fn claim(
+        &self,
+        folder: &Path,
+        head: &Head,
+        url: &Url,
+    ) -> (PathBuf, NamedBy) {
         let job = &self.work.job;
         let suggested = head
             .disposition
@@ -84,11 +95,12 @@ impl Transfer<'_> {
             ),
         };
         let claims = &self.shared.claims;
-        match claims.claim(folder, &name, &job.url) {
-            Claim::Granted(path) => self.place(&path, named_by),
+        let path = match claims.claim(folder, &name, &job.url) {
+            Claim::Granted(path) => path,
             // The URL itself was claimed as new, so this is a name that it had before a redirect.
-            Claim::Duplicate => self.place(&claims.claim_number(folder, &name, &job.url), named_by),
-        }
+            Claim::Duplicate => claims.claim_number(folder, &name, &job.url),
+        };
+        (path, named_by)
     }
 
     /// Decides what happens with a path, by what is there; numbers it until a name is free.
@@ -107,7 +119,9 @@ impl Transfer<'_> {
                 Admission::Update => self.place_update(path),
                 Admission::Skip => {
                     let found = examine(self.shared, &self.work.job, &path, self.progress)?;
-                    leftovers::tidy(&path);
+                    if self.shared.options.mode == Mode::Fetch {
+                        leftovers::tidy(&path);
+                    }
                     Ok(Place::Skip(path, found))
                 }
                 Admission::WriteInto => Ok(Place::Device(path)),

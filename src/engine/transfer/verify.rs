@@ -98,7 +98,8 @@ impl<'a> Transfer<'a> {
         }
     }
 
-    fn wrong_size(&self, found: u64) -> Option<Cause> {
+    /// Returns what is wrong with a size, if it is known what it should be.
+    pub(in crate::engine) fn wrong_size(&self, found: u64) -> Option<Cause> {
         let wanted = self.work.job.size.filter(|&wanted| wanted != found)?;
         Some(Cause::WrongSize { existing: None, wanted, found: Some(found) })
     }

@@ -3,9 +3,8 @@
 use std::sync::atomic::Ordering;
 
 use crate::engine::transfer::{Done, Setback};
-use crate::engine::verify::verify;
 use crate::engine::work::Work;
-use crate::engine::worker::{Worker, name_of};
+use crate::engine::worker::Worker;
 use crate::model::event::{Event, Skip, Subject};
 use crate::model::failure::{Exhausted, Failure};
 use crate::model::redact::Redacted;
@@ -31,6 +30,15 @@ impl Worker<'_> {
                     details: work.details(),
                 });
             }
+            Ok(Done::Found(found)) => {
+                self.totals.survey.note(found.size);
+                let details = work.details();
+                self.shared.observer.event(&Event::Found { job, found: &found, details });
+            }
+            Ok(Done::Planned(planned)) => {
+                self.totals.survey.planned += 1;
+                self.shared.observer.event(&Event::Planned { job, planned: &planned });
+            }
             Ok(Done::Skipped { path, found, is_unchanged }) => {
                 self.totals.skipped += 1;
                 let (path, found) = (&*path, found.as_ref());
@@ -41,23 +49,12 @@ impl Worker<'_> {
                 };
                 self.shared.observer.event(&Event::Skipped { job, reason });
             }
-            Err(setback) => self.fail(work, setback),
-        }
-    }
-
-    /// Looks at the file of a work, and tells what it found.
-    pub(super) fn verify(&mut self, work: &mut Work) {
-        let name = name_of(work);
-        match verify(self.shared, work, &name) {
-            Ok((path, found)) => {
+            Ok(Done::Verified { path, found }) => {
                 self.totals.verified += 1;
                 self.totals.bytes += found.size;
-                let (job, details) = (&work.job, work.details());
+                let details = work.details();
                 let event = Event::Verified { job, path: &path, found: &found, details };
                 self.shared.observer.event(&event);
-            }
-            Err(_) if self.shared.stop.is_stopped() => {
-                self.shared.give_up(work, &mut self.totals);
             }
             Err(setback) => self.fail(work, setback),
         }

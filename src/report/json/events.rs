@@ -187,7 +187,7 @@ mod tests {
         for event in [
             Event::Listed,
             Event::Noted { job, text: "x" },
-            Event::Requested { job, url: &job.url },
+            Event::Requested { job, method: "GET", url: &job.url },
             Event::Cancelled { job, details },
         ] {
             assert!(line(&event).is_none(), "{event:?}");

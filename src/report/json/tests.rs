@@ -143,9 +143,11 @@ fn an_error_says_what_standard_error_says() {
 
 #[test]
 fn the_last_line_has_the_totals() {
-    let sums = Totals { completed: 1, verified: 0, skipped: 2, failed: 3, cancelled: 4, bytes: 5 };
-    let line =
-        |stopped| String::from_utf8(totals(&sums, Duration::from_millis(1500), stopped)).unwrap();
+    let sums =
+        Totals { completed: 1, skipped: 2, failed: 3, cancelled: 4, bytes: 5, ..Totals::default() };
+    let line = |stopped| {
+        String::from_utf8(totals(Mode::Fetch, &sums, Duration::from_millis(1500), stopped)).unwrap()
+    };
     let start = concat!(
         r#"{"haul":1,"totals":{"completed":1,"skipped":2,"failed":3,"cancelled":4,"bytes":5,"#,
         r#""seconds":1.5,"interrupted":"#
@@ -154,6 +156,21 @@ fn the_last_line_has_the_totals() {
     assert_eq!(line(Some(StopReason::Signal(2))), format!("{start}true}}}}\n"));
     let stopped = line(Some(StopReason::Failures(3)));
     assert_eq!(stopped, format!("{start}false,\"stopped\":\"failures\"}}}}\n"));
+}
+
+#[test]
+fn the_last_line_of_a_run_that_downloads_nothing_has_what_it_counted() {
+    let mut sums = Totals::default();
+    sums.survey.planned = 2;
+    sums.survey.note(Some(7));
+    sums.survey.note(None);
+    let line = |mode| -> Value {
+        serde_json::from_slice(&totals(mode, &sums, Duration::ZERO, None)).unwrap()
+    };
+    let (plan, asked) = (&line(Mode::Plan)["totals"], &line(Mode::Ask)["totals"]);
+    assert_eq!((&plan["planned"], plan.get("found")), (&2.into(), None));
+    let found = ["found", "found_bytes", "found_unsized"].map(|key| asked[key].as_u64());
+    assert_eq!((found, asked.get("planned")), ([Some(2), Some(7), Some(1)], None));
 }
 
 proptest! {

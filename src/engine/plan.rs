@@ -1,0 +1,59 @@
+//! What a run would do for a job, found out without a request and without a trace.
+
+use crate::disk::partial::{self, Replace};
+use crate::engine::Resume;
+use crate::engine::transfer::{Done, Place, Setback, Transfer};
+use crate::model::job::Destination;
+use crate::model::redact::Redacted;
+use crate::model::survey::{self, Planned};
+use crate::policy::resume;
+
+impl Transfer<'_> {
+    /// Looks where the job's bytes would go, and what of them is there.
+    ///
+    /// # Errors
+    /// What a run would find as soon.
+    pub(super) fn plan(mut self) -> Result<Done, Setback> {
+        let (path, replaces) = match self.place_before_request()? {
+            Some(Place::Skip(path, found)) => return Ok(Done::skipped(path, found)),
+            Some(Place::Write(path, replace)) => (path, replace == Replace::Allowed),
+            Some(Place::Device(path)) => (path, false),
+            None if self.work.update.is_some() => return Ok(Done::Planned(self.updated())),
+            Some(Place::Stdout) | None => return Ok(Done::Planned(self.unnamed())),
+        };
+        let (resumed_from, length) = self.held(&path);
+        let place = survey::Place::File(path);
+        Ok(Done::Planned(Planned { place, replaces, resumed_from, length }))
+    }
+
+    /// A file that is replaced if the server has another.
+    fn updated(&self) -> Planned {
+        let path = self.work.place.as_ref().map(|(path, _)| path.clone()).unwrap_or_default();
+        let (resumed_from, length) = self.held(&path);
+        Planned { place: survey::Place::File(path), replaces: true, resumed_from, length }
+    }
+
+    fn unnamed(&self) -> Planned {
+        let folder = match &self.work.job.destination {
+            Destination::Unnamed(folder) => folder.clone(),
+            Destination::File(_) | Destination::Stdout => self.shared.options.folder.clone(),
+        };
+        let place = survey::Place::Folder(folder);
+        Planned { place, replaces: false, resumed_from: 0, length: None }
+    }
+
+    /// Returns how much of a file would be gone on with, and how long it is.
+    fn held(&self, path: &std::path::Path) -> (u64, Option<u64>) {
+        if self.shared.options.resume != Resume::Always {
+            return (0, None);
+        }
+        let url = Redacted(self.work.target().0).to_string();
+        let held = partial::look(path, &url, &self.work.recorded_urls());
+        match resume::plan(held.as_ref()) {
+            resume::Plan::Rest { .. } => {
+                held.map_or((0, None), |held| (held.ranges.len(), held.length))
+            }
+            resume::Plan::Whole(_) => (0, None),
+        }
+    }
+}

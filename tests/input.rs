@@ -205,7 +205,7 @@ fn a_url_without_scheme_means_https() {
 
 #[test]
 fn other_schemes_are_not_supported() {
-    for scheme in ["ftp", "file", "gopher"] {
+    for scheme in ["ftp", "sftp", "gopher"] {
         Test::new()
             .arg(format!("{scheme}://127.0.0.1/x"))
             .fails(

@@ -280,3 +280,16 @@ fn one_lock_is_for_one_run_at_a_time() {
     gate.open();
     running.finish();
 }
+
+#[test]
+fn a_name_that_the_content_gave_is_found_again() {
+    let server = Server::start();
+    server.serve("/a", file("aaaaa"));
+    let name = format!("out/{}", sha256("aaaaa"));
+    let by_content = |test: Test| listed(&server, test, &["/a"]).args(["--name", "{sha256}"]);
+    let output = by_content(server.test()).expect_file(&name, "aaaaa").run();
+    let test = by_content(server.test().in_folder(output.folder));
+    let test = test.expect_entry(&name, Entry::File(b"aaaaa".to_vec()));
+    test.skips(&name, "exists already").run();
+    assert_eq!(server.requests().len(), 1);
+}

@@ -94,6 +94,8 @@ mod spread;
 mod stdout_stream;
 /// Lists of checksums.
 mod sums;
+/// Names by a template of the user.
+mod templates;
 /// In a real terminal.
 mod terminal;
 /// The end of a connection over TLS.

@@ -6,6 +6,7 @@
 mod engine;
 mod http;
 mod input;
+mod naming;
 mod report;
 
 use std::path::{Path, PathBuf};
@@ -73,7 +74,7 @@ impl Config {
         Ok(Self {
             sources: input::sources(&args, environment)?,
             input: input::options(&args)?,
-            engine: engine::options(&args, output, environment),
+            engine: engine::options(&args, output, naming::template(&args)?, environment),
             http: http::options(&args),
             report,
             failed: args.results.failed,

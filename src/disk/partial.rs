@@ -246,6 +246,21 @@ impl Partial {
     /// # Errors
     /// [`Cause::Exists`] when something else took the name meanwhile, [`Cause::Disk`].
     pub fn commit(&self, modified: Option<SystemTime>) -> Result<PathBuf, Cause> {
+        self.commit_to(&self.destination, self.replace, modified)?;
+        Ok(self.destination.clone())
+    }
+
+    /// The same with a name that was not known when the file was opened, in a folder of the same file
+    /// system.
+    ///
+    /// # Errors
+    /// Those of [`commit`](Self::commit).
+    pub fn commit_to(
+        &self,
+        destination: &Path,
+        replace: Replace,
+        modified: Option<SystemTime>,
+    ) -> Result<(), Cause> {
         if self.room() > 0 && self.file.metadata().is_ok_and(|found| found.len() < self.room()) {
             // Too much room is no reason to lose the file.
             let _ = self.give_back();
@@ -261,18 +276,18 @@ impl Partial {
         }
         .map_err(|source| self.failed("sync", source))?;
         checkpoint("before-rename");
-        match self.replace {
-            Replace::Allowed => rustix::fs::rename(&self.path, &self.destination),
-            Replace::Never => rename_to_free(&self.path, &self.destination),
+        match replace {
+            Replace::Allowed => rustix::fs::rename(&self.path, destination),
+            Replace::Never => rename_to_free(&self.path, destination),
         }
         .map_err(|error| match error {
-            Errno::EXIST => Cause::Exists { path: self.destination.clone() },
+            Errno::EXIST => Cause::Exists { path: destination.to_owned() },
             Errno::ISDIR | Errno::NOTEMPTY => {
-                Cause::NotAFile { path: self.destination.clone(), what: "a folder" }
+                Cause::NotAFile { path: destination.to_owned(), what: "a folder" }
             }
             error => Cause::Disk {
                 action: "rename a partial file to",
-                path: self.destination.clone(),
+                path: destination.to_owned(),
                 source: error.into(),
             },
         })?;
@@ -282,22 +297,9 @@ impl Partial {
             record::remove(&self.path);
         }
         if self.sync == Sync::All {
-            self.sync_folder()?;
+            sync_folder_of(destination)?;
         }
-        Ok(self.destination.clone())
-    }
-
-    /// Makes the rename itself last.
-    fn sync_folder(&self) -> Result<(), Cause> {
-        let folder = match self.destination.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder,
-            _ => Path::new("."),
-        };
-        File::open(folder).and_then(|folder| folder.sync_all()).map_err(|source| Cause::Disk {
-            action: "sync",
-            path: folder.to_owned(),
-            source,
-        })
+        Ok(())
     }
 
     fn failed(&self, action: &'static str, source: io::Error) -> Cause {
@@ -323,6 +325,19 @@ pub fn look(destination: &Path, url: &str, other_urls: &[String]) -> Option<Held
     let path = part_of(destination);
     let found = path.symlink_metadata().ok().filter(|found| found.is_file() && found.len() > 0)?;
     Record::read(&path, url, other_urls, found.len()).ok()
+}
+
+/// Makes a rename itself last.
+fn sync_folder_of(destination: &Path) -> Result<(), Cause> {
+    let folder = match destination.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(|source| Cause::Disk {
+        action: "sync",
+        path: folder.to_owned(),
+        source,
+    })
 }
 
 pub(super) fn part_of(destination: &Path) -> PathBuf {

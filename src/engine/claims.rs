@@ -5,7 +5,8 @@
 //! which `x.1` does not depend on which answers first, and a rerun finds every file again. Only
 //! names that a server chooses are claimed later, by the worker.
 //!
-//! A name is kept as a 64-bit hash with the hash of its URL: 16 bytes a job, however long the texts.
+//! A name is kept as a 64-bit hash with the hash of its URL: 16 bytes a job, however long the texts, and
+//! as many a folder below that of all files, so that no path is that of a file and of a folder.
 //! Should two names collide, the second gets a number; should both hashes of two jobs (one in 2^128),
 //! the second would be taken for the same URL.
 
@@ -18,6 +19,9 @@ use std::sync::{Mutex, PoisonError};
 use url::Url;
 
 use crate::policy::filename;
+
+/// What a path is claimed for that is a folder, instead of the hash of a URL.
+const FOLDER: u64 = 0;
 
 /// What came of a claim.
 #[derive(Debug, PartialEq, Eq)]
@@ -65,6 +69,27 @@ impl Claims {
             return Claim::Duplicate;
         }
         Claim::Granted(self.next_free(&mut table, folder, name, wanted, url))
+    }
+
+    /// Returns the folder `deeper` below `base`, which a file that was claimed before does not become: a
+    /// folder of its name gets the next free number.
+    pub(super) fn folder(&self, base: &Path, deeper: &Path) -> PathBuf {
+        let mut folder = base.to_owned();
+        if deeper.as_os_str().is_empty() {
+            return folder;
+        }
+        let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
+        for name in deeper {
+            let name = name.to_string_lossy();
+            let mut wanted = name.clone().into_owned();
+            let mut number = 0;
+            while *table.taken.entry(self.key(&folder, &wanted)).or_insert(FOLDER) != FOLDER {
+                number += 1;
+                wanted = filename::numbered(&name, number);
+            }
+            folder.push(wanted);
+        }
+        folder
     }
 
     /// Claims the next free number of a name, because the disk has it already.
@@ -183,6 +208,21 @@ mod tests {
         assert_eq!(granted("d/b", "http://a/x"), Claim::Granted(PathBuf::from("d/b/x")));
         assert_eq!(granted("d/b", "http://b/x"), Claim::Granted(PathBuf::from("d/b/x.1")));
         assert_eq!(granted("d/a", "http://a/x"), Claim::Duplicate);
+    }
+
+    #[test]
+    fn a_path_is_a_file_or_a_folder() {
+        let claims = Claims::new(false);
+        let folder = |deeper: &str| claims.folder(Path::new("d"), Path::new(deeper));
+        assert_eq!(folder(""), Path::new("d"));
+        assert_eq!(claim(&claims, "x", "a/x").unwrap(), "d/x");
+        assert_eq!(folder("x/y"), Path::new("d/x.1/y"));
+        assert_eq!(folder("x/z"), Path::new("d/x.1/z"));
+        assert_eq!(claim(&claims, "x", "b/x").unwrap(), "d/x.2");
+        assert_eq!(claim(&claims, "x", "b/x"), None);
+        assert_eq!(folder("y"), Path::new("d/y"));
+        assert_eq!(claim(&claims, "y", "a/y").unwrap(), "d/y.1");
+        assert_eq!(claim(&claims, "y", "a/y"), None);
     }
 
     #[test]

@@ -32,6 +32,7 @@ use crate::model::redact::{Redacted, redact_text};
 use crate::model::totals::Totals;
 use crate::policy::filename;
 use crate::policy::placement::Placement;
+use crate::policy::template::Template;
 
 /// How many jobs may wait for another attempt before no new ones are read.
 const WINDOW: usize = 1024;
@@ -313,24 +314,33 @@ impl Feeder<'_> {
                 Ok(Some((Destination::File(options.folder.join(path)), None)))
             }
             Output::Folder => {
+                let (options, template) = (&options, options.template.as_ref());
                 let of_url = || filename::from_url(&job.url).filter(|_| !options.server_name);
-                let mut name = place.name.or_else(of_url);
-                let mut known = None;
+                let name = place.name.or_else(|| of_url().filter(|_| template.is_none()));
+                let by_content = template.is_some_and(Template::has_sha256);
                 if name.is_none()
+                    && (by_content || options.server_name || of_url().is_none())
                     && let Some(locking) = &options.lock
+                    && let Some((locked, known)) = locking.place(job, &place.folder)
                 {
-                    (name, known) = locking.name(job, &place.folder).unzip();
+                    let folder = claims.folder(&options.folder, &locked.folder);
+                    let name = locked.name.unwrap_or_default();
+                    return Ok(match claims.claim(&folder, &name, &job.url) {
+                        Claim::Granted(path) => Some((Destination::File(path), Some(known))),
+                        Claim::Duplicate => None,
+                    });
                 }
-                // Joined with nothing a path would get a separator at its end.
-                let is_deeper = !place.folder.as_os_str().is_empty();
-                let folder = &options.folder;
-                let folder = if is_deeper { folder.join(place.folder) } else { folder.clone() };
+                let folder = claims.folder(&options.folder, &place.folder);
+                if let (None, Some(template)) = (&name, template) {
+                    let destination = self.shared.destination_by(template, job, folder);
+                    return Ok(destination.map(|destination| (destination, None)));
+                }
                 let Some(name) = name else {
                     let is_new = claims.claim_unnamed(&folder, &job.url);
                     return Ok(is_new.then_some((Destination::Unnamed(folder), None)));
                 };
                 Ok(match claims.claim(&folder, &name, &job.url) {
-                    Claim::Granted(path) => Some((Destination::File(path), known)),
+                    Claim::Granted(path) => Some((Destination::File(path), None)),
                     Claim::Duplicate => None,
                 })
             }

@@ -24,18 +24,21 @@ pub struct Locking {
 }
 
 impl Locking {
-    /// Returns the name below `folder` that an unnamed job's file had, and what is known of it.
-    pub(super) fn name(&self, job: &Job, folder: &Path) -> Option<(String, Box<Known>)> {
+    /// Returns the place below `folder` that the file of a job had whose name nothing else tells before it is
+    /// asked for, and what is known of it. Nothing, where a new file may get a new name.
+    pub(super) fn place(&self, job: &Job, folder: &Path) -> Option<(Placement, Box<Known>)> {
+        if self.accepts_drift {
+            return None;
+        }
         let Row { place, known, .. } = self.lock.take(&Redacted(&job.url).to_string(), None)?;
-        let name = place.name.filter(|_| place.folder == folder)?;
-        Some((name, known))
+        place.folder.starts_with(folder).then_some((place, known))
     }
 
     /// Returns what is known of a job's file.
     pub(super) fn known(&self, job: &Job, options: &Options) -> Option<Box<Known>> {
         let place = match &job.destination {
             Destination::File(path) => placed(path, options),
-            Destination::Stdout | Destination::Unnamed(_) => None,
+            Destination::ByContent(_) | Destination::Stdout | Destination::Unnamed(_) => None,
         };
         let row = self.lock.take(&Redacted(&job.url).to_string(), place.as_ref())?;
         Some(row.known)

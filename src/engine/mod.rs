@@ -10,6 +10,7 @@ mod feeder;
 mod hosts;
 mod limits;
 mod locking;
+mod naming;
 mod plan;
 pub mod pool;
 mod pump;
@@ -42,6 +43,7 @@ use crate::model::totals::Totals;
 use crate::policy::existing::IfExists;
 use crate::policy::scheme::Schemes;
 use crate::policy::spacing::Frequency;
+use crate::policy::template::Template;
 use crate::policy::{pace, redirect, retry};
 
 /// What a run does for its jobs.
@@ -114,6 +116,8 @@ pub struct Options {
     pub folder: PathBuf,
     /// Whether the server may choose names.
     pub server_name: bool,
+    /// What names are made by, if not by the URL's last component.
+    pub template: Option<Template>,
     /// What happens when a file is there.
     pub if_exists: IfExists,
     /// Whether a file gets the time at which its representation was last modified.
@@ -179,6 +183,7 @@ impl Options {
             output: Output::Folder,
             folder: PathBuf::new(),
             server_name: false,
+            template: None,
             if_exists: IfExists::Skip,
             set_modified: true,
             sync: false,

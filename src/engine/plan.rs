@@ -1,5 +1,7 @@
 //! What a run would do for a job, found out without a request and without a trace.
 
+use std::path::Path;
+
 use crate::disk::partial::{self, Replace};
 use crate::engine::Resume;
 use crate::engine::transfer::{Done, Place, Setback, Transfer};
@@ -14,6 +16,9 @@ impl Transfer<'_> {
     /// # Errors
     /// What a run would find as soon.
     pub(super) fn plan(mut self) -> Result<Done, Setback> {
+        if self.shared.content_template(&self.work.job).is_some() {
+            return Ok(Done::Planned(self.unnamed()));
+        }
         let (path, replaces) = match self.place_before_request()? {
             Some(Place::Skip(path, found)) => return Ok(Done::skipped(path, found)),
             Some(Place::Write(path, replace)) => (path, replace == Replace::Allowed),
@@ -36,6 +41,7 @@ impl Transfer<'_> {
     fn unnamed(&self) -> Planned {
         let folder = match &self.work.job.destination {
             Destination::Unnamed(folder) => folder.clone(),
+            Destination::ByContent(path) => path.parent().map(Path::to_owned).unwrap_or_default(),
             Destination::File(_) | Destination::Stdout => self.shared.options.folder.clone(),
         };
         let place = survey::Place::Folder(folder);
@@ -43,7 +49,7 @@ impl Transfer<'_> {
     }
 
     /// Returns how much of a file would be gone on with, and how long it is.
-    fn held(&self, path: &std::path::Path) -> (u64, Option<u64>) {
+    fn held(&self, path: &Path) -> (u64, Option<u64>) {
         if self.shared.options.resume != Resume::Always {
             return (0, None);
         }

@@ -1,6 +1,6 @@
 //! Asking servers about files without downloading them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::engine::Account;
 use crate::engine::ask::{Ask, Reached, Reply};
@@ -104,6 +104,8 @@ impl Transfer<'_> {
     fn path(&self, head: &Head, reached: &Reached) -> PathBuf {
         match &self.work.job.destination {
             Destination::File(path) => path.clone(),
+            // Only its content tells the rest.
+            Destination::ByContent(path) => path.parent().map(Path::to_owned).unwrap_or_default(),
             Destination::Unnamed(folder) => self.claim(folder, head, &reached.url).0,
             Destination::Stdout => PathBuf::new(),
         }

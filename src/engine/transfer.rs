@@ -44,6 +44,7 @@ mod lead;
 mod open;
 mod place;
 mod prepare;
+mod settle;
 mod solo;
 mod update;
 mod verify;

@@ -46,6 +46,8 @@ pub(super) struct Work {
     pub(super) place: Option<(PathBuf, Replace)>,
     /// The file that the new one replaces, if the server has another.
     pub(super) update: Option<Box<Update>>,
+    /// The name that the server chose, of which and of its content a template makes the file's.
+    pub(super) server_name: Option<String>,
     /// What went to a stream already.
     pub(super) streamed: Option<Held>,
     /// Whether idle workers may help with it, as far as its server is concerned.
@@ -82,6 +84,7 @@ impl Work {
             served: None,
             place: None,
             update: None,
+            server_name: None,
             streamed: None,
             may_split: true,
             check: None,

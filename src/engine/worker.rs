@@ -248,7 +248,8 @@ impl Worker<'_> {
                 return Err(Cause::StreamBroken.into());
             }
             if work.check.is_none() {
-                let is_told = shared.options.account == Account::Full;
+                let is_told = shared.options.account == Account::Full
+                    || shared.content_template(&work.job).is_some();
                 work.check = Check::new(work.job.checksum.as_deref(), is_told).map(Arc::new);
             }
             let job = &work.job;
@@ -361,9 +362,13 @@ impl Worker<'_> {
 /// The name to show while a transfer runs.
 fn name_of(work: &Work) -> String {
     let path_name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
+    let of_url = || filename::from_url(&work.job.url);
     match (&work.place, &work.job.destination) {
+        (Some(_), _) if work.server_name.is_some() => work.server_name.clone(),
+        (_, Destination::ByContent(_)) | (None, Destination::Stdout | Destination::Unnamed(_)) => {
+            of_url()
+        }
         (Some((path, _)), _) | (None, Destination::File(path)) => path_name(path),
-        (None, Destination::Stdout | Destination::Unnamed(_)) => filename::from_url(&work.job.url),
     }
     .unwrap_or_else(|| work.job.url.host_str().unwrap_or_default().to_owned())
 }

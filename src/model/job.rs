@@ -50,6 +50,9 @@ pub enum Destination {
     /// This path, claimed for this job alone; its last component came from the user or from the
     /// URL that the user gave.
     File(PathBuf),
+    /// A file whose name only its content tells; until then it goes by this path, claimed for this job
+    /// alone.
+    ByContent(PathBuf),
     /// A file in this folder whose name only the response tells.
     Unnamed(PathBuf),
 }

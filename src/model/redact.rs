@@ -74,7 +74,8 @@ pub fn shorten(text: &str) -> String {
     }
 }
 
-fn is_secret(name: &str) -> bool {
+/// Returns whether the value of a query parameter of that name is hidden.
+pub fn is_secret(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     SECRET_PARAMETERS.contains(&name.as_str())
         || name == "x-goog-signature"

@@ -91,7 +91,7 @@ fn cut(name: &str, infix: &str) -> String {
 }
 
 /// Splits before the dot of the extension; `.tar.gz` and its kin are one extension.
-fn split_extension(name: &str) -> (&str, &str) {
+pub fn split_extension(name: &str) -> (&str, &str) {
     let Some(mut dot) = name.rfind('.').filter(|&dot| dot > 0) else {
         return (name, "");
     };

@@ -18,4 +18,5 @@ pub mod sources;
 pub mod spacing;
 pub mod split;
 pub mod target;
+pub mod template;
 pub mod update;

@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 use crate::cli::values::stdout_buffer;
 use crate::model::size::ByteSize;
 use crate::policy::existing::IfExists;
+use crate::policy::template::Template;
 
 /// Where files go, and what happens to what is there.
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch that is typed")]
@@ -37,6 +38,20 @@ pub struct FileArgs {
     /// named this way without the option too.
     #[arg(short = 'J', long)]
     pub server_name: bool,
+
+    /// Make names by a template, such as `{host}/{stem}-{index:04}.{ext}`
+    ///
+    /// `/` divides folders, which are made as they are needed. Known are `{host}` (with `_PORT` if it is not
+    /// the scheme's), `{path}` (all of the URL's path), `{dir}` (that without its last component),
+    /// `{name}` (its last component), `{stem}` and `{ext}` (the two parts of that), `{index}` (the number of
+    /// the file in this run), `{sha256}` and `{query}`; `{{` and `}}` are braces. Paths in lists go
+    /// before the template. With `-J` the server gives `{name}`, `{stem}` and `{ext}`.
+    #[arg(long, value_name = "TEMPLATE", conflicts_with_all = ["output", "tree"])]
+    pub name: Option<Template>,
+
+    /// Put each file where its URL has it: `--name {host}/{path}`
+    #[arg(long, conflicts_with_all = ["output", "server_name"])]
+    pub tree: bool,
 
     /// What to do when a file is there already
     ///

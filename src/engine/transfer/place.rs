@@ -45,6 +45,7 @@ impl Transfer<'_> {
                 let place = self.place(&path.clone(), named_by)?;
                 Ok(self.await_answer(place))
             }
+            Destination::ByContent(path) => Ok(Some(Place::Write(path.clone(), Replace::Never))),
             Destination::Unnamed(_) => Ok(None),
         }
     }
@@ -56,7 +57,9 @@ impl Transfer<'_> {
         }
         let place = match self.work.job.destination.clone() {
             Destination::Stdout => Place::Stdout,
-            Destination::File(path) => self.place(&path, NamedBy::Url)?,
+            Destination::File(path) | Destination::ByContent(path) => {
+                self.place(&path, NamedBy::Url)?
+            }
             Destination::Unnamed(folder) => self.name(&folder, head, url)?,
         };
         // It was asked for already.
@@ -70,7 +73,29 @@ impl Transfer<'_> {
     /// Names a file that only its response tells the name of.
     fn name(&mut self, folder: &Path, head: &Head, url: &Url) -> Result<Place, Cause> {
         let (path, named_by) = self.claim(folder, head, url);
+        if self.shared.content_template(&self.work.job).is_some() {
+            self.work.server_name = Some(self.suggested(head, url).0);
+            return Ok(Place::Write(path, Replace::Never));
+        }
         self.place(&path, named_by)
+    }
+
+    /// Returns the name that a response gives, and who that is by.
+    fn suggested(&self, head: &Head, url: &Url) -> (String, NamedBy) {
+        let suggested = head
+            .disposition
+            .as_deref()
+            .and_then(disposition::filename)
+            .and_then(|name| filename::filter(&name))
+            .or_else(|| filename::from_url(url).filter(|_| url != self.work.target().0));
+        match suggested {
+            Some(name) => (name, NamedBy::Server),
+            None => (
+                filename::from_url(&self.work.job.url)
+                    .unwrap_or_else(|| filename::FALLBACK.to_owned()),
+                NamedBy::Url,
+            ),
+        }
     }
 
     /// Claims the name that a response gives, whatever is there.
@@ -81,19 +106,10 @@ impl Transfer<'_> {
         url: &Url,
     ) -> (PathBuf, NamedBy) {
         let job = &self.work.job;
-        let suggested = head
-            .disposition
-            .as_deref()
-            .and_then(disposition::filename)
-            .and_then(|name| filename::filter(&name))
-            .or_else(|| filename::from_url(url).filter(|_| url != self.work.target().0));
-        let (name, named_by) = match suggested {
-            Some(name) => (name, NamedBy::Server),
-            None => (
-                filename::from_url(&job.url).unwrap_or_else(|| filename::FALLBACK.to_owned()),
-                NamedBy::Url,
-            ),
-        };
+        let (name, named_by) = self.suggested(head, url);
+        if let Some(template) = &self.shared.options.template {
+            return (self.shared.claim_named(template, job, folder, &name), named_by);
+        }
         let claims = &self.shared.claims;
         let path = match claims.claim(folder, &name, &job.url) {
             Claim::Granted(path) => path,

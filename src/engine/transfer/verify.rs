@@ -5,10 +5,12 @@
 use crate::disk;
 use crate::engine::Account;
 use crate::engine::sink::Sink;
+use crate::engine::transfer::settle::Settled;
 use crate::engine::transfer::{Done, Transfer};
 use crate::model::digest::Digest;
 use crate::model::error::Cause;
 use crate::model::event::Event;
+use crate::model::known::Found;
 use crate::model::redact::Redacted;
 use crate::policy::resume::{Held, Restart};
 
@@ -60,7 +62,14 @@ impl<'a> Transfer<'a> {
             return Ok(None);
         }
         let modified = self.modified(held.validators.modified());
-        let path = sink.commit(modified)?;
+        let path = match self.settle(sink, modified, size, sha256.as_ref())? {
+            Settled::Saved(path) => path,
+            Settled::There(path) => {
+                // By its name it has this content.
+                let found = disk::found(&path).ok().map(|found| Found { sha256, ..found });
+                return Ok(Some(Done::skipped(path, found)));
+            }
+        };
         let is_told = self.shared.options.account == Account::Full;
         // A file that is gone or replaced already is whose doing that was.
         let found = path.as_deref().filter(|_| is_told).and_then(|path| disk::found(path).ok());

@@ -15,7 +15,7 @@
 //! | 5 | [`cli`] | arguments, environment, signals |
 //! | 4 | [`report`] | standard output, standard error, indicatif |
 //! | 3 | [`engine`] | threads, channels |
-//! | 2 | [`disk`], [`http`], [`input`] | files, sockets |
+//! | 2 | [`disk`], [`http`], [`input`], [`process`] | files, sockets, processes |
 //! | 1 | [`policy`] | nothing: pure decisions |
 //! | 0 | [`model`] | nothing: pure words |
 
@@ -26,6 +26,7 @@ pub mod http;
 pub mod input;
 pub mod model;
 pub mod policy;
+pub mod process;
 pub mod report;
 pub mod run;
 
@@ -38,7 +39,7 @@ mod tests {
     const FLOORS: [&[&str]; 7] = [
         &["model"],
         &["policy"],
-        &["disk", "http", "input"],
+        &["disk", "http", "input", "process"],
         &["engine"],
         &["report"],
         &["cli"],

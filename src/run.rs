@@ -53,7 +53,8 @@ pub fn run(args: impl IntoIterator<Item = OsString>, environment: Environment) -
     let began = Instant::now();
     let common = Arc::new(Common::new(config.http, Arc::clone(&stop)));
     let reporter = Reporter::new(config.report, files, &stop);
-    let workers = descriptors::workers_that_fit(config.engine.workers);
+    let has_command = config.engine.hook.is_some();
+    let workers = descriptors::workers_that_fit(config.engine.workers, has_command);
     if workers < config.engine.workers {
         let text = format!(
             "{} of {} workers: the limit on open files (`ulimit -n`) is low",

@@ -32,6 +32,8 @@ mod dry_run;
 mod errors;
 /// What happens, one object each.
 mod events;
+/// A command for each file.
+mod exec;
 /// The run ends when enough files have failed.
 mod fail_fast;
 /// What another run has to do.

@@ -4,6 +4,7 @@
 //! combination is left that means nothing.
 
 mod engine;
+mod exec;
 mod http;
 mod input;
 mod naming;
@@ -74,7 +75,11 @@ impl Config {
         Ok(Self {
             sources: input::sources(&args, environment)?,
             input: input::options(&args)?,
-            engine: engine::options(&args, output, naming::template(&args)?, environment),
+            engine: crate::engine::Options {
+                hook: exec::hook(&args, &output)?,
+                template: naming::template(&args)?,
+                ..engine::options(&args, output, environment)
+            },
             http: http::options(&args),
             report,
             failed: args.results.failed,

@@ -7,6 +7,7 @@ mod claims;
 mod due;
 mod failures;
 mod feeder;
+pub mod hook;
 mod hosts;
 mod limits;
 mod locking;
@@ -31,6 +32,7 @@ use crate::disk::partial::{Allocation, Sync};
 use crate::engine::assist::Assist;
 use crate::engine::claims::Claims;
 use crate::engine::failures::Failures;
+use crate::engine::hook::Hook;
 use crate::engine::hosts::Hosts;
 use crate::engine::limits::Limits;
 pub use crate::engine::locking::Locking;
@@ -134,6 +136,8 @@ pub struct Options {
     pub max_size: Option<u64>,
     /// How many bytes ahead of their turn may be held for standard output.
     pub stdout_buffer: u64,
+    /// What is run for each file.
+    pub hook: Option<Hook>,
     /// How much is told of jobs that end.
     pub account: Account,
     /// What holds files to what an earlier run brought.
@@ -184,6 +188,7 @@ impl Options {
             folder: PathBuf::new(),
             server_name: false,
             template: None,
+            hook: None,
             if_exists: IfExists::Skip,
             set_modified: true,
             sync: false,

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::model::digest::Digest;
-use crate::model::problem::{Phase, RedirectProblem, TlsProblem};
+use crate::model::problem::{CommandFailure, Phase, RedirectProblem, TlsProblem};
 
 pub use wording::Plain;
 
@@ -61,6 +61,11 @@ pub enum Cause {
     CannotGoOn {
         /// Why not.
         reason: String,
+    },
+    /// The command that is run for each file failed for this one, which is complete.
+    Command {
+        /// Which, for what, and how.
+        failure: Box<CommandFailure>,
     },
     /// The file is another than the lock has.
     Drifted {

@@ -4,10 +4,10 @@
 //! be held there while a slow reader of standard output takes its time: that is the back-pressure,
 //! and it is right. Facts of a job's life are never dropped. For one job the order is
 //! `Listed`, then for each attempt `Started` and any of `Requested`, `Responded`, `Redirected`,
-//! `Noted`, `Helped` (each with its `HelpEnded`), and between two attempts `Retrying` or `Switched`; at
-//! last exactly one of `Completed`, `Skipped`, `Failed`, `Cancelled` or `Unstarted`; in a run that downloads
-//! nothing `Verified`, `Planned` or `Found` in the place of `Completed`. A job that needs no transfer has
-//! no `Started`. `ListEnded`
+//! `Noted`, `Helped` (each with its `HelpEnded`), and between two attempts `Retrying` or `Switched`; then any
+//! of `Said`; at last exactly one of `Completed`, `Skipped`, `Failed`, `Cancelled` or `Unstarted`; in a run
+//! that downloads nothing `Verified`, `Planned` or `Found` in the place of `Completed`. A job that needs no
+//! transfer has no `Started`. `ListEnded`
 //! comes after the last `Listed`.
 //!
 //! How far a transfer is does not come as events: `Started` carries an [`Progress`] that the worker
@@ -95,6 +95,13 @@ pub enum Event<'a> {
     },
     /// Something worth a line for who asked for many (`-v`).
     Noted {
+        /// The job.
+        job: &'a Job,
+        /// The line.
+        text: &'a str,
+    },
+    /// The command that is run for the file wrote a line.
+    Said {
         /// The job.
         job: &'a Job,
         /// The line.

@@ -84,6 +84,10 @@ impl Failure {
 
     /// Returns how far the transfer came and how often it was tried, where that says something.
     fn circumstances(&self) -> String {
+        if matches!(self.cause, Cause::Command { .. }) {
+            // The transfer went well, and the command was tried once.
+            return String::new();
+        }
         let told = matches!(self.cause, Cause::Truncated { .. });
         let mut text = match &self.kept {
             Some(Kept { bytes, length: Some(length), .. }) if !told => {

@@ -1,7 +1,11 @@
-//! The finer causes of some failures: phases that stall, redirects and TLS handshakes that fail.
+//! The finer causes of some failures: phases that stall, redirects, TLS handshakes and commands that fail.
 
 use std::fmt;
+use std::io;
+use std::path::PathBuf;
 
+use crate::model::error::Plain;
+use crate::model::redact::shorten;
 use crate::model::text::Printable;
 
 /// What was waited for when nothing came.
@@ -13,6 +17,43 @@ pub enum Phase {
     Header,
     /// The body.
     Body,
+}
+
+/// How the command for a file failed.
+#[derive(Debug)]
+pub enum CommandProblem {
+    /// It ended with a status that is not zero.
+    Code(i32),
+    /// The system could not run it.
+    NotRun(io::Error),
+    /// A signal ended it, by its number.
+    Signal(i32),
+}
+
+/// A command that failed for a file, which is complete.
+#[derive(Debug)]
+pub struct CommandFailure {
+    /// Its first word.
+    pub program: String,
+    /// The file.
+    pub path: PathBuf,
+    /// How it failed.
+    pub problem: CommandProblem,
+    /// The last line that it wrote to its standard error.
+    pub last_line: Option<String>,
+}
+
+impl fmt::Display for CommandFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = self.path.to_string_lossy();
+        write!(f, "saved {}, but `{}` ", Printable(&path), Printable(&self.program))?;
+        match &self.problem {
+            CommandProblem::Code(code) => write!(f, "ended with status {code}")?,
+            CommandProblem::NotRun(source) => write!(f, "could not be run: {}", Plain(source))?,
+            CommandProblem::Signal(signal) => write!(f, "was ended by signal {signal}")?,
+        }
+        self.last_line.iter().try_for_each(|line| write!(f, ": {}", Printable(&shorten(line))))
+    }
 }
 
 /// Why a redirect cannot be followed.

@@ -172,6 +172,7 @@ pub fn may_help(cause: &Cause) -> bool {
         | Cause::UnsupportedScheme { .. }
         | Cause::WrongSize { existing: None, .. } => true,
         Cause::BadLine { .. }
+        | Cause::Command { .. }
         | Cause::Disk { .. }
         | Cause::Mismatch { existing: Some(_), .. }
         | Cause::Missing { .. }

@@ -245,6 +245,7 @@ impl State {
             | Event::Redirected { .. }
             | Event::Requested { .. }
             | Event::Responded { .. }
+            | Event::Said { .. }
             | Event::Unstarted { .. }
             | Event::Warned { .. } => {}
         }

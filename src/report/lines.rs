@@ -78,6 +78,7 @@ fn normal(event: &Event<'_>) -> Option<String> {
             if *is_dropped { "going on with" } else { "trying" },
             Redacted(to),
         )),
+        Event::Said { text, .. } => Some(format!("{}\n", Printable(&text.replace('\t', "    ")))),
         Event::Warned { text } => Some(format!("warning: {}\n", Printable(text))),
         _ => error(event),
     }
@@ -103,6 +104,7 @@ fn verbose(event: &Event<'_>) -> Option<String> {
             line(job, &format_args!("worker {worker} helps: bytes {range}{from}"))
         }
         Event::Noted { job, text } => line(job, &Printable(text)),
+        Event::Said { job, .. } => Some(format!("{} {}", job.id, normal(event)?)),
         _ => normal(event),
     }
 }
@@ -238,6 +240,8 @@ pub(super) mod tests {
         case(&redirected, "", "", "#3 302 Found, to http://h.example/a?token=***\n");
         let noted = Event::Noted { job: &job, text: "named \x1b" };
         case(&noted, "", "", "#3 named \\u{1b}\n");
+        let said = Event::Said { job: &job, text: "a\tb\x1b" };
+        case(&said, "", "a    b\\u{1b}\n", "#3 a    b\\u{1b}\n");
         case(&Event::Listed, "", "", "");
     }
 }

@@ -165,6 +165,11 @@ impl Running {
         wait_until(&format!("{text:?} on stderr"), || self.stderr.holds(text));
     }
 
+    /// Returns whether standard error holds this by now.
+    pub(crate) fn stderr_holds(&self, text: &str) -> bool {
+        self.stderr.holds(text)
+    }
+
     /// Waits for the end and compares.
     #[track_caller]
     pub(crate) fn finish(mut self) -> Output {

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use crate::policy::command::Command;
+
 /// What is told, and where.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Results")]
@@ -26,6 +28,15 @@ pub struct ResultArgs {
     /// end, and nobody else can read it. It is empty when nothing failed.
     #[arg(long, value_name = "FILE")]
     pub failed: Option<PathBuf>,
+
+    /// Run a command for each file as soon as it is complete, such as `gunzip -k {}`
+    ///
+    /// `{}` is the file's path, `{url}` its URL without secrets; without `{}` the path is the last argument.
+    /// Words are divided as a shell does it, but no shell sees them: `sh -c 'COMMANDS' sh` asks for one, and
+    /// has the path as `"$1"`. A command that fails makes its file's job fail, and the file is kept. What
+    /// it writes goes to stderr. It is not run for files that are skipped.
+    #[arg(long, value_name = "COMMAND")]
+    pub exec: Option<Command>,
 
     /// Say nothing but errors, and print no paths
     #[arg(short, long, conflicts_with = "verbose")]

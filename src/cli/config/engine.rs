@@ -7,16 +7,10 @@ use crate::cli::environment::Environment;
 use crate::disk::partial::Allocation;
 use crate::engine::{Account, IfLocked, Mode, Options, Output, Resume};
 use crate::policy::existing::IfExists;
-use crate::policy::template::Template;
 use crate::policy::{pace, redirect, retry};
 
 /// Returns how jobs are worked on.
-pub(super) fn options(
-    args: &Args,
-    output: Output,
-    template: Option<Template>,
-    environment: Environment,
-) -> Options {
+pub(super) fn options(args: &Args, output: Output, environment: Environment) -> Options {
     let mode = mode(args);
     Options {
         mode,
@@ -39,7 +33,8 @@ pub(super) fn options(
         output,
         folder: args.files.dir.clone().unwrap_or_default(),
         server_name: args.files.server_name,
-        template,
+        template: None,
+        hook: None,
         if_exists: IfExists::from(args.files.if_exists),
         set_modified: !args.files.no_mtime,
         schemes: args.requests.proto.unwrap_or_default(),

@@ -1,10 +1,13 @@
 //! Telling how a work ended, and counting it.
 
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
+use crate::engine::hook::Arrived;
 use crate::engine::transfer::{Done, Setback};
-use crate::engine::work::Work;
+use crate::engine::work::{Returned, Work};
 use crate::engine::worker::Worker;
+use crate::model::error::Cause;
 use crate::model::event::{Event, Skip, Subject};
 use crate::model::failure::{Exhausted, Failure};
 use crate::model::redact::Redacted;
@@ -12,7 +15,20 @@ use crate::model::redact::Redacted;
 impl Worker<'_> {
     /// Tells how the last attempt at a work ended.
     pub(super) fn tell_end(&mut self, work: &Work, result: Result<Done, Setback>) {
+        if self.shared.options.hook.is_some() {
+            self.release();
+        }
         let job = &work.job;
+        // The time of its command is none of the file's.
+        let details = work.details();
+        let result = result.and_then(|done| match self.run_hook(work, &done) {
+            Ok(()) => Ok(done),
+            Err(cause) => Err(Setback::from(cause)),
+        });
+        if result.is_err() && self.shared.stop.is_stopped() {
+            self.shared.give_up(work, &mut self.totals);
+            return;
+        }
         match result {
             Ok(Done::Completed { path, size, sha256, modified, validators }) => {
                 self.totals.completed += 1;
@@ -27,7 +43,7 @@ impl Worker<'_> {
                     sha256: sha256.as_ref(),
                     modified,
                     validators: &validators,
-                    details: work.details(),
+                    details,
                 });
             }
             Ok(Done::Found(found)) => {
@@ -58,6 +74,32 @@ impl Worker<'_> {
             }
             Err(setback) => self.fail(work, setback),
         }
+    }
+
+    /// Gives back the works that have room at their hosts now: a command may take long.
+    fn release(&mut self) {
+        let now = Instant::now();
+        for work in std::mem::take(&mut self.freed) {
+            if let Some(work) = Returned::send(self.returns, work, now) {
+                self.shared.give_up(&work, &mut self.totals);
+            }
+        }
+    }
+
+    /// Runs the user's command for a file that is complete.
+    fn run_hook(&self, work: &Work, done: &Done) -> Result<(), Cause> {
+        let shared = self.shared;
+        let Some(hook) = &shared.options.hook else { return Ok(()) };
+        let Done::Completed { path: Some(path), size, sha256, .. } = done else { return Ok(()) };
+        let file = Arrived { path, size: *size, sha256: sha256.as_ref() };
+        let ended = hook.run(shared, &work.job, file);
+        if ended.is_err() && shared.stop.is_stopped() {
+            // The next run finds the file, and takes all as done.
+            let (path, name) = (path.display(), hook.command.program());
+            let text = format!("saved {path}, but the run ended before `{name}` did its work");
+            shared.observer.event(&Event::Warned { text: &text });
+        }
+        ended
     }
 
     /// Tells that a work failed, after which nothing follows.

@@ -17,6 +17,7 @@ impl fmt::Display for Cause {
         match self {
             Self::BadLine { reason, .. } => write!(f, "{}", Printable(reason)),
             Self::BadUrl { reason, .. } => write!(f, "not a URL: {}", Printable(reason)),
+            Self::Command { failure } => failure.fmt(f),
             Self::Connect { host, source } => {
                 write!(f, "cannot connect to {}: {}", Printable(host), Plain(source))
             }
@@ -174,6 +175,9 @@ impl Cause {
             Self::Mismatch { existing: Some(_), .. }
             | Self::WrongSize { existing: Some(_), .. } => "`--if-exists overwrite` replaces it",
             Self::Mismatch { .. } => "check where the checksum comes from, or try again later",
+            Self::Command { .. } => {
+                "run it for the file by hand, or fetch that again with `--if-exists overwrite`"
+            }
             Self::Drifted { .. } => "`--lock-update` takes the new one into the lock",
             Self::Exists { .. } => "`--if-exists skip`, `overwrite` or `rename` accept it",
             Self::ForbiddenScheme { .. } => "`--proto` says which ones are",

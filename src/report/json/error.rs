@@ -57,6 +57,7 @@ fn kind(cause: &Cause) -> &'static str {
         Cause::BadLine { .. } => "bad_line",
         Cause::BadUrl { .. } => "bad_url",
         Cause::CannotGoOn { .. } => "cannot_go_on",
+        Cause::Command { .. } => "command",
         Cause::Connect { .. } => "connect",
         Cause::ConnectTimeout { .. } => "connect_timeout",
         Cause::Connection { .. } => "connection",

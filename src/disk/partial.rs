@@ -237,6 +237,9 @@ impl Partial {
             }
         }
         self.stays.store(true, Ordering::Relaxed);
+        // A command that is being started for another file has all descriptors for a moment, and with
+        // them the lock; the next attempt may come before that is over.
+        let _ = self.file.unlock();
         Some(Kept { path: self.path.clone(), bytes: held.ranges.len(), length: held.length })
     }
 

@@ -20,6 +20,8 @@ mod assist_interrupted;
 mod checksums;
 /// Help, version, wrong usage.
 mod cli;
+/// Lists that are packed.
+mod compressed;
 /// A full disk, and one that is told to keep what it was given.
 mod disk;
 /// README, help and manual page say the same.

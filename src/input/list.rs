@@ -9,6 +9,7 @@ use std::sync::Arc;
 use crate::input::aria2::{self, Aria2, Indented};
 use crate::input::entry::{Batch, Entry};
 use crate::input::lines::{Line, Lines};
+use crate::input::packed::{self, Unpacked};
 use crate::input::sums::{self, Sums};
 use crate::input::{Output, Unwanted, jsonl, plain};
 use crate::model::error::Cause;
@@ -141,6 +142,25 @@ impl From<Unwanted> for Break {
 /// Reads a list to its end. The inner result is the list's own failure and where it came.
 pub(super) fn read(
     list: List<'_, impl Read>,
+    options: &Options,
+    output: &mut Output,
+) -> Result<Result<(), (u64, io::Error)>, Unwanted> {
+    let List { name, bytes, is_file } = list;
+    let (packing, mut bytes) = match packed::look(bytes) {
+        Ok(found) => found,
+        Err(error) => return Ok(Err((1, error))),
+    };
+    match packing {
+        None => read_unpacked(List { name, bytes: &mut bytes, is_file }, options, output),
+        Some(packing) => {
+            let bytes = &mut Unpacked::new(packing, bytes);
+            read_unpacked(List { name, bytes, is_file }, options, output)
+        }
+    }
+}
+
+fn read_unpacked(
+    list: List<'_, &mut dyn Read>,
     options: &Options,
     output: &mut Output,
 ) -> Result<Result<(), (u64, io::Error)>, Unwanted> {

@@ -12,10 +12,12 @@
 
 mod aria2;
 mod entry;
+mod head;
 mod jsonl;
 mod lines;
 mod list;
 pub mod lock;
+mod packed;
 mod plain;
 mod sums;
 mod urls;

@@ -21,8 +21,9 @@ pub struct InputArgs {
 
     /// Read URLs from a list, one a line (`-` is stdin)
     ///
-    /// Lists of other formats than that are told by their first line (see `--input-format`). Blank lines
-    /// and lines that begin with `#` are passed over. The list is read as it comes: the first transfer
+    /// Lists of other formats than that are told by their first line (see `--input-format`), and those
+    /// that gzip, xz or zstd packed are unpacked. Blank lines and lines that begin with `#` are passed
+    /// over. The list is read as it comes: the first transfer
     /// starts with the first line. Several URLs on a line, with a TAB between each two,
     /// are of one file: the first gives the name, the others are mirrors. May be given more than once.
     /// Without a URL and without a list, haul reads stdin unless that is a terminal.

@@ -62,6 +62,8 @@ mod lists;
 mod local;
 /// What one run brought, the next one holds to.
 mod locks;
+/// Lists in XML.
+mod metalink;
 /// Several URLs for one file, one after the other.
 mod mirrors;
 /// The names of files: the URL's, the server's, the next free one.

@@ -272,6 +272,7 @@ impl Feeder<'_> {
             size: wanted.size,
             checksum: wanted.checksum,
             known: wanted.known,
+            pieces: wanted.pieces,
             origin: entry.origin,
             destination: Destination::Stdout,
         };

@@ -194,6 +194,7 @@ mod tests {
             size: None,
             checksum: None,
             known: None,
+            pieces: None,
             origin: Origin::Argument,
             destination: Destination::Stdout,
         }))

@@ -1,10 +1,13 @@
 //! What the input says of one file.
 
+use std::sync::Arc;
+
 use crate::input::urls;
 use crate::model::digest::Digest;
 use crate::model::error::Cause;
 use crate::model::job::{Origin, Target};
 use crate::model::known::Known;
+use crate::model::pieces::Pieces;
 use crate::model::redact::{redact_text, shorten};
 use crate::policy::placement::Placement;
 
@@ -41,6 +44,8 @@ pub struct Wanted {
     pub checksum: Option<Box<Digest>>,
     /// What an earlier run knew of it.
     pub known: Option<Box<Known>>,
+    /// What its pieces are checked by.
+    pub pieces: Option<Arc<Pieces>>,
     /// Where it is put.
     pub place: Placement,
 }
@@ -53,6 +58,7 @@ impl From<Target> for Wanted {
             size: None,
             checksum: None,
             known: None,
+            pieces: None,
             place: Placement::default(),
         }
     }

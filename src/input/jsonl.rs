@@ -100,6 +100,7 @@ fn wanted<'a>(object: &'a Object<'_>, folder: &Base) -> Result<Wanted, (Cause, &
                 object.sha256.as_deref().filter(|_| has_come),
             )?,
             known: known(object).filter(|_| has_come),
+            pieces: None,
             place: place(object, folder).map_err(|reason| bad_line(&reason))?,
         })
     };

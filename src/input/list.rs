@@ -9,6 +9,7 @@ use std::sync::Arc;
 use crate::input::aria2::{self, Aria2, Indented};
 use crate::input::entry::{Batch, Entry};
 use crate::input::lines::{Line, Lines};
+use crate::input::metalink::{self, Looks};
 use crate::input::packed::{self, Unpacked};
 use crate::input::sums::{self, Sums};
 use crate::input::{Output, Unwanted, jsonl, plain};
@@ -28,6 +29,8 @@ pub enum Format {
     Jsonl,
     /// A URL a line.
     Lines,
+    /// An XML document.
+    Metalink,
     /// A checksum a line, with the name of a file.
     Sums,
 }
@@ -80,7 +83,8 @@ impl Parser {
         Ok(match format {
             Format::Aria2 => Self::Aria2(Box::new(Aria2::new(Indented::Option))),
             Format::Jsonl => Self::Jsonl,
-            Format::Lines => Self::Lines { is_told: true },
+            // A document was told by its first bytes.
+            Format::Lines | Format::Metalink => Self::Lines { is_told: true },
             Format::Sums => {
                 let here = || options.is_offline.then(Target::here).flatten();
                 Self::Sums(Sums::new(options.base.clone().or_else(here).ok_or_else(no_base)?))
@@ -94,9 +98,7 @@ impl Parser {
 
     /// Returns what the user should know about a list that is read in this way.
     fn warning(&self, options: &Options, list: &str) -> Option<String> {
-        let is_useless = options.base.is_some() && !matches!(self, Self::Sums(_));
-        is_useless
-            .then(|| format!("{list} is no list of checksums: `--base-url` is not used for it"))
+        useless_base(options, list).filter(|_| !matches!(self, Self::Sums(_)))
     }
 
     /// Takes a line, and gives what it ends.
@@ -165,6 +167,15 @@ fn read_unpacked(
     output: &mut Output,
 ) -> Result<Result<(), (u64, io::Error)>, Unwanted> {
     let List { name, bytes, is_file } = list;
+    let (looks, bytes) = match metalink::look(bytes) {
+        Ok(found) => found,
+        Err(error) => return Ok(Err((1, error))),
+    };
+    let is_likely = options.format == Format::Auto && looks != Looks::Otherwise;
+    if is_likely || options.format == Format::Metalink {
+        output.batch.warnings.extend(useless_base(options, name));
+        return metalink::read(name, bytes, looks, output);
+    }
     let mut lines = Lines::new(BufReader::with_capacity(64 * 1024, bytes));
     let mut reader = Reader { name, is_file, options, parser: None, output };
     match reader.run(&mut lines) {
@@ -243,6 +254,12 @@ impl Reader<'_> {
         }
         Ok(())
     }
+}
+
+/// Returns what is said of a list that is none of checksums.
+fn useless_base(options: &Options, list: &str) -> Option<String> {
+    let is_given = options.base.is_some();
+    is_given.then(|| format!("{list} is no list of checksums: `--base-url` is not used for it"))
 }
 
 fn no_base() -> Cause {

@@ -17,6 +17,7 @@ mod jsonl;
 mod lines;
 mod list;
 pub mod lock;
+mod metalink;
 mod packed;
 mod plain;
 mod sums;

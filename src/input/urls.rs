@@ -7,7 +7,7 @@ use crate::model::error::Cause;
 use crate::model::job::Target;
 
 /// How many URLs one file may have: what a line takes in memory must not outgrow its text by far.
-const MAX_URLS: usize = 256;
+pub(super) const MAX_URLS: usize = 256;
 
 /// The main URL of a file and its mirrors.
 type Urls = (Target, Vec<Target>);

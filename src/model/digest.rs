@@ -47,7 +47,8 @@ impl Algorithm {
         }
     }
 
-    fn named(name: &str) -> Option<Self> {
+    /// Returns the one that is written so, if it is known.
+    pub fn named(name: &str) -> Option<Self> {
         // `sha-256`, `SHA256`: everybody writes it in another way.
         let plain: String = name.chars().filter(|&c| c != '-').collect();
         Self::ALL.into_iter().find(|algorithm| plain.eq_ignore_ascii_case(algorithm.name()))
@@ -62,6 +63,17 @@ pub struct Digest {
 }
 
 impl Digest {
+    /// Makes one of its bytes, as many as its algorithm gives.
+    pub(in crate::model) fn new(algorithm: Algorithm, bytes: Vec<u8>) -> Self {
+        debug_assert_eq!(bytes.len(), algorithm.size());
+        Self { algorithm, bytes }
+    }
+
+    /// Returns its bytes.
+    pub(in crate::model) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
     /// Returns how it is computed.
     pub fn algorithm(&self) -> Algorithm {
         self.algorithm

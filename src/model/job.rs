@@ -8,6 +8,7 @@ use url::Url;
 
 use crate::model::digest::Digest;
 use crate::model::known::Known;
+use crate::model::pieces::Pieces;
 
 /// Number of a job in the order of the input, from 1. Displayed as `#12`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -90,6 +91,8 @@ pub struct Job {
     pub checksum: Option<Box<Digest>>,
     /// What an earlier run knew of its file; in a box for the same reason.
     pub known: Option<Box<Known>>,
+    /// What its pieces are checked by when all of it is not what it should be, or cannot be checked.
+    pub pieces: Option<Arc<Pieces>>,
     /// Where it was written down.
     pub origin: Origin,
     /// Where its bytes go.

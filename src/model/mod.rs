@@ -8,6 +8,7 @@ pub mod event;
 pub mod failure;
 pub mod job;
 pub mod known;
+pub mod pieces;
 pub mod problem;
 pub mod progress;
 pub mod range;

@@ -136,6 +136,7 @@ pub(super) mod tests {
             size: None,
             checksum: None,
             known: None,
+            pieces: None,
             origin: Origin::Argument,
             destination: Destination::Stdout,
         }

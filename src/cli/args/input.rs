@@ -54,6 +54,8 @@ pub enum FormatArg {
     Sums,
     /// URLs and, indented below them, `out=`, `dir=` and `checksum=`
     Aria2,
+    /// A Metalink document: RFC 5854, or version 3
+    Metalink,
 }
 
 impl From<FormatArg> for Format {
@@ -64,6 +66,7 @@ impl From<FormatArg> for Format {
             FormatArg::Jsonl => Self::Jsonl,
             FormatArg::Sums => Self::Sums,
             FormatArg::Aria2 => Self::Aria2,
+            FormatArg::Metalink => Self::Metalink,
         }
     }
 }

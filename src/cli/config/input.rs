@@ -51,7 +51,7 @@ pub(super) fn options(args: &Args) -> Result<Options> {
         (None, Format::Sums) if !args.mode.verify => {
             bail!("`--input-format sums` needs `--base-url`, the folder with the files");
         }
-        (Some(_), Format::Aria2 | Format::Jsonl | Format::Lines) => {
+        (Some(_), Format::Aria2 | Format::Jsonl | Format::Lines | Format::Metalink) => {
             bail!("`--base-url` is for lists of checksums only");
         }
         _ => {}

@@ -88,6 +88,7 @@ fn joint(file: &Arc<Partial>, client: &Client) -> (Arc<Joint>, Lane) {
         mirrors: Vec::new(),
         checksum: None,
         known: None,
+        pieces: None,
         size: None,
         origin: Origin::Argument,
         destination: Destination::Stdout,

@@ -1,0 +1,254 @@
+//! One file of a document: gathered while its element is open, and then made an entry.
+
+use std::sync::Arc;
+
+use crate::input::entry::{Entry, Wanted, bad_line};
+use crate::input::urls::MAX_URLS;
+use crate::model::digest::{Algorithm, Digest};
+use crate::model::error::Cause;
+use crate::model::job::{Origin, Target};
+use crate::model::pieces::Pieces;
+use crate::model::redact::{redact_text, shorten};
+use crate::policy::placement::Placement;
+use crate::policy::target;
+
+/// How many pieces a file may have: 64 GiB of them of 1 MiB each, and 4 MiB of SHA-512.
+const MAX_PIECES: usize = 1 << 16;
+
+/// What stands after all priorities of RFC 5854, which go from 1 to 999999.
+const NO_PRIORITY: u32 = 1_000_000;
+
+/// What the user should know of a document, once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Doubt {
+    /// Hashes, and none of a kind that is known.
+    Hashes,
+    /// Hashes of pieces that cannot be used.
+    Pieces,
+    /// A URL that cannot be asked.
+    Url,
+}
+
+/// A doubt, its line, and its words.
+type Doubts = Vec<(Doubt, u64, String)>;
+
+/// A file whose element is open.
+pub(super) struct File {
+    /// The line of its start tag.
+    line: u64,
+    name: Option<String>,
+    size: Option<u64>,
+    /// The strongest that is known.
+    digest: Option<Digest>,
+    has_hashes: bool,
+    /// The type of the hash that is open.
+    pub(super) kind: Option<String>,
+    /// The rank of the URL that is open; `None` when that is not of the file itself.
+    rank: Option<u32>,
+    /// URLs with their ranks, the least first.
+    urls: Vec<(u32, Target)>,
+    /// The strongest pieces that are known, or why there are none.
+    pieces: Option<Result<Pieces, String>>,
+    /// The pieces that are open.
+    open: Option<Result<Pieces, String>>,
+    /// What is wrong, and where.
+    wrong: Option<(u64, Cause)>,
+    doubts: Doubts,
+}
+
+impl File {
+    pub(super) fn new(line: u64, name: Option<String>) -> Self {
+        Self {
+            line,
+            name,
+            size: None,
+            digest: None,
+            has_hashes: false,
+            kind: None,
+            rank: None,
+            urls: Vec::new(),
+            pieces: None,
+            open: None,
+            wrong: None,
+            doubts: Vec::new(),
+        }
+    }
+
+    pub(super) fn set_size(&mut self, text: &str, line: u64) {
+        match text.parse() {
+            Ok(size) => self.size = Some(size),
+            Err(_) => self.fail(line, &format!("`{}` is not a number of bytes", shorten(text))),
+        }
+    }
+
+    /// Takes the hash that is open. Of several the strongest counts.
+    pub(super) fn add_hash(&mut self, text: &str, line: u64) {
+        self.has_hashes = true;
+        let Some(algorithm) = self.kind.take().as_deref().and_then(Algorithm::named) else {
+            return;
+        };
+        match digest(algorithm, text) {
+            Err(reason) => self.fail(line, &reason),
+            Ok(new) => match &self.digest {
+                Some(old) if old.algorithm() == algorithm && *old != new => {
+                    let reason = format!("two `{}` that contradict each other", algorithm.name());
+                    self.fail(line, &reason);
+                }
+                Some(old) if old.algorithm().size() >= algorithm.size() => {}
+                _ => self.digest = Some(new),
+            },
+        }
+    }
+
+    /// Begins a URL: the lowest `priority` comes first; of version 3 the highest `preference`.
+    pub(super) fn begin_url(
+        &mut self,
+        kind: Option<&str>,
+        priority: Option<&str>,
+        preference: Option<&str>,
+    ) {
+        let number = |text: Option<&str>| text.and_then(|text| text.trim().parse::<u32>().ok());
+        let rank = match (number(priority), number(preference)) {
+            (Some(priority), _) => priority.min(NO_PRIORITY),
+            (None, Some(preference)) => NO_PRIORITY - preference.min(100),
+            (None, None) => NO_PRIORITY,
+        };
+        // That of a torrent is no URL of the file, whatever its scheme.
+        self.rank = Some(rank).filter(|_| kind != Some("bittorrent"));
+    }
+
+    /// Takes the URL that is open.
+    pub(super) fn add_url(&mut self, text: &str, line: u64) {
+        let Some(rank) = self.rank.take() else { return };
+        let target = match target::parse(text) {
+            Ok(target) => target,
+            Err(cause) => {
+                let text = format!(
+                    "`{}` is not used: {cause}; others like it are not told",
+                    shorten(text)
+                );
+                return self.doubt(Doubt::Url, line, &text);
+            }
+        };
+        self.urls.push((rank, target));
+        // Those that would not be asked are not kept.
+        if self.urls.len() == 4 * MAX_URLS {
+            self.sort_urls();
+        }
+    }
+
+    fn sort_urls(&mut self) {
+        self.urls.sort_by_key(|(rank, _)| *rank);
+        self.urls.truncate(MAX_URLS);
+    }
+
+    pub(super) fn begin_pieces(&mut self, kind: Option<&str>, length: Option<&str>) {
+        // Without one that is known they are as if they were not there.
+        let Some(algorithm) = kind.and_then(Algorithm::named) else { return };
+        let length = length.and_then(|text| text.trim().parse().ok());
+        let pieces = length.and_then(|length| Pieces::new(length, algorithm));
+        self.open = Some(pieces.ok_or_else(|| "they have no length".to_owned()));
+    }
+
+    pub(super) fn add_piece(&mut self, text: &str) {
+        let Some(Ok(pieces)) = &mut self.open else { return };
+        if pieces.count() == MAX_PIECES {
+            self.open = Some(Err(format!("there are more than {MAX_PIECES}")));
+            return;
+        }
+        match digest(pieces.algorithm(), text) {
+            Ok(digest) => {
+                pieces.push(&digest);
+            }
+            Err(reason) => self.open = Some(Err(reason)),
+        }
+    }
+
+    /// Takes the pieces that are open. Of several the strongest count.
+    pub(super) fn end_pieces(&mut self) {
+        let strength = |pieces: &Result<Pieces, String>| {
+            pieces.as_ref().map_or(0, |pieces| pieces.algorithm().size())
+        };
+        let Some(new) = self.open.take() else { return };
+        if self.pieces.as_ref().is_none_or(|old| strength(old) < strength(&new)) {
+            self.pieces = Some(new);
+        }
+    }
+
+    /// Makes an entry of what was said, and what the user should know of it.
+    pub(super) fn entry(mut self, list: &Arc<str>) -> (Entry, Doubts) {
+        let wanted = self.wanted();
+        let (number, wanted) = match (self.wrong, wanted) {
+            (Some((line, cause)), _) => (line, Err(cause)),
+            (None, wanted) => (self.line, wanted),
+        };
+        let origin = Origin::Line { list: Arc::clone(list), number };
+        // What is wrong is told with the file's name.
+        let text = self.name.filter(|_| wanted.is_err()).unwrap_or_default();
+        (Entry { origin, wanted, text: shorten(&text) }, self.doubts)
+    }
+
+    fn wanted(&mut self) -> Result<Wanted, Cause> {
+        let name = self.name.as_deref().unwrap_or_default();
+        let place = Placement::file(name.as_bytes()).map_err(|reason| bad_line(&reason))?;
+        self.sort_urls();
+        let mut targets = Vec::with_capacity(self.urls.len());
+        for (_, target) in std::mem::take(&mut self.urls) {
+            if !targets.contains(&target) {
+                targets.push(target);
+            }
+        }
+        let mut targets = targets.into_iter();
+        let target = targets.next().ok_or_else(|| bad_line("no URL of http or https"))?;
+        let pieces = self.usable_pieces()?;
+        if self.has_hashes && self.digest.is_none() && pieces.is_none() {
+            let text = "not checked: its hashes are of no kind that is known";
+            self.doubt(Doubt::Hashes, self.line, text);
+        }
+        Ok(Wanted {
+            mirrors: targets.collect(),
+            size: self.size,
+            checksum: self.digest.take().map(Box::new),
+            pieces: pieces.map(Arc::new),
+            place,
+            ..Wanted::from(target)
+        })
+    }
+
+    /// Returns the pieces, if they make the file.
+    ///
+    /// # Errors
+    /// Why they do not, where the file cannot be checked by anything else.
+    fn usable_pieces(&mut self) -> Result<Option<Pieces>, Cause> {
+        let reason = match (self.pieces.take(), self.size) {
+            (None, _) => return Ok(None),
+            (Some(Err(reason)), _) => reason,
+            (Some(Ok(_)), None) => "the file has no size".to_owned(),
+            (Some(Ok(pieces)), Some(size)) if pieces.make(size) => return Ok(Some(pieces)),
+            (Some(Ok(_)), Some(size)) => format!("they do not make {size} bytes"),
+        };
+        let text = format!("the hashes of its pieces are not used: {reason}");
+        if self.digest.is_none() {
+            return Err(bad_line(&text));
+        }
+        self.doubt(Doubt::Pieces, self.line, &text);
+        Ok(None)
+    }
+
+    /// Says what is wrong; what is wrong first is told.
+    fn fail(&mut self, line: u64, reason: &str) {
+        self.wrong.get_or_insert_with(|| (line, bad_line(reason)));
+    }
+
+    fn doubt(&mut self, doubt: Doubt, line: u64, text: &str) {
+        if self.doubts.iter().all(|(known, ..)| *known != doubt) {
+            self.doubts.push((doubt, line, redact_text(text)));
+        }
+    }
+}
+
+fn digest(algorithm: Algorithm, hex: &str) -> Result<Digest, String> {
+    // No longer one is a digest, and it may be told.
+    let hex: String = hex.chars().filter(|c| !c.is_ascii_whitespace()).take(161).collect();
+    format!("{}:{hex}", algorithm.name()).parse()
+}

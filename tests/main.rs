@@ -70,6 +70,8 @@ mod mirrors;
 mod naming;
 /// What is told, where, and never a secret.
 mod output;
+/// Files of which only pieces are wrong.
+mod pieces;
 /// Where files are put, and what happens to what is there.
 mod placing;
 /// What servers answer to a request for the rest of a file.

@@ -42,6 +42,7 @@ mod answer;
 pub(super) mod existing;
 mod lead;
 mod open;
+mod pieces;
 mod place;
 mod prepare;
 mod settle;
@@ -281,7 +282,7 @@ impl<'a> Transfer<'a> {
                 return Ok(done);
             }
             reason = Restart::Mismatch;
-            wants_all = true;
+            wants_all |= held.ranges.is_empty();
         }
         let (received, expected) =
             held.as_ref().map_or((0, None), |held| (held.ranges.len(), held.length));

@@ -29,10 +29,11 @@ impl Transfer<'_> {
             Presence::Device => return Err(not_a_file(path, "a device").into()),
             Presence::Folder => return Err(not_a_file(path, "a folder").into()),
         }
-        if job.checksum.is_none() {
+        if job.checksum.is_none() && job.pieces.is_none() {
             return unchecked("no checksum says what it must be");
         }
         let found = examine(self.shared, job, path, self.progress)?;
+        self.judge_existing_pieces(path)?;
         let found = found.map_or_else(|| disk::found(path), Ok)?;
         Ok(Done::Verified { path: path.clone(), found })
     }

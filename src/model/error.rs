@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::model::digest::Digest;
+use crate::model::pieces::WrongPieces;
 use crate::model::problem::{CommandFailure, Phase, RedirectProblem, TlsProblem};
 
 pub use wording::Plain;
@@ -219,6 +220,15 @@ pub enum Cause {
     UnsupportedScheme {
         /// The scheme.
         scheme: String,
+    },
+    /// A piece of the file is not what it is checked by.
+    WrongPiece {
+        /// The file, if it was there before.
+        existing: Option<PathBuf>,
+        /// What is wrong.
+        wrong: Box<WrongPieces>,
+        /// Whether bytes of the file were fetched again already.
+        is_again: bool,
     },
     /// The file has not as many bytes as its list says.
     WrongSize {

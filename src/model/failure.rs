@@ -88,7 +88,7 @@ impl Failure {
             // The transfer went well, and the command was tried once.
             return String::new();
         }
-        let told = matches!(self.cause, Cause::Truncated { .. });
+        let told = matches!(self.cause, Cause::Truncated { .. } | Cause::WrongPiece { .. });
         let mut text = match &self.kept {
             Some(Kept { bytes, length: Some(length), .. }) if !told => {
                 format!(" after {} of {}", ByteSize(*bytes), ByteSize(*length))

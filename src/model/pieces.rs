@@ -53,6 +53,19 @@ impl Pieces {
     }
 }
 
+/// The pieces of a file that are not what they should be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WrongPieces {
+    /// Where the first one is.
+    pub range: ByteRange,
+    /// What it should be.
+    pub wanted: Digest,
+    /// What it is.
+    pub found: Digest,
+    /// How many there are.
+    pub count: usize,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

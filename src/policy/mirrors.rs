@@ -170,6 +170,7 @@ pub fn may_help(cause: &Cause) -> bool {
         | Cause::TrustStore { .. }
         | Cause::ForbiddenScheme { .. }
         | Cause::UnsupportedScheme { .. }
+        | Cause::WrongPiece { existing: None, .. }
         | Cause::WrongSize { existing: None, .. } => true,
         Cause::BadLine { .. }
         | Cause::Command { .. }
@@ -177,6 +178,7 @@ pub fn may_help(cause: &Cause) -> bool {
         | Cause::Mismatch { existing: Some(_), .. }
         | Cause::Missing { .. }
         | Cause::Unchecked { .. }
+        | Cause::WrongPiece { existing: Some(_), .. }
         | Cause::WrongSize { existing: Some(_), .. }
         | Cause::Exists { .. }
         | Cause::InUse { .. }

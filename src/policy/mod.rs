@@ -8,6 +8,7 @@ pub mod filename;
 pub mod inquiry;
 pub mod mirrors;
 pub mod pace;
+pub mod pieces;
 pub mod placement;
 pub mod rate;
 pub mod redirect;

@@ -92,6 +92,8 @@ pub fn is_transient(cause: &Cause) -> bool {
         | Cause::TooSlow { .. }
         | Cause::Truncated { .. } => true,
         Cause::Status { code, .. } => is_transient_status(*code),
+        // A mirror whose bytes came out of a cache is asked past it, when the others have been.
+        Cause::WrongPiece { is_again, .. } => !is_again,
         _ => false,
     }
 }

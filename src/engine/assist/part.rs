@@ -129,7 +129,7 @@ fn request(
     let known = joint.with_sources(|known| known.reached(source));
     // The first one's redirects were followed when the transfer began.
     let follows = source != FIRST;
-    let (method, no_cache, condition) = (Method::Get, false, None);
+    let (method, no_cache, condition) = (Method::Get, subject.no_cache, None);
     Ask { shared, client, job, given, credentials, method, rest, no_cache, condition }
         .send(known, follows, await_turn)
         .map_err(|cause| time_left().err().unwrap_or(cause))

@@ -33,6 +33,8 @@ pub(in crate::engine) struct Subject {
     pub(in crate::engine) piece: u64,
     /// Whether its server has answered a range with that range.
     pub(in crate::engine) serves_ranges: bool,
+    /// Whether caches on the way are to ask the origin anew.
+    pub(in crate::engine) no_cache: bool,
     /// Whether a record is kept of what is there.
     pub(in crate::engine) is_recorded: bool,
     /// What it is checked by.

@@ -87,6 +87,7 @@ impl<'a> Transfer<'a> {
             terms: Terms { min_part, latency: first.latency },
             piece: self.piece(sink, left, min_part),
             serves_ranges: first.head.status == 206,
+            no_cache: self.work.was_mismatched,
             is_recorded: !sink.is_stream() && self.is_worth_keeping(held),
             check: self.work.check.clone(),
             progress: Arc::clone(self.progress),

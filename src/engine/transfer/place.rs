@@ -135,6 +135,7 @@ impl Transfer<'_> {
                 Admission::Update => self.place_update(path),
                 Admission::Skip => {
                     let found = examine(self.shared, &self.work.job, &path, self.progress)?;
+                    self.judge_existing_pieces(&path)?;
                     if self.shared.options.mode == Mode::Fetch {
                         leftovers::tidy(&path);
                     }

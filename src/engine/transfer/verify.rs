@@ -32,7 +32,7 @@ impl<'a> Transfer<'a> {
     }
 
     /// Checks a file that is complete, if it is known what it should be, and gives it its name. `None` when
-    /// it is something else and all of it is to be fetched once more.
+    /// it is something else, and what is not held of it any more is to be fetched once more.
     pub(super) fn finish(
         &mut self,
         sink: &mut Sink<'a>,
@@ -52,13 +52,16 @@ impl<'a> Transfer<'a> {
             match check.judge(size) {
                 Ok(told) => sha256 = told,
                 Err(cause) => {
-                    self.begin_again(sink, held, cause, Restart::Mismatch)?;
+                    self.mend(sink, held, cause)?;
                     return Ok(None);
                 }
             }
         }
         if let Some(cause) = self.drift(size, sha256.as_ref()) {
             self.begin_again(sink, held, cause, Restart::Mismatch)?;
+            return Ok(None);
+        }
+        if self.has_only_pieces() && !self.judge_pieces(sink, held)? {
             return Ok(None);
         }
         let modified = self.modified(held.validators.modified());
@@ -121,7 +124,7 @@ impl<'a> Transfer<'a> {
     ///
     /// # Errors
     /// `cause`, the second time.
-    fn begin_again(
+    pub(super) fn begin_again(
         &mut self,
         sink: &mut Sink<'a>,
         held: &mut Held,

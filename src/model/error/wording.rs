@@ -7,6 +7,7 @@ use std::fmt;
 use std::io;
 
 use crate::model::error::Cause;
+use crate::model::pieces::WrongPieces;
 use crate::model::problem::{Phase, RedirectProblem, TlsProblem};
 use crate::model::size::{ByteSize, Rate, Span};
 use crate::model::text::Printable;
@@ -132,6 +133,19 @@ impl fmt::Display for Cause {
             Self::UnsupportedScheme { scheme } => {
                 write!(f, "scheme `{}` is not supported", Printable(scheme))
             }
+            Self::WrongPiece { existing, wrong, .. } => {
+                let WrongPieces { range, wanted, found, count } = &**wrong;
+                if let Some(path) = existing {
+                    write!(f, "{} exists, and ", Printable(&path.to_string_lossy()))?;
+                }
+                let last = range.end.saturating_sub(1);
+                write!(f, "the checksum of bytes {}-{last} is {found}, not {wanted}", range.start)?;
+                match count.saturating_sub(1) {
+                    0 => Ok(()),
+                    1 => f.write_str(", and another piece is wrong"),
+                    more => write!(f, ", and {more} more pieces are wrong"),
+                }
+            }
             Self::WrongSize { existing: Some(path), wanted, found } => {
                 let path = path.to_string_lossy();
                 write!(f, "{} exists, and has {}", Printable(&path), other_size(*wanted, *found))
@@ -173,8 +187,11 @@ impl Cause {
             Self::Disk { action: "read", .. } => return None,
             Self::Disk { source, path, .. } => return disk_hint(source, path),
             Self::Mismatch { existing: Some(_), .. }
+            | Self::WrongPiece { existing: Some(_), .. }
             | Self::WrongSize { existing: Some(_), .. } => "`--if-exists overwrite` replaces it",
-            Self::Mismatch { .. } => "check where the checksum comes from, or try again later",
+            Self::Mismatch { .. } | Self::WrongPiece { .. } => {
+                "check where the checksum comes from, or try again later"
+            }
             Self::Command { .. } => {
                 "run it for the file by hand, or fetch that again with `--if-exists overwrite`"
             }

@@ -88,6 +88,7 @@ fn kind(cause: &Cause) -> &'static str {
         Cause::TrustStore { .. } => "trust_store",
         Cause::Unchecked { .. } => "unchecked",
         Cause::UnsupportedScheme { .. } => "unsupported_scheme",
+        Cause::WrongPiece { .. } => "wrong_piece",
         Cause::WrongSize { .. } => "wrong_size",
     }
 }

@@ -98,6 +98,7 @@ fn joint(file: &Arc<Partial>, client: &Client) -> (Arc<Joint>, Lane) {
         began: Instant::now(),
         name: "a".to_owned(),
         sources: vec![source],
+        no_cache: false,
         check: None,
         held: Held {
             ranges: RangeSet::default(),

@@ -78,6 +78,8 @@ mod placing;
 mod ranges;
 /// Rates of bytes and of requests.
 mod rates;
+/// Lists that other programs write or read.
+mod real_lists;
 /// Against a real nginx, over http and https.
 mod real_nginx;
 /// The record beside a partial file.

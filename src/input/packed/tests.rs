@@ -158,10 +158,18 @@ impl Read for Pipe {
 fn nothing_is_waited_for_while_more_can_be_given() {
     // So alike that much of it is inside when the last byte was taken.
     let line = "http://a.example/the/same\n".repeat(9000).into_bytes();
-    let flushed: [(Packing, Vec<u8>); 2] = [
+    let flushed: [(Packing, Vec<u8>); 3] = [
         (Packing::Gzip, {
             let mut encoder = GzEncoder::new(Vec::new(), flate2::Compression::best());
             encoder.write_all(&line).unwrap();
+            encoder.flush().unwrap();
+            encoder.get_ref().clone()
+        }),
+        (Packing::Xz, {
+            let mut encoder = XzEncoder::new(Vec::new(), 6);
+            encoder.write_all(&line).unwrap();
+            // The first leaves the end with the encoder.
+            encoder.flush().unwrap();
             encoder.flush().unwrap();
             encoder.get_ref().clone()
         }),

@@ -271,7 +271,8 @@ mod tests {
         case(" out=/etc/x", "is absolute");
         case(" out=d/", "names no file");
         case(" checksum=sha-256=00", "has 1 bytes");
-        case(" checksum=sha-224=00", "is not a checksum");
+        case(" checksum=sha-224=00", "has 1 bytes, and sha224 has 28");
+        case(" checksum=crc32=00000000", "is not a checksum");
         case(" checksum=", "is not a checksum");
         case(" word", "`word` is not an option and its value");
         case(" http://c/", "`http://c/` is not an option and its value");

@@ -15,7 +15,7 @@ use serde::de::IgnoredAny;
 use crate::input::entry::{Entry, Wanted, bad_line, checksum};
 use crate::input::lines::Line;
 use crate::input::urls;
-use crate::model::digest::Digest;
+use crate::model::digest::{Algorithm, Digest};
 use crate::model::error::Cause;
 use crate::model::job::Origin;
 use crate::model::known::Known;
@@ -33,7 +33,21 @@ struct Object<'a> {
     #[serde(borrow)]
     checksum: Option<Cow<'a, str>>,
     #[serde(borrow)]
+    md5: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    sha1: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    sha224: Option<Cow<'a, str>>,
+    #[serde(borrow)]
     sha256: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    blake3: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    sha384: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    blake2b: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    sha512: Option<Cow<'a, str>>,
     #[serde(borrow)]
     out: Option<Cow<'a, str>>,
     #[serde(borrow)]
@@ -47,6 +61,23 @@ struct Object<'a> {
     last_modified: Option<Cow<'a, str>>,
     totals: Option<IgnoredAny>,
     event: Option<IgnoredAny>,
+}
+
+impl Object<'_> {
+    /// Returns the digests that are keys of their own, in hexadecimal digits.
+    fn digests(&self) -> impl Iterator<Item = (Algorithm, &str)> {
+        let keys = [
+            (Algorithm::Md5, &self.md5),
+            (Algorithm::Sha1, &self.sha1),
+            (Algorithm::Sha224, &self.sha224),
+            (Algorithm::Sha256, &self.sha256),
+            (Algorithm::Blake3, &self.blake3),
+            (Algorithm::Sha384, &self.sha384),
+            (Algorithm::Blake2b, &self.blake2b),
+            (Algorithm::Sha512, &self.sha512),
+        ];
+        keys.into_iter().filter_map(|(algorithm, hex)| Some((algorithm, hex.as_deref()?)))
+    }
 }
 
 /// Returns whether a list whose first line this is has an object on each.
@@ -95,10 +126,7 @@ fn wanted<'a>(object: &'a Object<'_>, folder: &Base) -> Result<Wanted, (Cause, &
             target,
             mirrors,
             size: object.size.filter(|_| has_come),
-            checksum: digest(
-                object.checksum.as_deref(),
-                object.sha256.as_deref().filter(|_| has_come),
-            )?,
+            checksum: digest(object.checksum.as_deref(), object.digests().filter(|_| has_come))?,
             known: known(object).filter(|_| has_come),
             pieces: None,
             place: place(object, folder).map_err(|reason| bad_line(&reason))?,
@@ -107,21 +135,26 @@ fn wanted<'a>(object: &'a Object<'_>, folder: &Base) -> Result<Wanted, (Cause, &
     rest().map_err(|cause| (cause, url))
 }
 
-/// Returns what the file is checked by: `checksum` if there is one, because that was chosen.
-fn digest(chosen: Option<&str>, sha256: Option<&str>) -> Result<Option<Box<Digest>>, Cause> {
+/// Returns what the file is checked by: `checksum` if there is one, because that was chosen, else the
+/// strongest that was told.
+fn digest<'a>(
+    chosen: Option<&str>,
+    told: impl Iterator<Item = (Algorithm, &'a str)>,
+) -> Result<Option<Box<Digest>>, Cause> {
     let chosen = chosen.map(checksum).transpose()?;
-    let sha256 = match sha256 {
-        Some(hex) => Some(checksum(&format!("sha256:{hex}"))?),
-        None => None,
-    };
-    match (chosen, sha256) {
-        (Some(chosen), Some(other))
-            if chosen.algorithm() == other.algorithm() && chosen != other =>
-        {
-            Err(bad_line("`checksum` and `sha256` contradict each other"))
+    let mut strongest = None;
+    for (algorithm, hex) in told {
+        let name = algorithm.name();
+        let digest = checksum(&format!("{name}:{hex}"))?;
+        let of_same = chosen.as_ref().filter(|chosen| chosen.algorithm() == algorithm);
+        if of_same.is_some_and(|chosen| *chosen != digest) {
+            return Err(bad_line(&format!("`checksum` and `{name}` contradict each other")));
         }
-        (chosen, sha256) => Ok(chosen.or(sha256)),
+        if strongest.as_deref().is_none_or(|best: &Digest| best.algorithm() < algorithm) {
+            strongest = Some(digest);
+        }
     }
+    Ok(chosen.or(strongest))
 }
 
 /// Returns what told the version that an earlier run brought from others.
@@ -226,6 +259,24 @@ mod tests {
     }
 
     #[test]
+    fn the_strongest_of_several_digests_counts() {
+        #[track_caller]
+        fn case(keys: &[(&str, usize)], expected: &str) {
+            let key = |(key, size): &(&str, usize)| format!(r#","{key}":"{}""#, "00".repeat(*size));
+            let keys = keys.iter().map(key).collect::<Vec<_>>().concat();
+            assert_eq!(
+                told(&format!(r#"{{"url":"http://a/x"{keys}}}"#)),
+                format!("http://a/x {expected}")
+            );
+        }
+        case(&[("md5", 16)], "md5:000000");
+        case(&[("sha1", 20), ("md5", 16)], "sha1:00000");
+        case(&[("sha256", 32), ("sha224", 28), ("blake3", 32)], "blake3:000");
+        case(&[("blake2b", 64), ("sha512", 64), ("sha384", 48)], "sha512:000");
+        case(&[("blake2b", 64), ("sha384", 48)], "blake2b:00");
+    }
+
+    #[test]
     fn totals_and_events_stand_for_no_file() {
         assert!(read(br#"{"haul":1,"event":"started","id":1,"url":"http://h/a"}"#).is_none());
         assert_eq!(told(r#"{"url":"http://h/a","event":null}"#), "http://h/a");
@@ -261,7 +312,10 @@ mod tests {
         case(br#"{"url":"http://a/","out":""}"#, "names no file");
         let sums =
             format!(r#"{{"url":"http://a/","sha256":"{SUM}","checksum":"{}"}}"#, "0".repeat(64));
-        case(sums.as_bytes(), "contradict each other");
+        case(sums.as_bytes(), "`checksum` and `sha256` contradict each other");
+        case(br#"{"url":"http://a/","md5":"00"}"#, "has 1 bytes, and md5 has 16");
+        let md5s = "0".repeat(32) + r#"","checksum":"md5:"# + &"1".repeat(32);
+        case(format!(r#"{{"url":"http://a/","md5":"{md5s}"}}"#).as_bytes(), "`md5` contradict");
         let long = "x".repeat(100_000);
         case(format!(r#"{{"url":"http://a/","checksum":"{long}"}}"#).as_bytes(), "not a checksum");
         case(format!(r#"{{"url":"http://a/","size":"{long}"}}"#).as_bytes(), "invalid type");

@@ -5,53 +5,36 @@
 //! over, because every such list would end in failures otherwise; that nobody has checked the
 //! signature is told once.
 
-use std::borrow::Cow;
+pub(super) mod armour;
+pub(super) mod line;
 
-use crate::input::entry::{Batch, Entry, Wanted, bad_line, checksum};
+use crate::input::entry::{Batch, Entry, Wanted, bad_line};
 use crate::input::lines::Line;
+use crate::input::sums::armour::Armour;
+use crate::input::sums::line::Sum;
 use crate::model::error::Cause;
 use crate::model::job::{Origin, Target};
 use crate::policy::placement::Placement;
 use crate::policy::target;
 
-const BEGIN_SIGNED: &[u8] = b"-----BEGIN PGP SIGNED MESSAGE-----";
-const BEGIN_SIGNATURE: &[u8] = b"-----BEGIN PGP SIGNATURE-----";
-const END_SIGNATURE: &[u8] = b"-----END PGP SIGNATURE-----";
-
-/// The fewest hexadecimal digits that are taken for a checksum: those of MD5.
-const MIN_DIGITS: usize = 32;
-
-/// Where in a signed list a line is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Part {
-    /// In a list that is not signed, or behind its signature.
-    Plain,
-    /// In the header that tells how the list was hashed for its signature.
-    Header,
-    /// In what was signed.
-    Signed,
-    /// In the signature.
-    Signature,
-}
-
 /// Reads a list of checksums.
 pub(super) struct Sums {
     base: Target,
-    part: Part,
+    armour: Armour,
 }
 
 /// Returns whether a list whose first line this is has checksums.
 pub(super) fn is_likely(first: Line<'_>) -> bool {
     first.bytes().is_ok_and(|line| {
         let line = line.trim_ascii();
-        line == BEGIN_SIGNED || split(line).is_some()
+        line == armour::BEGIN_SIGNED || line::split(line).is_some()
     })
 }
 
 impl Sums {
     /// Begins a list of files below `base`.
     pub(super) fn new(base: Target) -> Self {
-        Self { base, part: Part::Plain }
+        Self { base, armour: Armour::default() }
     }
 
     /// Takes a line that says something.
@@ -60,132 +43,24 @@ impl Sums {
             Ok(line) => line.trim_ascii_start(),
             Err(reason) => return found.entries.push(Entry::bad(origin, bad_line(&reason), "")),
         };
-        let Some(line) = self.enter(line, &origin, found) else { return };
-        found.entries.push(match wanted(&self.base, line) {
+        let list = match &origin {
+            Origin::Line { list, .. } => list,
+            Origin::Argument => "",
+        };
+        let Some(line) = self.armour.enter(line, list, &mut found.warnings) else { return };
+        found.entries.push(match wanted(&self.base, line, list) {
             Ok(wanted) => Entry { origin, wanted: Ok(wanted), text: String::new() },
             Err(cause) => Entry::bad(origin, cause, &String::from_utf8_lossy(line)),
         });
     }
-
-    /// Follows the parts of a signed list; returns what a line says of a file, if it may.
-    fn enter<'a>(
-        &mut self,
-        line: &'a [u8],
-        origin: &Origin,
-        found: &mut Batch,
-    ) -> Option<&'a [u8]> {
-        match (self.part, line.trim_ascii_end()) {
-            (Part::Plain, BEGIN_SIGNED) => {
-                self.part = Part::Header;
-                let list = match origin {
-                    Origin::Line { list, .. } => list,
-                    Origin::Argument => "",
-                };
-                found.warnings.push(format!("{list}: the signature of the list is not checked"));
-                return None;
-            }
-            (Part::Header | Part::Signed, BEGIN_SIGNATURE) => {
-                self.part = Part::Signature;
-                return None;
-            }
-            (Part::Header, _) if is_header(line) => return None,
-            (Part::Header, _) => self.part = Part::Signed,
-            (Part::Signature, END_SIGNATURE) => {
-                self.part = Part::Plain;
-                return None;
-            }
-            (Part::Signature, line) if is_header(line) || is_armour(line) => return None,
-            // Its end is missing, and this is no part of it.
-            (Part::Signature, _) => self.part = Part::Plain,
-            (Part::Plain | Part::Signed, _) => {}
-        }
-        // What was signed has this before each line that begins with a dash.
-        let escaped = line.strip_prefix(b"- ").filter(|_| self.part == Part::Signed);
-        Some(escaped.unwrap_or(line))
-    }
 }
 
-/// Returns whether a line is a header field of an armour.
-fn is_header(line: &[u8]) -> bool {
-    let key = line.iter().position(|&byte| byte == b':').map(|end| &line[..end]);
-    key.is_some_and(|key| key.iter().all(|&b| b.is_ascii_alphanumeric() || b == b'-'))
-}
-
-/// Returns whether a line is of an armour's body: Base64.
-fn is_armour(line: &[u8]) -> bool {
-    line.iter().all(|&b| b.is_ascii_alphanumeric() || b"+/=".contains(&b))
-}
-
-/// Reads what a line says of a file below `base`.
-fn wanted(base: &Target, line: &[u8]) -> Result<Wanted, Cause> {
-    let Some((sum, name)) = split(line) else {
-        return Err(bad_line("no checksum with the name of a file"));
-    };
-    if name == b"-" {
-        return Err(bad_line("the checksum is of a standard input, not of a file"));
-    }
-    let name = match line[0] {
-        b'\\' => unescape(name)?,
-        _ => Cow::Borrowed(name),
-    };
-    let checksum = checksum(&sum)?;
+/// Reads what a line of `list` says of a file below `base`.
+fn wanted(base: &Target, line: &[u8], list: &str) -> Result<Wanted, Cause> {
+    let Sum { digest, name } = line::read(line, line::algorithm_of(list))?;
     let place = Placement::file(&name).map_err(|reason| bad_line(&reason))?;
     let target = target::below(base, &name)?;
-    Ok(Wanted { checksum: Some(checksum), place, ..Wanted::from(target) })
-}
-
-/// Splits a line into its checksum and the name of its file, which may be escaped.
-fn split(line: &[u8]) -> Option<(String, &[u8])> {
-    let line = line.strip_prefix(b"\\").unwrap_or(line);
-    split_gnu(line).or_else(|| split_tag(line))
-}
-
-/// Splits `HEX  name` and `HEX *name`.
-fn split_gnu(line: &[u8]) -> Option<(String, &[u8])> {
-    let end = line.iter().position(|byte| !byte.is_ascii_hexdigit())?;
-    let rest = line[end..].strip_prefix(b" ").or_else(|| line[end..].strip_prefix(b"\t"))?;
-    // The second character says how the file was read.
-    let name = rest.strip_prefix(b" ").or_else(|| rest.strip_prefix(b"*")).unwrap_or(rest);
-    let is_sum = end >= MIN_DIGITS && !name.is_empty();
-    is_sum.then(|| (String::from_utf8_lossy(&line[..end]).into_owned(), name))
-}
-
-/// Splits `SHA256 (name) = HEX`, and the `SHA2-256(name)= HEX` of OpenSSL.
-fn split_tag(line: &[u8]) -> Option<(String, &[u8])> {
-    let open = line.iter().position(|&byte| byte == b'(')?;
-    let close = line.iter().rposition(|&byte| byte == b')').filter(|&close| close > open)?;
-    let algorithm = std::str::from_utf8(&line[..open]).ok()?.trim_ascii_end();
-    let digits = line[close + 1..].trim_ascii_start().strip_prefix(b"=")?.trim_ascii();
-    let digits = std::str::from_utf8(digits).ok()?;
-    let is_word =
-        |text: &str| text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-/".contains(&b));
-    let name = &line[open + 1..close];
-    if algorithm.is_empty() || digits.is_empty() || !is_word(algorithm) || !is_word(digits) {
-        return None;
-    }
-    let algorithm = match algorithm.strip_prefix("SHA2-") {
-        Some(size) => Cow::Owned(format!("SHA{size}")),
-        None => Cow::Borrowed(algorithm),
-    };
-    Some((format!("{algorithm}:{digits}"), name))
-}
-
-/// Takes back what is done to a name in a line that begins with a backslash.
-fn unescape(name: &[u8]) -> Result<Cow<'_, [u8]>, Cause> {
-    let mut plain = Vec::with_capacity(name.len());
-    let mut bytes = name.iter();
-    while let Some(&byte) = bytes.next() {
-        plain.push(match (byte, byte == b'\\') {
-            (byte, false) => byte,
-            (_, true) => match bytes.next() {
-                Some(b'\\') => b'\\',
-                Some(b'n') => b'\n',
-                Some(b'r') => b'\r',
-                _ => return Err(bad_line("the name has a backslash that stands for nothing")),
-            },
-        });
-    }
-    Ok(Cow::Owned(plain))
+    Ok(Wanted { checksum: Some(digest), place, ..Wanted::from(target) })
 }
 
 #[cfg(test)]
@@ -257,7 +132,7 @@ mod tests {
     #[test]
     fn credentials_of_the_base_are_for_all_files() {
         let base = target::base("https://u:p@h/").unwrap();
-        let wanted = wanted(&base, format!("{MD5}  a").as_bytes()).unwrap();
+        let wanted = wanted(&base, format!("{MD5}  a").as_bytes(), "").unwrap();
         assert!(wanted.target.credentials.is_some());
     }
 
@@ -275,8 +150,9 @@ mod tests {
         case(&format!("({MD5})"), "no checksum");
         case(&format!(" (a) = {MD5}"), "no checksum");
         case(&format!("{MD5}  -"), "of a standard input");
-        case(&format!("{}  a", &SHA256[..56]), "is not a checksum");
-        case(&format!("BLAKE2b (a) = {SHA256}"), "is not a checksum");
+        case(&format!("{}  a", &SHA256[..60]), "is not a checksum");
+        case(&format!("BLAKE2b (a) = {SHA256}"), "has 32 bytes, and blake2b has 64");
+        case(&format!("BLAKE2b-256 (a) = {SHA256}"), "is not a checksum");
         case(&format!("SHA256 (a) = {MD5}"), "has 16 bytes, and sha256 has 32");
         case(&format!("MD5 () = {MD5}"), "names no file");
         case(&format!("{MD5}  /a"), "is absolute");

@@ -5,33 +5,66 @@ use std::str::FromStr;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use sha2::Digest as _;
 
-/// How a digest is computed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+mod hasher;
+
+pub use hasher::Hasher;
+
+/// How a digest is computed. They are ordered by strength, the weakest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Algorithm {
+    /// The CRC of Ethernet and gzip. This and the other CRCs find accidents only, and only servers
+    /// declare them.
+    Crc32,
+    /// RFC 9260, Appendix A.
+    Crc32c,
+    /// NVM Express, NVM Command Set Specification, 64b CRC.
+    Crc64Nvme,
     /// RFC 1321. Broken: it finds accidents, not attacks.
     Md5,
     /// RFC 3174. Broken as well.
     Sha1,
     /// RFC 6234.
+    Sha224,
+    /// RFC 6234.
     Sha256,
+    /// Of 256 bits, as `b3sum` prints it.
+    Blake3,
     /// RFC 6234.
     Sha384,
+    /// RFC 7693, of 512 bits, as `b2sum` prints it.
+    Blake2b,
     /// RFC 6234.
     Sha512,
 }
 
 impl Algorithm {
-    const ALL: [Self; 5] = [Self::Md5, Self::Sha1, Self::Sha256, Self::Sha384, Self::Sha512];
+    /// What a user may name. Of those with digests of one size the first is meant where only digits
+    /// are given.
+    pub const NAMED: [Self; 8] = [
+        Self::Md5,
+        Self::Sha1,
+        Self::Sha224,
+        Self::Sha256,
+        Self::Sha384,
+        Self::Sha512,
+        Self::Blake2b,
+        Self::Blake3,
+    ];
 
     /// Returns its name as it is written before a digest.
     pub fn name(self) -> &'static str {
         match self {
+            Self::Crc32 => "crc32",
+            Self::Crc32c => "crc32c",
+            Self::Crc64Nvme => "crc64nvme",
             Self::Md5 => "md5",
             Self::Sha1 => "sha1",
+            Self::Sha224 => "sha224",
             Self::Sha256 => "sha256",
+            Self::Blake3 => "blake3",
             Self::Sha384 => "sha384",
+            Self::Blake2b => "blake2b",
             Self::Sha512 => "sha512",
         }
     }
@@ -39,11 +72,14 @@ impl Algorithm {
     /// Returns how many bytes its digests have.
     pub fn size(self) -> usize {
         match self {
+            Self::Crc32 | Self::Crc32c => 4,
+            Self::Crc64Nvme => 8,
             Self::Md5 => 16,
             Self::Sha1 => 20,
-            Self::Sha256 => 32,
+            Self::Sha224 => 28,
+            Self::Sha256 | Self::Blake3 => 32,
             Self::Sha384 => 48,
-            Self::Sha512 => 64,
+            Self::Blake2b | Self::Sha512 => 64,
         }
     }
 
@@ -51,8 +87,24 @@ impl Algorithm {
     pub fn named(name: &str) -> Option<Self> {
         // `sha-256`, `SHA256`: everybody writes it in another way.
         let plain: String = name.chars().filter(|&c| c != '-').collect();
-        Self::ALL.into_iter().find(|algorithm| plain.eq_ignore_ascii_case(algorithm.name()))
+        if plain.eq_ignore_ascii_case("blake2b512") {
+            return Some(Self::Blake2b);
+        }
+        Self::NAMED.into_iter().find(|algorithm| plain.eq_ignore_ascii_case(algorithm.name()))
     }
+}
+
+impl FromStr for Algorithm {
+    type Err = String;
+
+    /// Reads a name, in upper or lower case and with or without dashes.
+    fn from_str(name: &str) -> Result<Self, String> {
+        Self::named(name).ok_or_else(|| format!("known are {}", known()))
+    }
+}
+
+fn known() -> String {
+    Algorithm::NAMED.map(Algorithm::name).join(", ")
 }
 
 /// The digest of a whole file.
@@ -63,10 +115,9 @@ pub struct Digest {
 }
 
 impl Digest {
-    /// Makes one of its bytes, as many as its algorithm gives.
-    pub(in crate::model) fn new(algorithm: Algorithm, bytes: Vec<u8>) -> Self {
-        debug_assert_eq!(bytes.len(), algorithm.size());
-        Self { algorithm, bytes }
+    /// Makes one of its bytes; `None` when their number is not that of the algorithm.
+    pub fn new(algorithm: Algorithm, bytes: Vec<u8>) -> Option<Self> {
+        (bytes.len() == algorithm.size()).then_some(Self { algorithm, bytes })
     }
 
     /// Returns its bytes.
@@ -102,8 +153,7 @@ impl FromStr for Digest {
     /// Integrity, and bare hexadecimal digits, whose number tells the algorithm.
     fn from_str(text: &str) -> Result<Self, String> {
         let wrong = || {
-            let names = Algorithm::ALL.map(Algorithm::name).join(", ");
-            format!("`{text}` is not a checksum such as sha256:9f86d0...; known are {names}")
+            format!("`{text}` is not a checksum such as sha256:9f86d0...; known are {}", known())
         };
         let separators = text.char_indices().filter(|(_, c)| matches!(c, ':' | '=' | '-'));
         let mut split = separators.filter_map(|(at, separator)| {
@@ -114,9 +164,8 @@ impl FromStr for Digest {
             Some((algorithm, _, hex)) => (algorithm, from_hex(hex)),
             None => {
                 let bytes = from_hex(text).ok_or_else(wrong)?;
-                let algorithm =
-                    Algorithm::ALL.into_iter().find(|known| known.size() == bytes.len());
-                (algorithm.ok_or_else(wrong)?, Some(bytes))
+                let has_size = |known: &Algorithm| known.size() == bytes.len();
+                (Algorithm::NAMED.into_iter().find(has_size).ok_or_else(wrong)?, Some(bytes))
             }
         };
         match bytes {
@@ -139,90 +188,18 @@ fn from_hex(text: &str) -> Option<Vec<u8>> {
     is_even.then(|| text.as_bytes().chunks(2).map(pair).collect()).flatten()
 }
 
-/// Computes a digest from bytes in order.
-#[derive(Clone, Debug)]
-pub enum Hasher {
-    /// See [`Algorithm::Md5`].
-    Md5(md5::Md5),
-    /// See [`Algorithm::Sha1`].
-    Sha1(sha1::Sha1),
-    /// See [`Algorithm::Sha256`].
-    Sha256(sha2::Sha256),
-    /// See [`Algorithm::Sha384`].
-    Sha384(sha2::Sha384),
-    /// See [`Algorithm::Sha512`].
-    Sha512(sha2::Sha512),
-}
-
-impl Hasher {
-    /// Begins before the first byte.
-    pub fn new(algorithm: Algorithm) -> Self {
-        match algorithm {
-            Algorithm::Md5 => Self::Md5(md5::Md5::new()),
-            Algorithm::Sha1 => Self::Sha1(sha1::Sha1::new()),
-            Algorithm::Sha256 => Self::Sha256(sha2::Sha256::new()),
-            Algorithm::Sha384 => Self::Sha384(sha2::Sha384::new()),
-            Algorithm::Sha512 => Self::Sha512(sha2::Sha512::new()),
-        }
-    }
-
-    /// Takes the next bytes.
-    pub fn update(&mut self, bytes: &[u8]) {
-        match self {
-            Self::Md5(hasher) => hasher.update(bytes),
-            Self::Sha1(hasher) => hasher.update(bytes),
-            Self::Sha256(hasher) => hasher.update(bytes),
-            Self::Sha384(hasher) => hasher.update(bytes),
-            Self::Sha512(hasher) => hasher.update(bytes),
-        }
-    }
-
-    /// Returns the digest of all bytes so far.
-    pub fn digest(&self) -> Digest {
-        let (algorithm, bytes) = match self.clone() {
-            Self::Md5(hasher) => (Algorithm::Md5, hasher.finalize().to_vec()),
-            Self::Sha1(hasher) => (Algorithm::Sha1, hasher.finalize().to_vec()),
-            Self::Sha256(hasher) => (Algorithm::Sha256, hasher.finalize().to_vec()),
-            Self::Sha384(hasher) => (Algorithm::Sha384, hasher.finalize().to_vec()),
-            Self::Sha512(hasher) => (Algorithm::Sha512, hasher.finalize().to_vec()),
-        };
-        Digest { algorithm, bytes }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
 
-    /// Of no bytes, by coreutils.
-    const EMPTY: [&str; 5] = [
-        "md5:d41d8cd98f00b204e9800998ecf8427e",
-        "sha1:da39a3ee5e6b4b0d3255bfef95601890afd80709",
-        "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
-        "sha384:38b060a751ac96384cd9327eb1b1e36a21fdb71114be07434c0cc7bf63f6e1da274edebfe76f65fbd51ad2f14898b95b",
-        "sha512:cf83e1357eefb8bdf1542850d66d8007d620e4050b5715dc83f4a921d36ce9ce47d0d13c5d85f2b0ff8318d2877eec2f63b931bd47417a81a538327af927da3e",
-    ];
-
-    #[test]
-    fn digests_are_those_of_other_programs() {
-        for text in EMPTY {
-            let digest: Digest = text.parse().unwrap();
-            assert_eq!(Hasher::new(digest.algorithm()).digest(), digest);
-            assert_eq!(digest.to_string(), text);
-        }
-        let mut hasher = Hasher::new(Algorithm::Sha256);
-        hasher.update(b"a");
-        hasher.update(b"bc");
-        let abc = "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
-        assert_eq!(hasher.digest().to_string(), abc);
-    }
+    const SHA256: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
     #[test]
     fn every_usual_way_to_write_one_is_read() {
-        let digest: Digest = EMPTY[2].parse().unwrap();
-        let hex = &EMPTY[2]["sha256:".len()..];
+        let digest: Digest = SHA256.parse().unwrap();
+        let hex = &SHA256["sha256:".len()..];
         let sri = "sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
         let upper = hex.to_uppercase();
         let texts = [
@@ -247,11 +224,34 @@ mod tests {
         case("", "`` is not a checksum");
         case("sha256:", "`sha256:` is not a checksum");
         case("sha256:xy", "is not a checksum such as sha256:");
-        case("crc32:00000000", "known are md5, sha1, sha256, sha384, sha512");
+        case(
+            "crc32:00000000",
+            "known are md5, sha1, sha224, sha256, sha384, sha512, blake2b, blake3",
+        );
+        case("blake2b-256:00", "is not a checksum");
         case("sha256:00", "has 1 bytes, and sha256 has 32");
         case("sha256-====", "is not a checksum");
         case("0123", "is not a checksum");
         case("ü:00", "is not a checksum");
+    }
+
+    #[test]
+    fn algorithms_are_known_by_their_names_and_digits_by_their_number() {
+        #[track_caller]
+        fn case(text: &str, algorithm: Algorithm) {
+            assert_eq!(text.parse::<Digest>().unwrap().algorithm(), algorithm);
+        }
+        let zeros = |algorithm: Algorithm| "00".repeat(algorithm.size());
+        for algorithm in Algorithm::NAMED {
+            assert_eq!(algorithm.name().to_uppercase().parse(), Ok(algorithm));
+            case(&format!("{}:{}", algorithm.name(), zeros(algorithm)), algorithm);
+        }
+        case(&format!("BLAKE2b-512:{}", zeros(Algorithm::Blake2b)), Algorithm::Blake2b);
+        case(&zeros(Algorithm::Sha224), Algorithm::Sha224);
+        case(&zeros(Algorithm::Blake3), Algorithm::Sha256);
+        case(&zeros(Algorithm::Blake2b), Algorithm::Sha512);
+        assert!("crc32".parse::<Algorithm>().unwrap_err().starts_with("known are md5, "));
+        assert_eq!(Digest::new(Algorithm::Crc32, vec![0; 3]), None);
     }
 
     proptest! {

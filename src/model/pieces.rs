@@ -44,11 +44,11 @@ impl Pieces {
 
     /// Returns the pieces of a file of `size` bytes: where each is, and its digest.
     pub fn of(&self, size: u64) -> impl Iterator<Item = (ByteRange, Digest)> + '_ {
-        let digests = self.digests.chunks(self.algorithm.size());
-        (0..).zip(digests).map(move |(number, bytes)| {
+        let digests = self.digests.chunks_exact(self.algorithm.size());
+        (0..).zip(digests).filter_map(move |(number, bytes)| {
             let start = self.length.saturating_mul(number);
             let range = ByteRange { start, end: start.saturating_add(self.length).min(size) };
-            (range, Digest::new(self.algorithm, bytes.to_vec()))
+            Some((range, Digest::new(self.algorithm, bytes.to_vec())?))
         })
     }
 }
@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     fn digest(byte: u8) -> Digest {
-        Digest::new(Algorithm::Md5, vec![byte; 16])
+        Digest::new(Algorithm::Md5, vec![byte; 16]).unwrap()
     }
 
     #[test]

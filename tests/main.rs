@@ -22,6 +22,8 @@ mod checksums;
 mod cli;
 /// Lists that are packed.
 mod compressed;
+/// What servers declare of their files.
+mod declared;
 /// A full disk, and one that is told to keep what it was given.
 mod disk;
 /// README, help and manual page say the same.

@@ -1,4 +1,5 @@
-//! Digests of all of a file, in order, while it comes: to check it by one, and to tell its SHA-256.
+//! Digests of all of a file, in order, while it comes: to check it by one, and to tell those that are
+//! asked for.
 //!
 //! Bytes that come in order are hashed from the buffer that they came in. What several workers brought
 //! out of order is read again from the file once everything before it is there; so a file that one
@@ -19,50 +20,95 @@ const PIECE: usize = 256 * 1024;
 pub(super) struct Check {
     /// What it must be, if that is known.
     wanted: Option<Digest>,
-    /// Whether its SHA-256 is to be told.
-    is_told: bool,
+    /// Which of its digests are to be told.
+    told: Vec<Algorithm>,
     /// Held while a buffer is hashed. Who offers bytes does not wait for it: they can be read later.
     state: Mutex<State>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct State {
-    /// First of what the file must be, then of what is told; one if that is the same.
+    /// What its server says that it is.
+    declared: Option<Digest>,
+    /// One for each algorithm.
     hashers: Vec<Hasher>,
     /// How many bytes from the first on are hashed.
     hashed: u64,
 }
 
 impl State {
-    fn new(wanted: Option<&Digest>, is_told: bool) -> Self {
-        let wanted = wanted.map(Digest::algorithm);
-        let told = is_told.then_some(Algorithm::Sha256).filter(|told| Some(*told) != wanted);
-        Self { hashers: wanted.into_iter().chain(told).map(Hasher::new).collect(), hashed: 0 }
-    }
-
     fn update(&mut self, bytes: &[u8]) {
         for hasher in &mut self.hashers {
             hasher.update(bytes);
         }
         self.hashed += bytes.len() as u64;
     }
+
+    fn has(&self, algorithm: Algorithm) -> bool {
+        self.hashers.iter().any(|hasher| hasher.algorithm() == algorithm)
+    }
 }
 
 impl Check {
     /// Begins before the first byte. `None` when nothing is to be known of the file.
-    pub(super) fn new(wanted: Option<&Digest>, is_told: bool) -> Option<Self> {
-        (wanted.is_some() || is_told).then(|| Self {
-            state: Mutex::new(State::new(wanted, is_told)),
-            wanted: wanted.cloned(),
-            is_told,
-        })
+    pub(super) fn new(wanted: Option<&Digest>, told: &[Algorithm]) -> Option<Self> {
+        (wanted.is_some() || !told.is_empty()).then(|| Self::with(wanted, told))
+    }
+
+    /// Begins with what a server declares alone.
+    pub(super) fn of_declared() -> Self {
+        Self::with(None, &[])
+    }
+
+    fn with(wanted: Option<&Digest>, told: &[Algorithm]) -> Self {
+        let (wanted, told) = (wanted.cloned(), told.to_vec());
+        let check = Self { wanted, told, state: Mutex::default() };
+        check.begin(&mut check.lock());
+        check
+    }
+
+    /// Begins before the first byte again.
+    fn begin(&self, state: &mut State) {
+        (state.hashers, state.hashed) = (Vec::new(), 0);
+        let known = [&self.wanted, &state.declared].into_iter().flatten().map(Digest::algorithm);
+        let wished: Vec<_> = known.chain(self.told.iter().copied()).collect();
+        for algorithm in wished {
+            if !state.has(algorithm) {
+                state.hashers.push(Hasher::new(algorithm));
+            }
+        }
+    }
+
+    /// Forgets what a server said that the file is: this is another.
+    pub(super) fn forget_declared(&self) {
+        let mut state = self.lock();
+        if state.declared.take().is_some() {
+            self.begin(&mut state);
+        }
+    }
+
+    /// Takes note of what the server says that the file is. What the user says counts more, and what was
+    /// declared first more than what comes later. Bytes that are gone (`is_stream`) cannot be hashed
+    /// after all.
+    pub(super) fn declare(&self, declared: &Digest, is_stream: bool) {
+        let mut state = self.lock();
+        if self.wanted.is_some() || state.declared.is_some() {
+            return;
+        }
+        let is_hashed = state.has(declared.algorithm());
+        if is_hashed || state.hashed == 0 || !is_stream {
+            state.declared = Some(declared.clone());
+        }
+        if !is_hashed && state.declared.is_some() {
+            self.begin(&mut state);
+        }
     }
 
     /// Forgets what was hashed, if it is more than the first `held` bytes.
     pub(super) fn keep_at_most(&self, held: u64) {
         let mut state = self.lock();
         if state.hashed > held {
-            *state = State::new(self.wanted.as_ref(), self.is_told);
+            self.begin(&mut state);
         }
     }
 
@@ -94,7 +140,7 @@ impl Check {
         stop: &Stop,
         read: impl Fn(&mut [u8], u64) -> Result<(), Cause>,
     ) -> Result<(), Cause> {
-        if self.lock().hashed >= end {
+        if self.is_done(end) {
             return Ok(());
         }
         let mut buffer = vec![0; PIECE];
@@ -111,24 +157,33 @@ impl Check {
         }
     }
 
-    /// Judges a file of `size` bytes, all of which were hashed, and returns its SHA-256 if that is to be
+    fn is_done(&self, end: u64) -> bool {
+        let state = self.lock();
+        state.hashed >= end || state.hashers.is_empty()
+    }
+
+    /// Judges a file of `size` bytes, all of which were hashed, and returns the digests that are to be
     /// told.
     ///
     /// # Errors
-    /// [`Cause::Mismatch`].
-    pub(super) fn judge(&self, size: u64) -> Result<Option<Digest>, Cause> {
+    /// [`Cause::Mismatch`], [`Cause::NotAsDeclared`].
+    pub(super) fn judge(&self, size: u64) -> Result<Vec<Digest>, Cause> {
         let state = self.lock();
         let is_all = state.hashed == size;
         let digests: Vec<Digest> = state.hashers.iter().map(Hasher::digest).collect();
-        if let (Some(wanted), Some(found)) = (&self.wanted, digests.first())
-            && !(is_all && wanted == found)
-        {
-            let (wanted, found) = (Box::new(wanted.clone()), Box::new(found.clone()));
+        let found = |wanted| digests.iter().find(|digest| digest.algorithm() == wanted);
+        let other = |wanted: &Digest| {
+            let found = found(wanted.algorithm()).filter(|found| !is_all || *found != wanted)?;
+            Some((Box::new(wanted.clone()), Box::new(found.clone())))
+        };
+        if let Some((wanted, found)) = self.wanted.as_ref().and_then(other) {
             return Err(Cause::Mismatch { existing: None, wanted, found });
         }
-        let is_told =
-            |digest: &Digest| self.is_told && is_all && digest.algorithm() == Algorithm::Sha256;
-        Ok(digests.into_iter().find(is_told))
+        if let Some((declared, found)) = state.declared.as_ref().and_then(other) {
+            return Err(Cause::NotAsDeclared { declared, found });
+        }
+        let told = self.told.iter().filter(|_| is_all);
+        Ok(told.filter_map(|&algorithm| found(algorithm).cloned()).collect())
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -154,31 +209,82 @@ mod tests {
     const ABC_MD5: &str = "md5:900150983cd24fb0d6963f7d28e17f72";
 
     fn check(wanted: &str) -> Check {
-        Check::new(Some(&wanted.parse().unwrap()), false).unwrap()
+        Check::new(Some(&wanted.parse().unwrap()), &[]).unwrap()
     }
 
     #[test]
-    fn the_sha256_is_told_where_that_is_wished_whatever_else_is_checked() {
-        assert!(Check::new(None, false).is_none());
+    fn what_is_asked_for_is_told_whatever_else_is_checked() {
+        assert!(Check::new(None, &[]).is_none());
+        let told = [Algorithm::Sha256, Algorithm::Md5, Algorithm::Md5];
         for wanted in [None, Some(ABC), Some(ABC_MD5)] {
             let wanted: Option<Digest> = wanted.map(|text| text.parse().unwrap());
-            let check = Check::new(wanted.as_ref(), true).unwrap();
+            let check = Check::new(wanted.as_ref(), &told[..2]).unwrap();
             check.offer(0, b"xyz");
             check.keep_at_most(0);
-            check.offer(0, b"abc");
-            assert_eq!(check.judge(3).unwrap(), Some(ABC.parse().unwrap()));
+            assert_eq!(check.judge_after(b"abc"), Ok(format!("{ABC} {ABC_MD5}")));
         }
-        assert_eq!(check(ABC).judge_after(b"abc"), Ok(None));
+        assert_eq!(check(ABC).judge_after(b"abc"), Ok(String::new()));
         // Of a part nothing is told.
-        let check = Check::new(None, true).unwrap();
-        assert_eq!(check.judge_after(b"ab"), Ok(None));
+        let check = Check::new(None, &told).unwrap();
+        assert_eq!(check.judge_after(b"ab"), Ok(String::new()));
     }
 
     impl Check {
-        fn judge_after(&self, bytes: &[u8]) -> Result<Option<Digest>, String> {
+        fn judge_after(&self, bytes: &[u8]) -> Result<String, String> {
             self.offer(0, bytes);
-            self.judge(3).map_err(|cause| cause.to_string())
+            let told = self.judge(3).map_err(|cause| cause.to_string())?;
+            Ok(told.iter().map(Digest::to_string).collect::<Vec<_>>().join(" "))
         }
+    }
+
+    #[test]
+    fn what_a_server_declares_is_checked_where_the_user_says_nothing() {
+        let md5: Digest = ABC_MD5.parse().unwrap();
+        let check = Check::of_declared();
+        check.declare(&md5, true);
+        // What comes later is not looked at.
+        check.declare(&"sha1:da39a3ee5e6b4b0d3255bfef95601890afd80709".parse().unwrap(), true);
+        let cause = check.judge_after(b"abd").unwrap_err();
+        assert_eq!(
+            cause,
+            format!(
+                "the checksum is md5:4911e516e5aa21d327512e0c8b197616, and the server declared {md5}"
+            )
+        );
+        check.keep_at_most(0);
+        assert_eq!(check.judge_after(b"abc"), Ok(String::new()));
+        // Another representation.
+        check.forget_declared();
+        assert_eq!(check.judge_after(b"xyz"), Ok(String::new()));
+        let wanted = self::check(ABC);
+        wanted.declare(&"md5:00000000000000000000000000000000".parse().unwrap(), false);
+        assert_eq!(wanted.judge_after(b"abc"), Ok(String::new()));
+    }
+
+    #[test]
+    fn what_is_declared_late_is_read_again_where_that_can_be() {
+        let md5: Digest = ABC_MD5.parse().unwrap();
+        let file = |buffer: &mut [u8], offset| {
+            buffer.copy_from_slice(&b"abx"[offset as usize..][..buffer.len()]);
+            Ok(())
+        };
+        let check = Check::new(None, &[Algorithm::Sha256]).unwrap();
+        check.offer(0, b"ab");
+        check.declare(&md5, false);
+        check.catch_up(3, &Stop::default(), file).unwrap();
+        assert!(matches!(check.judge(3), Err(Cause::NotAsDeclared { .. })));
+        let check = Check::new(None, &[Algorithm::Sha256]).unwrap();
+        check.append(b"ab");
+        check.declare(&md5, true);
+        check.append(b"x");
+        assert_eq!(check.judge(3).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn nothing_is_read_for_nothing() {
+        let check = Check::of_declared();
+        check.catch_up(3, &Stop::default(), |_, _| panic!("read")).unwrap();
+        assert!(check.judge(3).unwrap().is_empty());
     }
 
     #[test]

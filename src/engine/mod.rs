@@ -38,6 +38,7 @@ use crate::engine::limits::Limits;
 pub use crate::engine::locking::Locking;
 use crate::engine::work::{InFlight, Work};
 use crate::http::client::Common;
+use crate::model::digest::Algorithm;
 use crate::model::error::Cause;
 use crate::model::event::{Event, Observer};
 use crate::model::stop::Stop;
@@ -97,8 +98,17 @@ pub enum Resume {
 pub enum Account {
     /// What costs nothing.
     Brief,
-    /// Also the SHA-256 of each file, and where it came from.
+    /// Also where each file came from.
     Full,
+}
+
+/// What the digests that servers declare are good for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Declared {
+    /// A file of which nothing else is known must have them.
+    Checked,
+    /// Nothing.
+    Ignored,
 }
 
 /// What the user can set about a run.
@@ -142,6 +152,10 @@ pub struct Options {
     pub account: Account,
     /// What holds files to what an earlier run brought.
     pub lock: Option<Locking>,
+    /// What the digests that servers declare are good for.
+    pub declared: Declared,
+    /// Which digests of each file are told.
+    pub digests: Vec<Algorithm>,
     /// The most bytes a second for the whole run.
     pub limit_rate: Option<u64>,
     /// The most bytes a second from each host.
@@ -184,6 +198,8 @@ impl Options {
             stdout_buffer: 0,
             account: Account::Brief,
             lock: None,
+            declared: Declared::Checked,
+            digests: Vec::new(),
             output: Output::Folder,
             folder: PathBuf::new(),
             server_name: false,

@@ -4,6 +4,7 @@
 //! Until then a file of the last kind goes by a name made of its URL, so that the next run finds what this
 //! one leaves of it.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use crate::engine::Shared;
@@ -67,6 +68,15 @@ impl Shared<'_> {
         let facts = Facts { url: &job.url, index: job.id.0, server_name, sha256: "" };
         let Placement { folder: deeper, name } = template.place(&facts);
         (self.claims.folder(folder, &deeper), name.unwrap_or_default())
+    }
+
+    /// Returns the digests that are told of a job's file, or name it.
+    pub(super) fn told_of(&self, job: &Job) -> Cow<'_, [Algorithm]> {
+        let mut told = Cow::Borrowed(&self.options.digests[..]);
+        if self.content_template(job).is_some() && !told.contains(&Algorithm::Sha256) {
+            told.to_mut().push(Algorithm::Sha256);
+        }
+        told
     }
 
     /// Returns the template of a job whose name only its content tells.

@@ -39,6 +39,7 @@ use crate::policy::pace::Pace;
 use crate::policy::resume::{self, Held, Plan, Restart, Verdict};
 
 mod answer;
+mod declared;
 pub(super) mod existing;
 mod lead;
 mod open;
@@ -64,8 +65,8 @@ pub(super) enum Done {
         path: Option<PathBuf>,
         /// Its size.
         size: u64,
-        /// Its SHA-256, in a run that tells details.
-        sha256: Option<Digest>,
+        /// Its digests that this run tells.
+        digests: Vec<Digest>,
         /// When the file was modified, in a run that tells details.
         modified: Option<SystemTime>,
         /// What told this version of it from others.
@@ -164,6 +165,7 @@ impl<'a> Transfer<'a> {
                     Cause::Drifted { .. }
                         | Cause::Exists { .. }
                         | Cause::Mismatch { .. }
+                        | Cause::NotAsDeclared { .. }
                         | Cause::NotAFile { .. }
                         | Cause::WrongSize { .. }
                 );
@@ -248,7 +250,7 @@ impl<'a> Transfer<'a> {
             };
             let range = self.begin(verdict, sink, held, &head)?;
             let held = held.get_or_insert_with(|| fresh(&head));
-            if !self.prepare(sink, held, range)? {
+            if !self.prepare(sink, held, &head, range)? {
                 body.drain();
                 (reason, wants_all) = (Restart::WrongSize, true);
                 continue;

@@ -19,7 +19,7 @@ use crate::engine::check::Check;
 use crate::engine::hosts::{Answered, Entry};
 use crate::engine::transfer::{Done, Setback, Transfer, host_of};
 use crate::engine::work::{Returned, Work};
-use crate::engine::{Account, IfLocked, Mode, Shared};
+use crate::engine::{IfLocked, Mode, Shared};
 use crate::http::client::Client;
 use crate::model::error::Cause;
 use crate::model::event::Event;
@@ -248,9 +248,8 @@ impl Worker<'_> {
                 return Err(Cause::StreamBroken.into());
             }
             if work.check.is_none() {
-                let is_told = shared.options.account == Account::Full
-                    || shared.content_template(&work.job).is_some();
-                work.check = Check::new(work.job.checksum.as_deref(), is_told).map(Arc::new);
+                let told = shared.told_of(&work.job);
+                work.check = Check::new(work.job.checksum.as_deref(), &told).map(Arc::new);
             }
             let job = &work.job;
             let name = name_of(work);

@@ -6,8 +6,10 @@ use ureq::http::header::{
 };
 use ureq::http::{HeaderValue, StatusCode, Version, response};
 
+use crate::model::digest::Digest;
 use crate::model::error::Cause;
 use crate::model::validator::Validators;
+use crate::policy::declared;
 
 /// How the end of a body is told (RFC 9112 §6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +43,8 @@ pub struct Head {
     pub disposition: Option<Vec<u8>>,
     /// Location, as it came.
     pub location: Option<Vec<u8>>,
+    /// What the server says that the whole representation is; in a box, because few do.
+    pub declared: Option<Box<Digest>>,
     /// Not as text: most runs do not look at it, and this costs them no copy.
     content_type: Option<HeaderValue>,
 }
@@ -73,6 +77,11 @@ impl Head {
             retry_after: field(headers, &RETRY_AFTER).map(<[u8]>::to_vec),
             disposition: field(headers, &CONTENT_DISPOSITION).map(<[u8]>::to_vec),
             location: field(headers, &LOCATION).map(<[u8]>::to_vec),
+            declared: declared::strongest(
+                parts.status.as_u16(),
+                headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())),
+            )
+            .map(Box::new),
             content_type: headers.get(CONTENT_TYPE).cloned(),
         })
     }
@@ -94,6 +103,7 @@ impl Head {
             retry_after: None,
             disposition: None,
             location: None,
+            declared: None,
             content_type: None,
         }
     }
@@ -184,6 +194,14 @@ mod tests {
         case(&[("content-length", "12, 12")], Framing::Length(12));
         case(&[("transfer-encoding", "Chunked")], Framing::Chunked);
         case(&[("transfer-encoding", "chunked"), ("content-length", "3")], Framing::Chunked);
+    }
+
+    #[test]
+    fn what_is_declared_is_read_from_all_lines_of_a_field() {
+        let fields = [("Repr-Digest", "x"), ("repr-digest", "md5=:kAFQmDzST7DWlj99KOF/cg==:")];
+        let declared = head(Version::HTTP_11, &fields).unwrap().declared.unwrap();
+        assert_eq!(declared.to_string(), "md5:900150983cd24fb0d6963f7d28e17f72");
+        assert_eq!(head(Version::HTTP_11, &fields[..1]).unwrap().declared, None);
     }
 
     #[test]

@@ -120,6 +120,11 @@ impl Digest {
         (bytes.len() == algorithm.size()).then_some(Self { algorithm, bytes })
     }
 
+    /// Returns the SHA-256 among digests of a file, if it is there.
+    pub fn sha256_of(digests: &[Self]) -> Option<&Self> {
+        digests.iter().find(|digest| digest.algorithm == Algorithm::Sha256)
+    }
+
     /// Returns its bytes.
     pub(in crate::model) fn bytes(&self) -> &[u8] {
         &self.bytes

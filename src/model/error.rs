@@ -104,6 +104,13 @@ pub enum Cause {
         /// Where it should be.
         path: PathBuf,
     },
+    /// The file is not what its server says that it is.
+    NotAsDeclared {
+        /// What it should be.
+        declared: Box<Digest>,
+        /// What it is.
+        found: Box<Digest>,
+    },
     /// A folder, device or other thing that is not a file has the destination's name.
     NotAFile {
         /// What is in the way.

@@ -117,8 +117,8 @@ pub enum Event<'a> {
         size: u64,
         /// The bytes received by this run for it; fewer than its size when an earlier one began it.
         received: u64,
-        /// The SHA-256 of all of it, in a run that tells details or names the file by it.
-        sha256: Option<&'a Digest>,
+        /// The digests of all of it that this run tells.
+        digests: &'a [Digest],
         /// When the file on the disk was modified, in a run that tells details.
         modified: Option<SystemTime>,
         /// What told this version of it from others.

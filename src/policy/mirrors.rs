@@ -159,6 +159,7 @@ pub fn may_help(cause: &Cause) -> bool {
         | Cause::HostNotFound { .. }
         | Cause::Drifted { .. }
         | Cause::Mismatch { existing: None, .. }
+        | Cause::NotAsDeclared { .. }
         | Cause::Protocol { .. }
         | Cause::Redirect { .. }
         | Cause::ResolverSilent { .. }

@@ -323,7 +323,7 @@ mod tests {
             path: None,
             size: 1000,
             received: 1000,
-            sha256: None,
+            digests: &[],
             modified: None,
             validators: &Validators::default(),
             details: Details::default(),

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::engine::Mode;
 use crate::model::digest::Digest;
@@ -44,9 +44,9 @@ pub(super) fn line(event: &Event<'_>, is_numbered: bool) -> Option<Vec<u8>> {
 
 fn end<'a>(event: &Event<'a>) -> Option<End<'a>> {
     Some(match event {
-        Event::Completed { job, path, size, sha256, modified, validators, details, .. } => End {
+        Event::Completed { job, path, size, digests, modified, validators, details, .. } => End {
             size: Some(*size),
-            sha256: sha256.map(Digest::hex),
+            digests: Digests(digests),
             mtime: modified.map(|time| FileTime(time).to_string()),
             etag: validators.etag.as_deref(),
             last_modified: validators.last_modified.as_deref(),
@@ -165,8 +165,8 @@ struct End<'a> {
     http_status: Option<u16>,
     #[serde(skip_serializing_if = "Option::is_none")]
     size: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    sha256: Option<String>,
+    #[serde(flatten)]
+    digests: Digests<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     mtime: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -203,7 +203,7 @@ impl<'a> End<'a> {
             reason: None,
             http_status: None,
             size: None,
-            sha256: None,
+            digests: Digests(&[]),
             mtime: None,
             etag: None,
             last_modified: None,
@@ -224,12 +224,12 @@ impl<'a> End<'a> {
     }
 
     /// A file that was there.
-    fn there(job: &Job, path: &'a Path, found: Option<&Found>) -> Self {
-        let digest = found.and_then(|found| found.sha256.as_ref());
+    fn there(job: &Job, path: &'a Path, found: Option<&'a Found>) -> Self {
+        let digests = found.map_or(&[][..], |found| found.sha256.as_slice());
         let modified = found.and_then(|found| found.modified);
         Self {
             size: found.map(|found| found.size),
-            sha256: digest.map(Digest::hex),
+            digests: Digests(digests),
             mtime: modified.map(|time| FileTime(time).to_string()),
             ..Self::of(job, Status::Skipped).at(Some(path))
         }
@@ -259,6 +259,17 @@ impl<'a> End<'a> {
             seconds: Some(seconds(details.elapsed)),
             ..self
         }
+    }
+}
+
+/// Digests, each under the name of its algorithm.
+#[derive(Debug)]
+struct Digests<'a>(&'a [Digest]);
+
+impl Serialize for Digests<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer
+            .collect_map(self.0.iter().map(|digest| (digest.algorithm().name(), digest.hex())))
     }
 }
 

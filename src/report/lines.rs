@@ -163,7 +163,7 @@ pub(super) mod tests {
             path,
             size: 1 << 20,
             received: 1 << 20,
-            sha256: None,
+            digests: &[],
             modified: None,
             validators: NONE,
             details: Details { elapsed, ..Details::default() },

@@ -59,16 +59,13 @@ impl LockFile {
                 self.is_cut.store(true, Ordering::Relaxed);
             }
             Event::Completed {
-                job,
-                path: Some(path),
-                size,
-                sha256: Some(sha256),
-                modified,
-                validators,
-                ..
+                job, path: Some(path), size, digests, modified, validators, ..
             } => {
-                let found =
-                    Found { size: *size, modified: *modified, sha256: Some((*sha256).clone()) };
+                let found = Found {
+                    size: *size,
+                    modified: *modified,
+                    sha256: Digest::sha256_of(digests).cloned(),
+                };
                 self.add(job.id, &self.row(job, path, &found, validators));
             }
             Event::Skipped {
@@ -154,8 +151,9 @@ fn locked(job: &Job) -> Option<&Locked> {
 
 /// Says how a file that came is another than the one that was locked, if it is.
 pub(super) fn change(event: &Event<'_>) -> Option<String> {
-    let Event::Completed { job, size, sha256: Some(sha256), .. } = event else { return None };
-    let locked = locked(job).filter(|locked| locked.sha256 != **sha256)?;
+    let Event::Completed { job, size, digests, .. } = event else { return None };
+    let sha256 = Digest::sha256_of(digests)?;
+    let locked = locked(job).filter(|locked| locked.sha256 != *sha256)?;
     let sizes = match (locked.size, *size) {
         (old, new) if old == new => String::new(),
         (old, new) => format!("{old} -> {new} bytes, "),

@@ -12,11 +12,18 @@ use crate::model::digest::Digest;
 pub struct CheckArgs {
     /// What the file of one URL must be, such as `sha256:9f86d0...`
     ///
-    /// md5, sha1, sha256, sha384 or sha512, in hexadecimal digits or as `sha256-BASE64`. A file that
-    /// comes with another checksum is fetched once more, past all caches, and then fails. One that is
-    /// there already is checked too.
+    /// md5, sha1, sha224, sha256, sha384, sha512, blake2b or blake3, in hexadecimal digits or as
+    /// `sha256-BASE64`. A file that comes with another checksum is fetched once more, past all caches,
+    /// and then fails. One that is there already is checked too.
     #[arg(long, value_name = "ALGO:HEX")]
     pub checksum: Option<Digest>,
+
+    /// Do not check files by the digests that servers send with them
+    ///
+    /// Otherwise a file that has no checksum must be what Repr-Digest, Content-Digest, Digest, Content-MD5,
+    /// x-goog-hash or x-amz-checksum-... of its response says.
+    #[arg(long)]
+    pub no_server_digests: bool,
 
     /// Hold all files to what an earlier run brought, and note in FILE what this one brings
     ///

@@ -5,23 +5,23 @@ use std::time::Duration;
 use crate::cli::args::Args;
 use crate::cli::environment::Environment;
 use crate::disk::partial::Allocation;
-use crate::engine::{Account, IfLocked, Mode, Options, Output, Resume};
+use crate::engine::{Account, Declared, IfLocked, Mode, Options, Output, Resume};
+use crate::model::digest::Algorithm;
 use crate::policy::existing::IfExists;
 use crate::policy::{pace, redirect, retry};
 
 /// Returns how jobs are worked on.
 pub(super) fn options(args: &Args, output: Output, environment: Environment) -> Options {
     let mode = mode(args);
+    let is_told = args.results.json.is_some() || args.checks.lock.is_some();
     Options {
         mode,
         // A plan comes in the order of the input.
         workers: if mode == Mode::Plan { 1 } else { usize::from(args.workers.jobs) },
         stdout_buffer: args.files.stdout_buffer.0,
-        account: if args.results.json.is_some() || args.checks.lock.is_some() {
-            Account::Full
-        } else {
-            Account::Brief
-        },
+        account: if is_told { Account::Full } else { Account::Brief },
+        declared: if args.checks.no_server_digests { Declared::Ignored } else { Declared::Checked },
+        digests: if is_told { vec![Algorithm::Sha256] } else { Vec::new() },
         lock: None,
         // Who asks no host waits for none.
         per_host: args

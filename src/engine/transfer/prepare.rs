@@ -36,8 +36,10 @@ impl<'a> Transfer<'a> {
         &mut self,
         sink: &mut Sink<'a>,
         held: &mut Held,
+        response: &Head,
         range: ByteRange,
     ) -> Result<bool, Cause> {
+        self.note_declared(sink, held, response);
         if self.has_other_size(sink, held)? {
             return Ok(false);
         }

@@ -43,21 +43,22 @@ impl<'a> Transfer<'a> {
             self.begin_again(sink, held, cause, Restart::WrongSize)?;
             return Ok(None);
         }
-        let mut sha256 = None;
+        let mut digests = Vec::new();
         if let Some(check) = self.work.check.clone() {
             if let Sink::Partial(partial) = sink {
                 let read = |buffer: &mut [u8], offset| partial.read_at(buffer, offset);
                 check.catch_up(size, self.shared.stop, read)?;
             }
             match check.judge(size) {
-                Ok(told) => sha256 = told,
+                Ok(told) => digests = told,
                 Err(cause) => {
                     self.mend(sink, held, cause)?;
                     return Ok(None);
                 }
             }
         }
-        if let Some(cause) = self.drift(size, sha256.as_ref()) {
+        let sha256 = Digest::sha256_of(&digests);
+        if let Some(cause) = self.drift(size, sha256) {
             self.begin_again(sink, held, cause, Restart::Mismatch)?;
             return Ok(None);
         }
@@ -65,10 +66,11 @@ impl<'a> Transfer<'a> {
             return Ok(None);
         }
         let modified = self.modified(held.validators.modified());
-        let path = match self.settle(sink, modified, size, sha256.as_ref())? {
+        let path = match self.settle(sink, modified, size, sha256)? {
             Settled::Saved(path) => path,
             Settled::There(path) => {
                 // By its name it has this content.
+                let sha256 = sha256.cloned();
                 let found = disk::found(&path).ok().map(|found| Found { sha256, ..found });
                 return Ok(Some(Done::skipped(path, found)));
             }
@@ -79,7 +81,7 @@ impl<'a> Transfer<'a> {
         let modified = found.and_then(|found| found.modified);
         // Nothing is asked under them any more.
         let validators = std::mem::take(&mut held.validators);
-        Ok(Some(Done::Completed { path, size, sha256, modified, validators }))
+        Ok(Some(Done::Completed { path, size, digests, modified, validators }))
     }
 
     /// Forgets what was written, and says why, if anything was.

@@ -7,6 +7,7 @@ use crate::engine::hook::Arrived;
 use crate::engine::transfer::{Done, Setback};
 use crate::engine::work::{Returned, Work};
 use crate::engine::worker::Worker;
+use crate::model::digest::Digest;
 use crate::model::error::Cause;
 use crate::model::event::{Event, Skip, Subject};
 use crate::model::failure::{Exhausted, Failure};
@@ -30,7 +31,7 @@ impl Worker<'_> {
             return;
         }
         match result {
-            Ok(Done::Completed { path, size, sha256, modified, validators }) => {
+            Ok(Done::Completed { path, size, digests, modified, validators }) => {
                 self.totals.completed += 1;
                 if path.is_none() {
                     self.shared.stream_broken.store(false, Ordering::Relaxed);
@@ -40,7 +41,7 @@ impl Worker<'_> {
                     path: path.as_deref(),
                     size,
                     received: work.received,
-                    sha256: sha256.as_ref(),
+                    digests: &digests,
                     modified,
                     validators: &validators,
                     details,
@@ -90,8 +91,8 @@ impl Worker<'_> {
     fn run_hook(&self, work: &Work, done: &Done) -> Result<(), Cause> {
         let shared = self.shared;
         let Some(hook) = &shared.options.hook else { return Ok(()) };
-        let Done::Completed { path: Some(path), size, sha256, .. } = done else { return Ok(()) };
-        let file = Arrived { path, size: *size, sha256: sha256.as_ref() };
+        let Done::Completed { path: Some(path), size, digests, .. } = done else { return Ok(()) };
+        let file = Arrived { path, size: *size, sha256: Digest::sha256_of(digests) };
         let ended = hook.run(shared, &work.job, file);
         if ended.is_err() && shared.stop.is_stopped() {
             // The next run finds the file, and takes all as done.

@@ -1,6 +1,8 @@
 //! The head of a response, taken apart and written again in the plain form.
 
-/// The fields that haul or ureq look at. Others need not be passed on.
+use crate::policy::declared;
+
+/// The fields that haul or ureq look at, next to those that declare what a file is. Others need not be passed on.
 const USED_FIELDS: [&str; 15] = [
     "accept-ranges",
     "connection",
@@ -47,7 +49,8 @@ impl<'a> Head<'a> {
             }
             let colon = line.iter().position(|&b| b == b':');
             let name = colon.map(|colon| line[..colon].trim_ascii_end()).unwrap_or_default();
-            is_kept = USED_FIELDS.iter().any(|used| name.eq_ignore_ascii_case(used.as_bytes()));
+            let mut used = USED_FIELDS.iter().chain(&declared::FIELDS);
+            is_kept = used.any(|used| name.eq_ignore_ascii_case(used.as_bytes()));
             if let Some(colon) = colon.filter(|_| is_kept) {
                 fields.push((name, line[colon + 1..].trim_ascii().to_vec()));
             }

@@ -47,6 +47,9 @@ impl fmt::Display for Cause {
             Self::Mismatch { existing: None, wanted, found } => {
                 write!(f, "the checksum is {found}, not {wanted}")
             }
+            Self::NotAsDeclared { declared, found } => {
+                write!(f, "the checksum is {found}, and the server declared {declared}")
+            }
             Self::CannotGoOn { reason } => {
                 write!(f, "cannot go on after a part was written: {}", Printable(reason))
             }
@@ -196,6 +199,9 @@ impl Cause {
                 "run it for the file by hand, or fetch that again with `--if-exists overwrite`"
             }
             Self::Drifted { .. } => "`--lock-update` takes the new one into the lock",
+            Self::NotAsDeclared { .. } => {
+                "try again later; `--no-server-digests` takes the file as it comes"
+            }
             Self::Exists { .. } => "`--if-exists skip`, `overwrite` or `rename` accept it",
             Self::ForbiddenScheme { .. } => "`--proto` says which ones are",
             Self::HostNotFound { .. } => "check the spelling of the host",

@@ -70,6 +70,7 @@ fn kind(cause: &Cause) -> &'static str {
         Cause::Mismatch { .. } => "mismatch",
         Cause::Missing { .. } => "missing",
         Cause::NoRoom { .. } => "no_room",
+        Cause::NotAsDeclared { .. } => "not_as_declared",
         Cause::NotAFile { .. } => "not_a_file",
         Cause::Panicked { .. } => "panicked",
         Cause::Protocol { .. } => "protocol",

@@ -50,13 +50,13 @@ fn a_completed_job_tells_everything_in_a_fixed_order() {
         resumed_from: 4096,
         served: Some(&served),
     };
-    let sha256 = Hasher::new(Algorithm::Sha256).digest();
+    let told = [Algorithm::Sha256, Algorithm::Md5].map(|of| Hasher::new(of).digest());
     let completed = |path| Event::Completed {
         job: &job,
         path,
         size: 5000,
         received: 904,
-        sha256: Some(&sha256),
+        digests: &told,
         modified: None,
         validators: &validators,
         details,
@@ -69,6 +69,7 @@ fn a_completed_job_tells_everything_in_a_fixed_order() {
             r#""final_url":"https://c.example/b?token=***","path":"out/a","status":"completed","#,
             r#""size":5000,"#,
             r#""sha256":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","#,
+            r#""md5":"d41d8cd98f00b204e9800998ecf8427e","#,
             r#""etag":"\"v1\"","last_modified":"Mon, 24 Aug 2026 10:00:00 GMT","#,
             r#""content_type":"text/plain","attempts":2,"resumed_from":4096,"#,
             r#""started":"2026-08-24T13:19:19.012Z","seconds":1.234}"#
@@ -198,7 +199,7 @@ proptest! {
                 path: Some(path),
                 size: 1,
                 received: 1,
-                sha256: None,
+                digests: &[],
                 modified: None,
                 validators: &validators,
                 details,

@@ -9,6 +9,7 @@ use rustix::process::Signal;
 
 use crate::harness::folder::Entry;
 use crate::harness::helped::{KIB, LENGTH, RATE, body, get, small_parts, v1};
+use crate::harness::objects::object;
 use crate::harness::resource::Resource;
 use crate::harness::{Gate, Offer, Reply, Server, Test, content};
 
@@ -197,6 +198,34 @@ fn a_signal_ends_the_checking_of_a_large_file() {
 }
 
 #[test]
+fn any_digest_is_told_with_json_and_checked_as_input() {
+    let server = Server::start();
+    Offer::new(&v1()).rate(4 * RATE).on(&server, "/a");
+    let algorithms = Algorithm::NAMED.map(Algorithm::name).join(",");
+    let hash = ["--hash", &algorithms, "--hash", "SHA-512", "--json"];
+    let output = get(&server).args(hash).any_stderr().any_stdout().expect_file("a", body()).run();
+    let told = object(&output);
+    for algorithm in Algorithm::NAMED {
+        let wanted = sum(algorithm, &body());
+        assert_eq!(
+            format!("{}:{}", algorithm.name(), told[algorithm.name()].as_str().unwrap()),
+            wanted
+        );
+    }
+
+    for (algorithm, is_wrong) in Algorithm::NAMED.map(|of| [(of, false), (of, true)]).concat() {
+        let server = Server::start();
+        server.maybe("/a", Reply::ok("hello"));
+        let digest = sum(algorithm, if is_wrong { b"other" } else { b"hello" });
+        let (name, hex) = digest.split_once(':').unwrap();
+        let line = format!(r#"{{"url":"{}","{name}":"{hex}"}}"#, server.url("/a"));
+        let output = server.test().args(["-i", "-"]).stdin(line).any_result().run();
+        assert_eq!(output.status, Some(i32::from(is_wrong)), "{}", output.stderr);
+        assert_eq!(output.stderr.contains(", not "), is_wrong, "{}", output.stderr);
+    }
+}
+
+#[test]
 fn what_is_no_checksum_is_wrong_usage() {
     let usage = |args: &[&str], why: &str| {
         let output = Test::new().args(args.iter().copied()).any_result().run();
@@ -205,6 +234,8 @@ fn what_is_no_checksum_is_wrong_usage() {
     };
     usage(&["--checksum", "sha256:00", "http://h/a"], "has 1 bytes, and sha256 has 32");
     usage(&["--checksum", "crc32:00", "http://h/a"], "known are md5, sha1");
+    usage(&["--hash", "md5", "http://h/a"], "adds digests to the objects that `--json` prints");
+    usage(&["--json", "--hash", "md5,crc32", "http://h/a"], "known are md5, sha1");
     let sum = sha256(b"");
     usage(&["--checksum", &sum, "http://h/a", "http://h/b"], "is of one file");
     usage(&["--checksum", &sum, "-i", "/dev/null", "http://h/a"], "is of one file");

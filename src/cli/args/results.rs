@@ -6,6 +6,8 @@ use clap::{Args, ValueEnum};
 
 use crate::policy::command::Command;
 
+use crate::model::digest::Algorithm;
+
 /// What is told, and where.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Results")]
@@ -17,6 +19,13 @@ pub struct ResultArgs {
     #[arg(long, value_name = "WHAT", num_args = 0..=1, require_equals = true,
           default_missing_value = "ends", conflicts_with = "null")]
     pub json: Option<JsonArg>,
+
+    /// Add these digests of each completed file to its JSON object, such as `sha512,md5`
+    ///
+    /// md5, sha1, sha224, sha384, sha512, blake2b or blake3, next to the sha256 that is always there. May be
+    /// given more than once. All are computed while the file comes.
+    #[arg(long, value_name = "ALGO,...", value_delimiter = ',')]
+    pub hash: Vec<Algorithm>,
 
     /// End each path on stdout with NUL instead of a newline
     #[arg(short = '0', long)]

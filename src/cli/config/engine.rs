@@ -21,7 +21,7 @@ pub(super) fn options(args: &Args, output: Output, environment: Environment) -> 
         stdout_buffer: args.files.stdout_buffer.0,
         account: if is_told { Account::Full } else { Account::Brief },
         declared: if args.checks.no_server_digests { Declared::Ignored } else { Declared::Checked },
-        digests: if is_told { vec![Algorithm::Sha256] } else { Vec::new() },
+        digests: if is_told { digests(args) } else { Vec::new() },
         lock: None,
         // Who asks no host waits for none.
         per_host: args
@@ -79,4 +79,15 @@ pub(super) fn mode(args: &Args) -> Mode {
         (args.mode.verify, Mode::Verify),
     ];
     modes.into_iter().find_map(|(wanted, mode)| wanted.then_some(mode)).unwrap_or(Mode::Fetch)
+}
+
+/// Returns which digests are told, where any is: always the SHA-256.
+fn digests(args: &Args) -> Vec<Algorithm> {
+    let mut told = vec![Algorithm::Sha256];
+    for &algorithm in &args.results.hash {
+        if !told.contains(&algorithm) {
+            told.push(algorithm);
+        }
+    }
+    told
 }

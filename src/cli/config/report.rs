@@ -16,6 +16,9 @@ pub(super) fn options(args: &Args, is_stream: bool, environment: Environment) ->
     if args.results.json.is_some() && is_stream {
         bail!("`--json` and `--output -` both want standard output; use `--dir` or a file");
     }
+    if !args.results.hash.is_empty() && args.results.json.is_none() {
+        bail!("`--hash` adds digests to the objects that `--json` prints; give that too");
+    }
     let mode = engine::mode(args);
     let results = if let Some(json) = args.results.json {
         match json {

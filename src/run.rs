@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Error, Result, anyhow};
 use clap::Parser;
 
 use crate::cli::args::{self, Args};
@@ -23,7 +23,7 @@ use crate::input;
 use crate::input::lock::Lock;
 use crate::model::error::{Cause, Plain};
 use crate::model::event::{Event, Observer};
-use crate::model::stop::Stop;
+use crate::model::stop::{Stop, StopReason};
 use crate::policy::existing::Presence;
 use crate::report::failed::FailedList;
 use crate::report::lock::LockFile;
@@ -40,6 +40,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, environment: Environment) -
         return Ok(exit_code::SUCCESS);
     }
     let mut config = Config::resolve(args, environment)?;
+    let doubts = read_checksums(&mut config)?;
     if config.engine.mode == Mode::Fetch {
         prepare_folders(&config.engine)?;
     }
@@ -53,6 +54,9 @@ pub fn run(args: impl IntoIterator<Item = OsString>, environment: Environment) -
     let began = Instant::now();
     let common = Arc::new(Common::new(config.http, Arc::clone(&stop)));
     let reporter = Reporter::new(config.report, files, &stop);
+    for text in &doubts {
+        reporter.event(&Event::Warned { text });
+    }
     let has_command = config.engine.hook.is_some();
     let workers = descriptors::workers_that_fit(config.engine.workers, has_command);
     if workers < config.engine.workers {
@@ -65,8 +69,32 @@ pub fn run(args: impl IntoIterator<Item = OsString>, environment: Environment) -
     }
     let summary = pool::run(&config.engine, &common, &reporter, &stop, &entries)
         .context("cannot start a worker")?;
+    if let Some(text) = unused_checksums(&config.engine, stop.reason()) {
+        reporter.event(&Event::Warned { text: &text });
+    }
     let is_told = reporter.finish(&summary.totals, began.elapsed(), stop.reason());
     Ok(exit_code::of(&summary, is_told, stop.reason()))
+}
+
+/// Reads the checksums that are known by name, before anything else happens; returns what the user should
+/// know of them.
+fn read_checksums(config: &mut Config) -> Result<Vec<String>> {
+    if config.checksums.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (known, doubts) = input::checksums::read(&config.checksums).map_err(Error::msg)?;
+    config.engine.checksums.list(known);
+    Ok(doubts)
+}
+
+/// Says how many checksums were of no file of a run that came to its end.
+fn unused_checksums(options: &engine::Options, stopped: Option<StopReason>) -> Option<String> {
+    let (all, unused) = options.checksums.unused();
+    let is_worth_telling = unused > 0 && stopped.is_none();
+    is_worth_telling.then(|| match all {
+        1 => "the checksum of `--checksums` is of no file of this run".to_owned(),
+        _ => format!("{unused} of {all} checksums of `--checksums` are of no file of this run"),
+    })
 }
 
 /// Makes the folders that files will go to, before anything is asked of a server.

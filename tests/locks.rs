@@ -293,3 +293,16 @@ fn a_name_that_the_content_gave_is_found_again() {
     test.skips(&name, "exists already").run();
     assert_eq!(server.requests().len(), 1);
 }
+
+#[test]
+fn a_lock_is_something_to_check_by() {
+    let server = Server::start();
+    let output = brought(&server);
+    remove(output.folder.path(), &["a"]);
+    server.serve("/a", file("aaaaa"));
+    let test = listed(&server, server.test().in_folder(output.folder), &["/a", "/b", "/c"]);
+    let test = there(test, &["b", "c"]).arg("--require-checksum");
+    test.expect_file("out/a", "aaaaa").run();
+    let test = listed(&server, server.test(), &["/a"]).arg("--require-checksum").any_stderr();
+    test.expect_entry("out", Entry::Folder).status(1).run();
+}

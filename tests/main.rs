@@ -16,6 +16,8 @@ mod assist;
 mod assist_faults;
 /// Helped transfers that are interrupted, and gone on with.
 mod assist_interrupted;
+/// Files of checksums: what files must be, by their names.
+mod checksum_files;
 /// What a file must be.
 mod checksums;
 /// Help, version, wrong usage.

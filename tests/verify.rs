@@ -137,3 +137,13 @@ fn what_is_no_file_is_named() {
     }
     assert!(fs::read_link(output.folder.path().join("out/link")).is_ok());
 }
+
+#[test]
+fn checksums_by_name_say_enough_too() {
+    let sums = format!("{}  a\n", sha256("a"));
+    let args = ["--verify", "--checksums", "SUMS", "--require-checksum", "-d", "out"];
+    let test = || Test::new().existing("SUMS", &sums).args(args).existing("out/a", "a");
+    assert_eq!(run(test().arg(url("a"))).stdout, b"out/a\n");
+    let output = run(test().arg(url("b")).existing("out/b", "b").status(1));
+    assert!(output.stderr.contains("no checksum"), "{}", output.stderr);
+}

@@ -7,6 +7,7 @@ pub use crate::cli::args::checks::CheckArgs;
 pub use crate::cli::args::files::{FileArgs, IfExistsArg};
 pub use crate::cli::args::input::InputArgs;
 pub use crate::cli::args::limits::LimitArgs;
+pub use crate::cli::args::lock::LockArgs;
 pub use crate::cli::args::mode::ModeArgs;
 pub use crate::cli::args::requests::RequestArgs;
 pub use crate::cli::args::results::{JsonArg, ResultArgs};
@@ -16,6 +17,7 @@ mod checks;
 mod files;
 mod input;
 mod limits;
+mod lock;
 mod mode;
 mod requests;
 mod results;
@@ -49,6 +51,10 @@ pub struct Args {
     /// What files must be.
     #[command(flatten)]
     pub checks: CheckArgs,
+
+    /// What an earlier run brought.
+    #[command(flatten)]
+    pub locks: LockArgs,
 
     /// What is done instead of downloading.
     #[command(flatten)]

@@ -40,6 +40,8 @@ pub struct Config {
     pub sources: Vec<Source>,
     /// How lists are read.
     pub input: crate::input::Options,
+    /// Files of checksums, by name.
+    pub checksums: Vec<PathBuf>,
     /// How they are worked on.
     pub engine: crate::engine::Options,
     /// How connections behave.
@@ -65,7 +67,7 @@ impl Config {
             bail!("`--failed` is written at the end and needs a name; `--json` writes to stdout");
         }
         let is_update = matches!(args.files.if_exists, IfExistsArg::Update);
-        if is_update && args.files.server_name && args.checks.lock.is_none() {
+        if is_update && args.files.server_name && args.locks.lock.is_none() {
             bail!(
                 "`--if-exists update` needs names that are known before a file is asked for; \
                  `--lock` notes those that `--server-name` gives"
@@ -75,6 +77,7 @@ impl Config {
         Ok(Self {
             sources: input::sources(&args, environment)?,
             input: input::options(&args)?,
+            checksums: input::checksums(&mut args)?,
             engine: crate::engine::Options {
                 hook: exec::hook(&args, &output)?,
                 template: naming::template(&args)?,
@@ -113,7 +116,7 @@ fn check_verify(args: &Args, output: &Output) -> Result<()> {
     if *output == Output::Stdout {
         bail!("`--verify` looks at files, and `--output -` makes none");
     }
-    if let Some(lock) = &args.checks.lock {
+    if let Some(lock) = &args.locks.lock {
         bail!("`--verify` changes no lock; give it as the list: `-i {}`", lock.display());
     }
     Ok(())
@@ -121,7 +124,7 @@ fn check_verify(args: &Args, output: &Output) -> Result<()> {
 
 /// What holds files to what an earlier run brought.
 fn lock(args: &Args, output: &Output) -> Result<Option<Lock>> {
-    let Some(path) = args.checks.lock.clone() else { return Ok(None) };
+    let Some(path) = args.locks.lock.clone() else { return Ok(None) };
     if is_stdout(&path) {
         bail!("`--lock` is read and replaced, and needs the name of a file");
     }
@@ -134,7 +137,7 @@ fn lock(args: &Args, output: &Output) -> Result<Option<Lock>> {
             path.display()
         );
     }
-    let (is_hashed, accepts_drift) = (args.checks.lock_verify, args.checks.lock_update);
+    let (is_hashed, accepts_drift) = (args.locks.lock_verify, args.locks.lock_update);
     Ok(Some(Lock { path, is_hashed, accepts_drift }))
 }
 

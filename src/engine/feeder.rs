@@ -276,16 +276,19 @@ impl Feeder<'_> {
             origin: entry.origin,
             destination: Destination::Stdout,
         };
-        match self.destination(&job, wanted.place) {
-            Ok(Some((destination, known))) => {
-                job.destination = destination;
-                if let Some(locking) = &self.shared.options.lock {
-                    let known = known.or_else(|| locking.known(&job, self.shared.options));
-                    job.known = known.or(job.known);
-                }
-                Some(job)
+        let settled = self.destination(&job, wanted.place).and_then(|destination| {
+            let Some((destination, known)) = destination else { return Ok(false) };
+            job.destination = destination;
+            let options = self.shared.options;
+            if let Some(locking) = &options.lock {
+                let known = known.or_else(|| locking.known(&job, options));
+                job.known = known.or(job.known.take());
             }
-            Ok(None) => {
+            options.checksums.settle(&mut job, options).map(|()| true)
+        });
+        match settled {
+            Ok(true) => Some(job),
+            Ok(false) => {
                 self.totals.skipped += 1;
                 observer.event(&Event::Skipped { job: &job, reason: Skip::Duplicate });
                 None

@@ -3,6 +3,7 @@
 mod ask;
 mod assist;
 mod check;
+mod checksums;
 mod claims;
 mod due;
 mod failures;
@@ -27,6 +28,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
+
+pub use crate::engine::checksums::Checksums;
 
 use crate::disk::partial::{Allocation, Sync};
 use crate::engine::assist::Assist;
@@ -152,6 +155,8 @@ pub struct Options {
     pub account: Account,
     /// What holds files to what an earlier run brought.
     pub lock: Option<Locking>,
+    /// What files are checked by that do not bring their own checksum.
+    pub checksums: Checksums,
     /// What the digests that servers declare are good for.
     pub declared: Declared,
     /// Which digests of each file are told.
@@ -198,6 +203,7 @@ impl Options {
             stdout_buffer: 0,
             account: Account::Brief,
             lock: None,
+            checksums: Checksums::default(),
             declared: Declared::Checked,
             digests: Vec::new(),
             output: Output::Folder,

@@ -11,6 +11,7 @@
 //! dropped, and the reader closes it by ending. When the receiver is gone the reader ends too.
 
 mod aria2;
+pub mod checksums;
 mod entry;
 mod head;
 mod jsonl;

@@ -68,6 +68,13 @@ pub enum Cause {
         /// Which, for what, and how.
         failure: Box<CommandFailure>,
     },
+    /// The file's own checksum is another than the one that is listed under its name.
+    Contradiction {
+        /// Its own.
+        own: Box<Digest>,
+        /// The other.
+        listed: Box<Digest>,
+    },
     /// The file is another than the lock has.
     Drifted {
         /// The size that is locked and the one it has now, if they differ.
@@ -111,6 +118,8 @@ pub enum Cause {
         /// What it is.
         found: Box<Digest>,
     },
+    /// There is nothing to check the file by, and the user wants it checked.
+    NoChecksum,
     /// A folder, device or other thing that is not a file has the destination's name.
     NotAFile {
         /// What is in the way.

@@ -175,6 +175,8 @@ pub fn may_help(cause: &Cause) -> bool {
         | Cause::WrongSize { existing: None, .. } => true,
         Cause::BadLine { .. }
         | Cause::Command { .. }
+        | Cause::Contradiction { .. }
+        | Cause::NoChecksum
         | Cause::Disk { .. }
         | Cause::Mismatch { existing: Some(_), .. }
         | Cause::Missing { .. }

@@ -7,6 +7,7 @@ pub mod disposition;
 pub mod existing;
 pub mod filename;
 pub mod inquiry;
+pub mod known_sums;
 pub mod mirrors;
 pub mod pace;
 pub mod pieces;

@@ -18,26 +18,25 @@ pub struct CheckArgs {
     #[arg(long, value_name = "ALGO:HEX")]
     pub checksum: Option<Digest>,
 
+    /// Check files by the checksums in FILE, which has them with names, as `sha256sum` writes them
+    ///
+    /// Each counts for the file with its path below the folder of `--dir`, else for one with its name alone
+    /// if no other line has that. Lists of all formats of `--input-format sums` are taken, and read before
+    /// anything is downloaded. May be given more than once.
+    #[arg(long, value_name = "FILE")]
+    pub checksums: Vec<PathBuf>,
+
+    /// Fail each file that there is no checksum for, by `--checksum`, `--checksums` or its list
+    ///
+    /// Before it is asked for, if its name is known by then. What its server says that it is does not count
+    /// as one: it comes from the same place as the file.
+    #[arg(long)]
+    pub require_checksum: bool,
+
     /// Do not check files by the digests that servers send with them
     ///
     /// Otherwise a file that has no checksum must be what Repr-Digest, Content-Digest, Digest, Content-MD5,
     /// x-goog-hash or x-amz-checksum-... of its response says.
     #[arg(long)]
     pub no_server_digests: bool,
-
-    /// Hold all files to what an earlier run brought, and note in FILE what this one brings
-    ///
-    /// FILE has a JSON object for each file that is complete, with its size and SHA-256; it is made by the
-    /// first run. A file that has the size and time that are noted is skipped without a request. One that
-    /// the server has changed fails. FILE is also a list, for `-i`.
-    #[arg(long, value_name = "FILE")]
-    pub lock: Option<PathBuf>,
-
-    /// Hash the files that are there, even if they look untouched
-    #[arg(long, requires = "lock")]
-    pub lock_verify: bool,
-
-    /// Take files that the server has changed into the lock, and say what changed
-    #[arg(long, requires = "lock")]
-    pub lock_update: bool,
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::cli::args::Args;
 use crate::cli::environment::Environment;
 use crate::disk::partial::Allocation;
-use crate::engine::{Account, Declared, IfLocked, Mode, Options, Output, Resume};
+use crate::engine::{Account, Checksums, Declared, IfLocked, Mode, Options, Output, Resume};
 use crate::model::digest::Algorithm;
 use crate::policy::existing::IfExists;
 use crate::policy::{pace, redirect, retry};
@@ -13,13 +13,14 @@ use crate::policy::{pace, redirect, retry};
 /// Returns how jobs are worked on.
 pub(super) fn options(args: &Args, output: Output, environment: Environment) -> Options {
     let mode = mode(args);
-    let is_told = args.results.json.is_some() || args.checks.lock.is_some();
+    let is_told = args.results.json.is_some() || args.locks.lock.is_some();
     Options {
         mode,
         // A plan comes in the order of the input.
         workers: if mode == Mode::Plan { 1 } else { usize::from(args.workers.jobs) },
         stdout_buffer: args.files.stdout_buffer.0,
         account: if is_told { Account::Full } else { Account::Brief },
+        checksums: Checksums::new(args.checks.require_checksum),
         declared: if args.checks.no_server_digests { Declared::Ignored } else { Declared::Checked },
         digests: if is_told { digests(args) } else { Vec::new() },
         lock: None,

@@ -1,6 +1,6 @@
 //! What the input is told.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 
@@ -39,6 +39,18 @@ pub(super) fn sources(args: &Args, environment: Environment) -> Result<Vec<Sourc
         bail!("`--base-url` is for lists of checksums, and there is no list");
     }
     Ok(sources)
+}
+
+/// Returns the files of checksums.
+///
+/// # Errors
+/// One that looks like standard input.
+pub(super) fn checksums(args: &mut Args) -> Result<Vec<PathBuf>> {
+    let files = std::mem::take(&mut args.checks.checksums);
+    if files.iter().any(|file| file.as_os_str() == "-") {
+        bail!("`--checksums -` is no file; for standard input give `/dev/stdin`");
+    }
+    Ok(files)
 }
 
 /// Returns how lists are read.

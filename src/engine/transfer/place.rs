@@ -74,9 +74,12 @@ impl Transfer<'_> {
     fn name(&mut self, folder: &Path, head: &Head, url: &Url) -> Result<Place, Cause> {
         let (path, named_by) = self.claim(folder, head, url);
         if self.shared.content_template(&self.work.job).is_some() {
-            self.work.server_name = Some(self.suggested(head, url).0);
+            let (name, _) = self.suggested(head, url);
+            self.look_up_checksum(&folder.join(&name))?;
+            self.work.server_name = Some(name);
             return Ok(Place::Write(path, Replace::Never));
         }
+        self.look_up_checksum(&path)?;
         self.place(&path, named_by)
     }
 

@@ -2,8 +2,12 @@
 //!
 //! A file that is something else is fetched once more, past all caches, before the job fails.
 
+use std::path::Path;
+use std::sync::Arc;
+
 use crate::disk;
 use crate::engine::Account;
+use crate::engine::check::Check;
 use crate::engine::sink::Sink;
 use crate::engine::transfer::settle::Settled;
 use crate::engine::transfer::{Done, Transfer};
@@ -82,6 +86,20 @@ impl<'a> Transfer<'a> {
         // Nothing is asked under them any more.
         let validators = std::mem::take(&mut held.validators);
         Ok(Some(Done::Completed { path, size, digests, modified, validators }))
+    }
+
+    /// Looks up the checksum of a file whose name only its response told, before any byte is hashed.
+    ///
+    /// # Errors
+    /// [`Cause::Contradiction`], [`Cause::NoChecksum`].
+    pub(super) fn look_up_checksum(&mut self, path: &Path) -> Result<(), Cause> {
+        let options = self.shared.options;
+        let name = path.strip_prefix(&options.folder).unwrap_or(path);
+        options.checksums.apply(&mut self.work.job, options, std::iter::once(name))?;
+        let wanted = self.work.job.checksum.as_deref();
+        let told = self.shared.told_of(&self.work.job);
+        self.work.check = Check::new(wanted, &told).map(Arc::new);
+        Ok(())
     }
 
     /// Forgets what was written, and says why, if anything was.

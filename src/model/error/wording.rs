@@ -50,6 +50,10 @@ impl fmt::Display for Cause {
             Self::NotAsDeclared { declared, found } => {
                 write!(f, "the checksum is {found}, and the server declared {declared}")
             }
+            Self::Contradiction { own, listed } => {
+                write!(f, "its checksum is to be {own}, and {listed} by `--checksums`")
+            }
+            Self::NoChecksum => f.write_str("there is no checksum to check it by"),
             Self::CannotGoOn { reason } => {
                 write!(f, "cannot go on after a part was written: {}", Printable(reason))
             }
@@ -199,6 +203,10 @@ impl Cause {
                 "run it for the file by hand, or fetch that again with `--if-exists overwrite`"
             }
             Self::Drifted { .. } => "`--lock-update` takes the new one into the lock",
+            Self::Contradiction { .. } => "take out the one that is wrong",
+            Self::NoChecksum => {
+                "`--checksums` gives one by name; without `--require-checksum` it is not needed"
+            }
             Self::NotAsDeclared { .. } => {
                 "try again later; `--no-server-digests` takes the file as it comes"
             }

@@ -61,6 +61,8 @@ fn kind(cause: &Cause) -> &'static str {
         Cause::Connect { .. } => "connect",
         Cause::ConnectTimeout { .. } => "connect_timeout",
         Cause::Connection { .. } => "connection",
+        Cause::Contradiction { .. } => "contradiction",
+        Cause::NoChecksum => "no_checksum",
         Cause::Disk { .. } => "disk",
         Cause::Drifted { .. } => "drifted",
         Cause::Exists { .. } => "exists",

@@ -127,6 +127,10 @@ fn a_name_that_the_server_gives_is_looked_up_before_the_body_comes() {
     let test = with(get(), line("hello", "a"));
     let told = "warning: the checksum of `--checksums` is of no file of this run";
     test.line(told).fails(server.url("/a"), NO_CHECKSUM).hint(HINT).run();
+    // Without a list no name changes anything.
+    let before = server.requests().len();
+    get().fails(server.url("/a"), NO_CHECKSUM).hint(HINT).run();
+    assert_eq!(server.requests().len(), before);
 }
 
 #[test]

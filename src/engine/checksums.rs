@@ -53,7 +53,9 @@ impl Checksums {
     pub(super) fn settle(&self, job: &mut Job, options: &Options) -> Result<(), Cause> {
         let of_url = || filename::from_url(&job.url);
         match &job.destination {
-            Destination::Unnamed(_) => Ok(()),
+            // Its name is still to come, and may be listed.
+            Destination::Unnamed(_) if self.listed.is_some() => Ok(()),
+            Destination::Unnamed(_) => self.apply(job, options, std::iter::empty()),
             Destination::ByContent(_) | Destination::Stdout => {
                 let name = of_url();
                 self.apply(job, options, name.iter().map(Path::new))

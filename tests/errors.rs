@@ -24,7 +24,7 @@ fn a_status_that_gives_no_file_is_told_in_registered_words() {
         fails(Reply::status(code, phrase).body("no file"), cause);
     }
     case(400, "Bad Request", "400 Bad Request");
-    case(403, "Nope", "403 Forbidden");
+    case(402, "Nope", "402 Payment Required");
     case(500, "", "500 Internal Server Error");
     case(503, "\u{fc}ber", "503 Service Unavailable");
     case(599, "Odd", "599");
@@ -54,7 +54,7 @@ fn some_errors_come_with_a_next_step() {
         server.serve("/a", Reply::status(code, "-"));
         server.get(["/a"]).fails(server.url("/a"), cause).hint(hint).run();
     }
-    case(401, "401 Unauthorized", "the server wants a login");
+    case(401, "401 Unauthorized", "the server wants a login; …");
     case(404, "404 Not Found", "check the URL");
     case(410, "410 Gone", "check the URL");
 }

@@ -24,6 +24,8 @@ mod checksums;
 mod cli;
 /// Lists that are packed.
 mod compressed;
+/// What is given for a host goes to that host.
+mod credentials;
 /// What servers declare of their files.
 mod declared;
 /// A full disk, and one that is told to keep what it was given.
@@ -48,6 +50,8 @@ mod failed;
 mod framing;
 /// What the harness itself promises.
 mod harness_itself;
+/// Header fields that the user adds.
+mod headers;
 /// Requests to one host at once.
 mod hosts;
 /// Arguments, lists, standard input.
@@ -98,6 +102,8 @@ mod resume;
 mod retries;
 /// What haul prints, haul reads.
 mod round_trip;
+/// No secret in anything that is shown or left.
+mod secrets;
 /// Many files from a server that misbehaves at random.
 mod soak;
 /// What servers say of files that are not wanted.

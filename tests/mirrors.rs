@@ -220,11 +220,12 @@ fn a_date_of_another_mirror_does_not_count_for_a_file_that_only_the_server_names
 #[test]
 fn mirrors_that_all_fail_are_one_failed_job() {
     let (a, b, c) = (empty(), empty(), Server::start());
-    c.serve("/a", Reply::status(403, "-"));
+    c.serve("/a", Reply::status(402, "-"));
     let test = dropped(get([&a, &b, &c]).retries(5), "404 Not Found", &a, &b);
     let test = dropped(test, "404 Not Found", &b, &c);
     let last = c.url("/a");
-    let told = format!("403 Forbidden (3 attempts; all 3 mirrors failed, the last was {last})");
+    let told =
+        format!("402 Payment Required (3 attempts; all 3 mirrors failed, the last was {last})");
     test.fails(a.url("/a"), &told).run();
 }
 

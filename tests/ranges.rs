@@ -232,7 +232,7 @@ fn a_length_that_only_the_rest_tells_counts() {
 fn a_refusal_of_the_rest_is_an_error_and_keeps_what_is_there() {
     for (answer, cause) in [
         (Reply::status(404, "Not Found"), "404 Not Found"),
-        (Reply::status(403, "Forbidden"), "403 Forbidden"),
+        (Reply::status(402, "Pay"), "402 Payment Required"),
         (Reply::status(204, "No Content"), "status 204 No Content: …"),
         (Reply::raw("HTTP/1.1 304 Not Modified\r\n\r\n"), "status 304 Not Modified …"),
     ] {

@@ -140,7 +140,7 @@ fn a_login_is_given_where_it_is_asked_for() {
             .test()
             .arg(&without)
             .fails(&without, "401 Unauthorized")
-            .hint("the server wants a login")
+            .hint("the server wants a login; …")
             .run();
     });
 }

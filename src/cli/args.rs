@@ -4,6 +4,7 @@
 use clap::{Parser, ValueEnum};
 
 pub use crate::cli::args::checks::CheckArgs;
+pub use crate::cli::args::credentials::CredentialArgs;
 pub use crate::cli::args::files::{FileArgs, IfExistsArg};
 pub use crate::cli::args::input::InputArgs;
 pub use crate::cli::args::limits::LimitArgs;
@@ -14,6 +15,7 @@ pub use crate::cli::args::results::{JsonArg, ResultArgs};
 pub use crate::cli::args::workers::WorkerArgs;
 
 mod checks;
+mod credentials;
 mod files;
 mod input;
 mod limits;
@@ -71,6 +73,10 @@ pub struct Args {
     /// How servers are asked.
     #[command(flatten)]
     pub requests: RequestArgs,
+
+    /// What goes along with requests.
+    #[command(flatten)]
+    pub credentials: CredentialArgs,
 
     /// How much, how fast, how long, how often.
     #[command(flatten)]

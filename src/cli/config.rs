@@ -3,6 +3,7 @@
 //! After [`Config::resolve`] nobody asks the terminal, the environment or the arguments again, and no
 //! combination is left that means nothing.
 
+mod credentials;
 mod engine;
 mod exec;
 mod http;
@@ -74,14 +75,16 @@ impl Config {
             );
         }
         let lock = lock(&args, &output)?;
+        let sources = input::sources(&args, environment)?;
+        let secrets = credentials::options(&args, &sources, environment)?;
         Ok(Self {
-            sources: input::sources(&args, environment)?,
+            sources,
             input: input::options(&args)?,
             checksums: input::checksums(&mut args)?,
             engine: crate::engine::Options {
                 hook: exec::hook(&args, &output)?,
                 template: naming::template(&args)?,
-                ..engine::options(&args, output, environment)
+                ..engine::options(&args, output, secrets, environment)
             },
             http: http::options(&args),
             report,

@@ -11,6 +11,7 @@ use crate::model::error::Cause;
 use crate::model::event::Event;
 use crate::model::job::{Credentials, Job};
 use crate::policy::redirect;
+use crate::policy::secrets::Given;
 use crate::policy::update::Condition;
 
 /// Where the redirects of a URL lead.
@@ -18,7 +19,7 @@ use crate::policy::update::Condition;
 pub(super) struct Reached {
     /// The last URL.
     pub(super) url: Url,
-    /// Whether the credentials of the first may be sent there.
+    /// Whether what was given for the first may be sent there.
     pub(super) may_carry: bool,
 }
 
@@ -65,6 +66,8 @@ impl Ask<'_> {
         let Self { shared, client, job, given, .. } = *self;
         let Self { credentials, method, rest, no_cache, condition, .. } = *self;
         let start = known.unwrap_or_else(|| Reached { url: given.clone(), may_carry: true });
+        let secrets = &shared.options.secrets;
+        let mine = Given { url: given, credentials, fields: &[] };
         let mut may_carry = start.may_carry;
         let mut visited = Vec::new();
         let mut url = start.url;
@@ -75,10 +78,13 @@ impl Ask<'_> {
             await_turn()?;
             shared.observer.event(&Event::Requested { job, method: method.name(), url: &url });
             // What was dropped at a foreign origin is not picked up again behind it.
-            may_carry &= redirect::may_carry(given, &url);
-            let credentials = credentials.filter(|_| may_carry);
+            if may_carry && !redirect::may_carry(given, &url) {
+                may_carry = false;
+                self.tell_dropped(&mine);
+            }
+            let fields = secrets.fields(&mine, may_carry);
+            let request = Request { method, url: &url, fields: &fields, rest, no_cache, condition };
             let sent = Instant::now();
-            let request = Request { method, url: &url, credentials, rest, no_cache, condition };
             let response = client.send(&request, &await_turn)?;
             let Head { status, location, .. } = &response.head;
             if !follows || !redirect::is_redirect(*status) {
@@ -94,6 +100,16 @@ impl Ask<'_> {
             shared.observer.event(&Event::Redirected { job, status: *status, to: &to });
             response.body.drain();
             url = to;
+        }
+    }
+
+    /// Says that a redirect has left the origin, where that makes a difference.
+    fn tell_dropped(&self, mine: &Given<'_>) {
+        let Self { shared, job, .. } = *self;
+        let secrets = &shared.options.secrets;
+        if secrets.has_any(mine) && !secrets.is_location_trusted {
+            let text = "the redirect leaves the origin: headers and credentials do not go along";
+            shared.observer.event(&Event::Noted { job, text });
         }
     }
 }

@@ -48,6 +48,7 @@ use crate::model::stop::Stop;
 use crate::model::totals::Totals;
 use crate::policy::existing::IfExists;
 use crate::policy::scheme::Schemes;
+use crate::policy::secrets::Secrets;
 use crate::policy::spacing::Frequency;
 use crate::policy::template::Template;
 use crate::policy::{pace, redirect, retry};
@@ -175,6 +176,8 @@ pub struct Options {
     pub schemes: Schemes,
     /// What redirects are followed.
     pub redirects: redirect::Options,
+    /// What goes along with requests.
+    pub secrets: Secrets,
     /// How often an attempt is followed by another.
     pub retries: retry::Options,
     /// The wait before each retry, for tests that cannot wait.
@@ -225,6 +228,7 @@ impl Options {
             pace: pace::Options::default(),
             schemes: Schemes::default(),
             redirects: redirect::Options { max_hops: 10, allow_downgrade: false },
+            secrets: Secrets::default(),
             retries: retry::Options { retries: 0, max_wait: Duration::ZERO },
             fixed_backoff: None,
         }

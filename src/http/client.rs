@@ -1,15 +1,15 @@
 //! A worker's client: one request, one response. Redirects, retries and ranges are decided above.
 
+use std::borrow::Cow;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
 use ureq::Agent;
-use ureq::http::header::{
-    AUTHORIZATION, CACHE_CONTROL, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, RANGE,
-};
+use ureq::RequestBuilder;
+use ureq::config::AutoHeaderValue;
+use ureq::http::header::{CACHE_CONTROL, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, RANGE};
+use ureq::typestate::WithoutBody;
 use url::Url;
 
 use crate::http::body::Body;
@@ -19,7 +19,7 @@ use crate::http::link::{Ending, Link};
 use crate::http::local;
 use crate::http::remote::Remote;
 use crate::model::error::Cause;
-use crate::model::job::Credentials;
+use crate::model::field::Field;
 use crate::model::problem::Phase;
 use crate::model::range::ByteRange;
 use crate::policy::update::Condition;
@@ -33,6 +33,13 @@ const MAX_STALE: usize = MAX_IDLE + 1;
 
 /// Connections that a worker keeps for its next jobs.
 const MAX_IDLE: usize = 4;
+
+/// What every request says, unless the user wants something else.
+const OWN: [(&str, &str); 3] = [
+    ("user-agent", concat!("haul/", env!("CARGO_PKG_VERSION"))),
+    ("accept", "*/*"),
+    ("accept-encoding", "identity"),
+];
 
 /// What a request wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,8 +67,8 @@ pub struct Request<'a> {
     pub method: Method,
     /// What to ask for.
     pub url: &'a Url,
-    /// Credentials for its origin.
-    pub credentials: Option<&'a Credentials>,
+    /// What goes along with it, known to be right. Of haul's own fields those are left out that are here.
+    pub fields: &'a [Cow<'a, Field>],
     /// Only these bytes, if the representation is still that of the validator.
     pub rest: Option<Rest<'a>>,
     /// Whether caches on the way are to ask the origin anew (RFC 9111 §5.2.1.4).
@@ -109,9 +116,10 @@ impl Client {
             .max_redirects_will_error(false)
             // By default ureq looks into the environment.
             .proxy(None)
-            .user_agent(concat!("haul/", env!("CARGO_PKG_VERSION")))
-            .accept("*/*")
-            .accept_encoding("identity")
+            // Another value, or none, would keep a request from the connections that are kept.
+            .user_agent(AutoHeaderValue::None)
+            .accept(AutoHeaderValue::None)
+            .accept_encoding(AutoHeaderValue::None)
             .max_idle_connections(MAX_IDLE)
             .max_idle_connections_per_host(1)
             .build();
@@ -139,7 +147,7 @@ impl Client {
         let mut stale = 0;
         let response = loop {
             self.link.begin(request.method == Method::Get);
-            match self.agent.run(build(request)?) {
+            match self.build(request).call() {
                 Ok(response) => break response,
                 Err(error) if stale < MAX_STALE && self.is_stale(&error) => {
                     stale += 1;
@@ -209,44 +217,49 @@ impl Client {
             ureq::Error::LargeResponseHeader(_, limit) => Cause::Protocol {
                 detail: format!("the response's header is larger than {} KiB", limit / 1024),
             },
+            ureq::Error::Http(error) => Cause::BadUrl { reason: error.to_string(), hint: None },
             other => Cause::Protocol { detail: format!("the response breaks HTTP: {other}") },
         }
     }
-}
 
-fn build(request: &Request<'_>) -> Result<ureq::http::Request<()>, Cause> {
-    let mut builder =
-        ureq::http::Request::builder().method(request.method.name()).uri(request.url.as_str());
-    if let Some(credentials) = request.credentials {
-        builder = builder.header(AUTHORIZATION, basic(credentials));
-    }
-    if request.no_cache {
-        builder = builder.header(CACHE_CONTROL, "no-cache");
-    }
-    builder = match request.condition {
-        Some(Condition::NoneMatch(etag)) => builder.header(IF_NONE_MATCH, etag),
-        Some(Condition::ModifiedSince(time)) => {
-            builder.header(IF_MODIFIED_SINCE, httpdate::fmt_http_date(*time))
-        }
-        None => builder,
-    };
-    if let Some(Rest { from, to, validator }) = request.rest {
-        let range = match to {
-            Some(end) => format!("bytes={}", ByteRange { start: from, end }),
-            None => format!("bytes={from}-"),
+    fn build(&self, request: &Request<'_>) -> RequestBuilder<WithoutBody> {
+        let Request { method, url, fields, rest, no_cache, condition } = *request;
+        let is_free = |name: &str| !fields.iter().any(|field| field.is(name));
+        let mut builder = match method {
+            Method::Get => self.agent.get(url.as_str()),
+            Method::Head => self.agent.head(url.as_str()),
         };
-        builder = builder.header(RANGE, range);
-        if let Some(validator) = validator {
-            builder = builder.header(IF_RANGE, validator);
+        for (name, value) in OWN {
+            if is_free(name) {
+                builder = builder.header(name, value);
+            }
         }
+        for field in fields {
+            let is_overruled = no_cache && field.is(CACHE_CONTROL.as_str());
+            if let Some(value) = field.value.as_deref().filter(|_| !is_overruled) {
+                builder = builder.header_raw(&field.name, value);
+            }
+        }
+        if no_cache {
+            builder = builder.header(CACHE_CONTROL, "no-cache");
+        }
+        builder = match condition {
+            Some(Condition::NoneMatch(etag)) => builder.header(IF_NONE_MATCH, etag),
+            Some(Condition::ModifiedSince(time)) => {
+                builder.header(IF_MODIFIED_SINCE, httpdate::fmt_http_date(*time))
+            }
+            None => builder,
+        };
+        if let Some(Rest { from, to, validator }) = rest {
+            let range = match to {
+                Some(end) => format!("bytes={}", ByteRange { start: from, end }),
+                None => format!("bytes={from}-"),
+            };
+            builder = builder.header(RANGE, range);
+            if let Some(validator) = validator {
+                builder = builder.header(IF_RANGE, validator);
+            }
+        }
+        builder
     }
-    builder.body(()).map_err(|error| Cause::BadUrl { reason: error.to_string(), hint: None })
-}
-
-/// The `Basic` scheme (RFC 7617 §2).
-fn basic(credentials: &Credentials) -> String {
-    let mut pair = credentials.user.clone();
-    pair.push(b':');
-    pair.extend_from_slice(&credentials.password);
-    format!("Basic {}", BASE64_STANDARD.encode(pair))
 }

@@ -6,6 +6,7 @@ pub mod digest;
 pub mod error;
 pub mod event;
 pub mod failure;
+pub mod field;
 pub mod job;
 pub mod known;
 pub mod pieces;

@@ -127,6 +127,12 @@ impl Running {
         kib * 1024
     }
 
+    /// Returns the arguments that haul was run with, as every user of the machine sees them.
+    #[track_caller]
+    pub(crate) fn command_line(&self) -> Vec<u8> {
+        std::fs::read(format!("/proc/{}/cmdline", self.child.id())).unwrap()
+    }
+
     pub(crate) fn has_ended(&mut self) -> bool {
         self.child.try_wait().unwrap().is_some()
     }

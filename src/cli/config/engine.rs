@@ -8,10 +8,16 @@ use crate::disk::partial::Allocation;
 use crate::engine::{Account, Checksums, Declared, IfLocked, Mode, Options, Output, Resume};
 use crate::model::digest::Algorithm;
 use crate::policy::existing::IfExists;
+use crate::policy::secrets::Secrets;
 use crate::policy::{pace, redirect, retry};
 
 /// Returns how jobs are worked on.
-pub(super) fn options(args: &Args, output: Output, environment: Environment) -> Options {
+pub(super) fn options(
+    args: &Args,
+    output: Output,
+    secrets: Secrets,
+    environment: Environment,
+) -> Options {
     let mode = mode(args);
     let is_told = args.results.json.is_some() || args.locks.lock.is_some();
     Options {
@@ -43,6 +49,7 @@ pub(super) fn options(args: &Args, output: Output, environment: Environment) -> 
             max_hops: usize::from(args.requests.max_redirects),
             allow_downgrade: args.requests.allow_downgrade,
         },
+        secrets,
         sync: args.files.fsync,
         allocation: if args.files.prealloc {
             Allocation::BeforeFirstByte

@@ -1,0 +1,47 @@
+//! What goes along with requests.
+
+use std::ffi::OsString;
+
+use clap::Args;
+
+/// What goes along with requests. No value is checked here: what is wrong with one would be told with it.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Credentials and headers")]
+pub struct CredentialArgs {
+    /// Log in with a name and a password; without the password haul asks for it
+    ///
+    /// Basic credentials, for the origins of all URLs that are given. Redirects to other origins do not
+    /// take them along, nor anything else of this group but `--user-agent`.
+    #[arg(short, long, value_name = "NAME[:PASSWORD]", conflicts_with = "bearer")]
+    pub user: Option<OsString>,
+
+    /// Log in with a token, or one that is in a file (`@FILE`), on stdin (`-`) or in the environment
+    /// (`env:NAME`)
+    ///
+    /// What is typed as an argument can be seen by all users of the machine, in the list of processes.
+    #[arg(long, value_name = "TOKEN")]
+    pub bearer: Option<OsString>,
+
+    /// Let redirects take credentials and headers along to any other origin
+    #[arg(long)]
+    pub location_trusted: bool,
+
+    /// Add a header to requests: `Name: value`, or `@FILE` with one a line
+    ///
+    /// `Name;` sends it without a value, and `Name:` leaves out one that haul sends by itself. May be
+    /// given more than once.
+    #[arg(short = 'H', long, value_name = "HEADER")]
+    pub header: Vec<OsString>,
+
+    /// The name of the program that servers are told; with `''` they are told none
+    #[arg(short = 'A', long, value_name = "NAME")]
+    pub user_agent: Option<OsString>,
+
+    /// The page that the URLs are from
+    #[arg(long, value_name = "URL")]
+    pub referer: Option<OsString>,
+
+    /// Send cookies, such as `a=b; c=d`
+    #[arg(long, value_name = "COOKIES")]
+    pub cookie: Option<OsString>,
+}

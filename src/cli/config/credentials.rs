@@ -1,0 +1,187 @@
+//! What goes along with requests.
+//!
+//! No error has a secret in it. Those that are in files, on standard input, in the environment or in the
+//! user's head are read here, once.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use anyhow::{Context, Result, anyhow, bail};
+use url::Url;
+
+use crate::cli::args::{Args, CredentialArgs};
+use crate::cli::environment::Environment;
+use crate::input::Source;
+use crate::model::error::Plain;
+use crate::model::field::{Field, Fields};
+use crate::model::job::Credentials;
+use crate::model::text::Printable;
+use crate::policy::fields;
+use crate::policy::secrets::{self, Secrets};
+
+/// How many bytes a file with secrets may have.
+const MAX_BYTES: u64 = 64 * 1024;
+
+/// Returns what goes along with requests.
+///
+/// # Errors
+/// What cannot be sent or read, or two options that contradict each other.
+pub(super) fn options(
+    args: &Args,
+    sources: &[Source],
+    environment: Environment,
+) -> Result<Secrets> {
+    let args = &args.credentials;
+    let mut all = Fields::new();
+    for header in &args.header {
+        take_header(&mut all, header.as_bytes())?;
+    }
+    let is_stdin_taken = sources.contains(&Source::Stdin);
+    if let Some(login) = login(args, is_stdin_taken, environment)? {
+        let option = if args.bearer.is_some() { "--bearer" } else { "--user" };
+        take(&mut all, login, option)?;
+    }
+    if let Some(url) = &args.referer {
+        take(&mut all, referer(url)?, "--referer")?;
+    }
+    if let Some(cookies) = &args.cookie {
+        take(&mut all, field("Cookie", cookies, "--cookie")?, "--cookie")?;
+    }
+    let mut everywhere = Fields::new();
+    if let Some(name) = &args.user_agent {
+        if all.iter().any(|field| field.is("user-agent")) {
+            bail!("`--user-agent` and `--header`: `User-Agent` is given twice");
+        }
+        everywhere.push(field("User-Agent", name, "--user-agent")?);
+    }
+    Ok(Secrets { fields: all, everywhere, is_location_trusted: args.location_trusted })
+}
+
+/// Takes what `--header` has: a header, or the name of a file of them.
+fn take_header(all: &mut Fields, header: &[u8]) -> Result<()> {
+    let Some(name) = header.strip_prefix(b"@") else {
+        let field = fields::parse(header).map_err(|why| anyhow!("`--header`: {why}"))?;
+        return take(all, field, "--header");
+    };
+    let path = Path::new(OsStr::from_bytes(name));
+    let text = read(path).with_context(|| format!("`--header {}`", shown(header)))?;
+    for (number, line) in (1..).zip(text.split(|&byte| byte == b'\n')) {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        if line.trim_ascii().is_empty() {
+            continue;
+        }
+        fields::parse(line)
+            .and_then(|field| fields::add(all, field))
+            .map_err(|why| anyhow!("`--header {}`, line {number}: {why}", shown(header)))?;
+    }
+    Ok(())
+}
+
+/// Adds the field of an option.
+fn take(all: &mut Fields, field: Field, option: &str) -> Result<()> {
+    fields::add(all, field).map_err(|why| anyhow!("`{option}`: {why}"))
+}
+
+/// Makes the field of an option that has its value; an empty value leaves the field out.
+fn field(name: &str, value: &OsStr, option: &str) -> Result<Field> {
+    let value = Some(value.as_bytes().trim_ascii()).filter(|value| !value.is_empty());
+    fields::new(name.as_bytes(), value).map_err(|why| anyhow!("`{option}`: {why}"))
+}
+
+/// A Referer has neither userinfo nor a fragment (RFC 9110 §10.1.3).
+fn referer(text: &OsStr) -> Result<Field> {
+    let url = text.to_str().and_then(|text| Url::parse(text.trim()).ok());
+    let mut url = url.ok_or_else(|| anyhow!("`--referer` is not a URL with its scheme"))?;
+    url.set_fragment(None);
+    // Only a URL without a host refuses it, and that has none.
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    field("Referer", OsStr::new(url.as_str()), "--referer")
+}
+
+/// Returns the credentials for all URLs.
+fn login(
+    args: &CredentialArgs,
+    is_stdin_taken: bool,
+    environment: Environment,
+) -> Result<Option<Field>> {
+    if let Some(user) = &args.user {
+        return Ok(Some(secrets::basic(&credentials(user.as_bytes())?)));
+    }
+    let Some(source) = &args.bearer else { return Ok(None) };
+    let source = source.as_bytes();
+    let token = if let Some(name) = source.strip_prefix(b"@") {
+        let path = Path::new(OsStr::from_bytes(name));
+        read(path).with_context(|| format!("`--bearer {}`", shown(source)))?
+    } else if let Some(name) = source.strip_prefix(b"env:") {
+        let value = std::env::var_os(OsStr::from_bytes(name));
+        let missing = || anyhow!("`--bearer {}`: there is no such variable", shown(source));
+        value.ok_or_else(missing)?.into_encoded_bytes()
+    } else if source != b"-" {
+        source.to_vec()
+    } else if is_stdin_taken {
+        bail!(
+            "`--bearer -` and a list both read standard input; use `--bearer @FILE` or `env:NAME`"
+        );
+    } else if environment.stdin_is_terminal {
+        ask("Token: ").context("`--bearer -`")?
+    } else {
+        bounded(io::stdin().lock()).context("`--bearer -`")?
+    };
+    // Whoever writes a token to a file ends the line.
+    let token = token.strip_suffix(b"\n").unwrap_or(&token);
+    let token = token.strip_suffix(b"\r").unwrap_or(token);
+    let field = secrets::bearer(token).map_err(|why| anyhow!("the token of `--bearer` {why}"))?;
+    Ok(Some(field))
+}
+
+/// Reads `NAME:PASSWORD`, or asks for the password.
+fn credentials(text: &[u8]) -> Result<Credentials> {
+    let (user, password) = if let Some(at) = text.iter().position(|&byte| byte == b':') {
+        (&text[..at], text[at + 1..].to_vec())
+    } else {
+        let question = format!("Password for {}: ", shown(text));
+        let password = ask(&question).context(
+            "`--user` has no password; give `NAME:PASSWORD`, or run haul in a terminal to be asked",
+        )?;
+        (text, password)
+    };
+    if user.is_empty() && password.is_empty() {
+        bail!("`--user` has neither a name nor a password");
+    }
+    // RFC 7617 §2.
+    if user.iter().chain(&password).any(u8::is_ascii_control) {
+        bail!("`--user` has a control character in it");
+    }
+    Ok(Credentials { user: user.to_vec(), password })
+}
+
+/// Asks at the terminal that haul was started from, wherever its streams go.
+fn ask(question: &str) -> Result<Vec<u8>> {
+    let answer = rpassword::prompt_password(question);
+    answer.map(String::into_bytes).map_err(|error| anyhow!("no terminal: {}", Plain(&error)))
+}
+
+/// Reads a small file.
+fn read(path: &Path) -> Result<Vec<u8>> {
+    let file = File::open(path).map_err(|error| anyhow!("cannot be read: {}", Plain(&error)))?;
+    bounded(file)
+}
+
+fn bounded(reader: impl Read) -> Result<Vec<u8>> {
+    let mut text = Vec::new();
+    let read = reader.take(MAX_BYTES + 1).read_to_end(&mut text);
+    let count = read.map_err(|error| anyhow!("cannot be read: {}", Plain(&error)))?;
+    if count as u64 > MAX_BYTES {
+        bail!("has more than {} KiB", MAX_BYTES / 1024);
+    }
+    Ok(text)
+}
+
+/// Returns the name of a file or a variable, or a user's, as a terminal may show it.
+fn shown(name: &[u8]) -> String {
+    Printable(&String::from_utf8_lossy(name)).to_string()
+}

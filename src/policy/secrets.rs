@@ -1,0 +1,166 @@
+//! What the user gave for requests, and which of it goes along with one.
+//!
+//! Header fields and credentials belong to the origin (scheme, host, port) of the URL that they were given
+//! for. When a redirect leaves it all of them are dropped, whatever their names, and they are not picked up
+//! again behind it: whoever was in between chose that URL. Only the name of the program goes everywhere.
+
+use std::borrow::Cow;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use url::Url;
+
+use crate::model::field::{Field, Fields};
+use crate::model::job::Credentials;
+
+const AUTHORIZATION: &str = "Authorization";
+
+/// What the user gave for the requests of a run.
+#[derive(Clone, Debug, Default)]
+pub struct Secrets {
+    /// Fields for the origins of all URLs that the user gave, credentials among them.
+    pub fields: Fields,
+    /// Fields for every server.
+    pub everywhere: Fields,
+    /// Whether redirects to other origins take along what was given.
+    pub is_location_trusted: bool,
+}
+
+/// A URL of the user's, and what was given for it alone.
+#[derive(Clone, Copy, Debug)]
+pub struct Given<'a> {
+    /// The URL.
+    pub url: &'a Url,
+    /// The credentials of its userinfo.
+    pub credentials: Option<&'a Credentials>,
+    /// The fields of its entry in a list.
+    pub fields: &'a [Field],
+}
+
+impl Secrets {
+    /// Returns whether anything is bound to the origin of such a URL.
+    pub fn has_any(&self, given: &Given<'_>) -> bool {
+        given.credentials.is_some() || !given.fields.is_empty() || !self.fields.is_empty()
+    }
+
+    /// Returns the fields of a request for `given`, or for where its redirects lead. `may_carry` says
+    /// whether all of them were within its origin.
+    pub fn fields<'a>(&'a self, given: &Given<'a>, may_carry: bool) -> Vec<Cow<'a, Field>> {
+        let mut sent: Vec<Cow<'a, Field>> = Vec::new();
+        if may_carry || self.is_location_trusted {
+            if let Some(credentials) = given.credentials {
+                sent.push(Cow::Owned(basic(credentials)));
+            }
+            // What is said of one URL goes before what is said of all.
+            for fields in [given.fields, &self.fields] {
+                add(&mut sent, fields);
+            }
+            if !may_carry {
+                // It names the host that was left.
+                sent.retain(|field| !field.is("host"));
+            }
+        }
+        add(&mut sent, &self.everywhere);
+        sent
+    }
+}
+
+/// Adds those fields that none of their name goes before.
+fn add<'a>(sent: &mut Vec<Cow<'a, Field>>, fields: &'a [Field]) {
+    let before = sent.len();
+    for field in fields {
+        if !sent[..before].iter().any(|known| known.is(&field.name)) {
+            sent.push(Cow::Borrowed(field));
+        }
+    }
+}
+
+/// Returns credentials in the `Basic` scheme (RFC 7617 §2).
+pub fn basic(Credentials { user, password }: &Credentials) -> Field {
+    let pair = [user, &b":"[..], password].concat();
+    Field::new(AUTHORIZATION, format!("Basic {}", BASE64_STANDARD.encode(pair)))
+}
+
+/// Returns a token in the `Bearer` scheme (RFC 6750 §2.1).
+///
+/// # Errors
+/// Why it is none, without it.
+pub fn bearer(token: &[u8]) -> Result<Field, &'static str> {
+    if token.is_empty() {
+        return Err("is empty");
+    }
+    if !token.iter().all(u8::is_ascii_graphic) {
+        return Err("has a blank or another character in it that no token has");
+    }
+    Ok(Field::new(AUTHORIZATION, [b"Bearer ", token].concat()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn url(text: &str) -> Url {
+        Url::parse(text).unwrap()
+    }
+
+    fn fields(lines: &[(&str, &str)]) -> Fields {
+        lines.iter().map(|(name, value)| Field::new(name, value)).collect()
+    }
+
+    #[track_caller]
+    fn told(sent: &[Cow<'_, Field>]) -> String {
+        let line = |field: &Cow<'_, Field>| {
+            let value = field.value.as_deref().map(String::from_utf8_lossy);
+            format!("{}={}", field.name, value.unwrap_or("-".into()))
+        };
+        sent.iter().map(line).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn what_is_said_of_one_url_goes_before_what_is_said_of_all() {
+        let mut secrets = Secrets {
+            fields: fields(&[("Authorization", "all"), ("X", "1"), ("x", "2"), ("Y", "all")]),
+            everywhere: fields(&[("User-Agent", "me")]),
+            is_location_trusted: false,
+        };
+        let url = url("http://h/");
+        let credentials = Credentials { user: b"u".to_vec(), password: b"p".to_vec() };
+        let listed = fields(&[("authorization", "list"), ("Y", "list"), ("user-agent", "list")]);
+        let mut given = Given { url: &url, credentials: None, fields: &[] };
+        let sent = |secrets: &Secrets, given| told(&secrets.fields(&given, true));
+        assert_eq!(sent(&secrets, given), "Authorization=all X=1 x=2 Y=all User-Agent=me");
+        given.fields = &listed;
+        assert_eq!(sent(&secrets, given), "authorization=list Y=list user-agent=list X=1 x=2");
+        given.credentials = Some(&credentials);
+        assert!(sent(&secrets, given).starts_with("Authorization=Basic dTpw Y=list"));
+        secrets.fields.clear();
+        given = Given { url: &url, credentials: None, fields: &[] };
+        assert_eq!(sent(&secrets, given), "User-Agent=me");
+        assert!(!secrets.has_any(&given));
+    }
+
+    #[test]
+    fn another_origin_gets_nothing_but_the_name_of_the_program() {
+        let mut secrets = Secrets {
+            fields: fields(&[("Authorization", "s"), ("Accept", "s"), ("Host", "virtual")]),
+            everywhere: fields(&[("User-Agent", "me")]),
+            is_location_trusted: false,
+        };
+        let url = url("http://h/");
+        let credentials = Credentials { user: b"u".to_vec(), password: b"p".to_vec() };
+        let listed = fields(&[("X", "s"), ("User-Agent", "list")]);
+        let given = Given { url: &url, credentials: Some(&credentials), fields: &listed };
+        assert_eq!(told(&secrets.fields(&given, false)), "User-Agent=me");
+        secrets.is_location_trusted = true;
+        let sent = told(&secrets.fields(&given, false));
+        assert_eq!(sent, "Authorization=Basic dTpw X=s User-Agent=list Accept=s");
+    }
+
+    #[test]
+    fn tokens_are_sent_as_they_are_or_refused_without_being_told() {
+        assert_eq!(bearer(b"a.b~c==").unwrap().value.unwrap()[..], b"Bearer a.b~c=="[..]);
+        for token in [&b""[..], b"a b", b"a\n", b"\xff", b"a\x7f"] {
+            assert!(bearer(token).is_err());
+        }
+    }
+}

@@ -1,0 +1,282 @@
+//! What is given for a host is seen by that host and no other: every kind of secret, over every kind of hop.
+
+use base64::prelude::{BASE64_STANDARD, Engine};
+
+use crate::harness::resource::Resource;
+use crate::harness::tls_front::TlsFront;
+use crate::harness::{Offer, Reply, Request, Server, Test, content, is_missing};
+
+/// What every request says, whatever the user gave.
+const OWN: [&str; 4] = ["host", "user-agent", "accept", "accept-encoding"];
+
+/// A way to give a secret, as it is put before a URL.
+#[derive(Clone, Copy, Debug)]
+enum Secret {
+    Userinfo,
+    User,
+    Bearer,
+    Authorization,
+    ApiKey,
+    Cookie,
+    Referer,
+}
+
+impl Secret {
+    const ALL: [Self; 7] = [
+        Self::Userinfo,
+        Self::User,
+        Self::Bearer,
+        Self::Authorization,
+        Self::ApiKey,
+        Self::Cookie,
+        Self::Referer,
+    ];
+
+    /// Makes haul download `url` with it.
+    fn given(self, test: Test, url: &str) -> Test {
+        match self {
+            Self::Userinfo => test.arg(url.replace("://", "://me:s3cret@")),
+            Self::User => test.args(["--user", "me:s3cret", url]),
+            Self::Bearer => test.args(["--bearer", "s3cret", url]),
+            Self::Authorization => test.args(["-H", "Authorization: Key s3cret", url]),
+            Self::ApiKey => test.args(["-H", "X-Api-Key: s3cret", url]),
+            Self::Cookie => test.args(["--cookie", "a=s3cret", url]),
+            Self::Referer => test.args(["--referer", "http://page.example/s3cret", url]),
+        }
+    }
+
+    /// Returns the field that its own host gets.
+    fn field(self) -> (&'static str, String) {
+        match self {
+            Self::Userinfo | Self::User => ("authorization", basic("me:s3cret")),
+            Self::Bearer => ("authorization", "Bearer s3cret".to_owned()),
+            Self::Authorization => ("authorization", "Key s3cret".to_owned()),
+            Self::ApiKey => ("x-api-key", "s3cret".to_owned()),
+            Self::Cookie => ("cookie", "a=s3cret".to_owned()),
+            Self::Referer => ("referer", "http://page.example/s3cret".to_owned()),
+        }
+    }
+
+    #[track_caller]
+    fn is_seen(self, request: &Request) {
+        let (name, value) = self.field();
+        assert_eq!(request.header(name), Some(&*value), "{self:?}: {request:?}");
+    }
+}
+
+fn basic(login: &str) -> String {
+    format!("Basic {}", BASE64_STANDARD.encode(login))
+}
+
+/// Fails unless a request says nothing but what every request does.
+#[track_caller]
+fn nothing_is_seen(request: &Request, secret: Secret) {
+    let is_own = |name: &str| OWN.iter().any(|own| own.eq_ignore_ascii_case(name));
+    let is_clean = request.headers.iter().all(|(name, _)| is_own(name));
+    assert!(is_clean, "{secret:?}: {request:?}");
+}
+
+/// Downloads over a hop from `from` at the first server to `to` at the second, once with each secret;
+/// returns what the second one was asked.
+#[track_caller]
+fn over(
+    servers: [&Server; 2],
+    [from, to]: [&str; 2],
+    test: impl Fn() -> Test,
+    mut seen: impl FnMut(Secret, &Request),
+) {
+    for secret in Secret::ALL {
+        let count = servers.map(|server| server.requests().len());
+        servers[0].serve("/a", Reply::redirect(302, to).close());
+        servers[1].serve("/b", Reply::ok("x").close());
+        secret.given(test(), from).expect_file("a", "x").run();
+        secret.is_seen(&servers[0].requests()[count[0]]);
+        seen(secret, servers[1].requests().last().unwrap());
+    }
+}
+
+#[test]
+fn what_is_given_follows_within_its_origin() {
+    let server = Server::start();
+    let hop = [&*server.url("/a"), &server.url("/b")];
+    over([&server, &server], hop, || server.test(), Secret::is_seen);
+}
+
+#[test]
+fn nothing_that_is_given_goes_to_another_port() {
+    let (first, second) = (Server::start(), Server::start());
+    let hop = [&*first.url("/a"), &second.url("/b")];
+    let seen = |secret, request: &Request| nothing_is_seen(request, secret);
+    over([&first, &second], hop, || first.test().server(&second), seen);
+}
+
+#[test]
+fn nothing_that_is_given_goes_to_another_host() {
+    let server = Server::start();
+    let other = server.url("/b").replace("127.0.0.1", "localhost");
+    let seen = |secret, request: &Request| nothing_is_seen(request, secret);
+    over([&server, &server], [&server.url("/a"), &other], || server.test(), seen);
+}
+
+#[test]
+fn nothing_that_is_given_goes_from_https_to_http() {
+    let (first, second) = (Server::start(), Server::start());
+    let Some(front) = TlsFront::start(&first, true) else { return };
+    let test = || front.test().server(&first).server(&second).arg("--allow-downgrade");
+    let seen = |secret, request: &Request| nothing_is_seen(request, secret);
+    over([&first, &second], [&front.url("/a"), &second.url("/b")], test, seen);
+}
+
+#[test]
+fn nothing_that_is_given_goes_from_http_to_https_on_another_port() {
+    let (first, second) = (Server::start(), Server::start());
+    let Some(front) = TlsFront::start(&second, true) else { return };
+    let test = || front.test().server(&first).server(&second);
+    let seen = |secret, request: &Request| nothing_is_seen(request, secret);
+    over([&first, &second], [&first.url("/a"), &front.url("/b")], test, seen);
+}
+
+#[test]
+fn all_of_it_goes_anywhere_when_locations_are_trusted() {
+    let (first, second) = (Server::start(), Server::start());
+    let test = || first.test().server(&second).arg("--location-trusted");
+    over([&first, &second], [&first.url("/a"), &second.url("/b")], test, Secret::is_seen);
+}
+
+#[test]
+fn what_was_left_behind_is_not_picked_up_again() {
+    let (first, second) = (Server::start(), Server::start());
+    for secret in Secret::ALL {
+        first.serve("/a", Reply::redirect(302, second.url("/b")));
+        second.serve("/b", Reply::redirect(302, first.url("/c")));
+        first.serve("/c", Reply::ok("x"));
+        secret.given(first.test().server(&second), &first.url("/a")).expect_file("a", "x").run();
+        nothing_is_seen(first.requests().last().unwrap(), secret);
+    }
+}
+
+#[test]
+fn every_url_that_is_given_gets_what_is_given_for_all() {
+    let (first, second) = (Server::start(), Server::start());
+    first.serve("/a", Reply::ok("x"));
+    first.serve("/m", Reply::status(404, "-"));
+    second.serve("/m", Reply::ok("y"));
+    let list = format!("{}\t{}\n", first.url("/m"), second.url("/m"));
+    first
+        .test()
+        .server(&second)
+        .args(["--user", "me:s3cret", "-H", "X-Key: s3cret", &first.url("/a"), "-i", "-", "-j1"])
+        .stdin(list)
+        .any_stderr()
+        .expect_file("a", "x")
+        .expect_file("m", "y")
+        .run();
+    for request in first.requests().iter().chain(&second.requests()) {
+        assert_eq!(request.header("authorization"), Some(&*basic("me:s3cret")));
+        assert_eq!(request.header("x-key"), Some("s3cret"));
+    }
+}
+
+#[test]
+fn the_userinfo_of_a_url_goes_before_what_is_given_for_all() {
+    let server = Server::start();
+    server.serve("/a", Reply::ok("x"));
+    server
+        .test()
+        .args(["--bearer", "other"])
+        .arg(server.url("/a").replace("://", "://me:s3cret@"))
+        .expect_file("a", "x")
+        .run();
+    assert_eq!(server.requests()[0].header("authorization"), Some(&*basic("me:s3cret")));
+}
+
+/// Downloads with a token that is given in this way, and returns what the server saw of it.
+#[track_caller]
+fn token(given: &str, test: impl FnOnce(Test) -> Test) {
+    let server = Server::start();
+    server.serve("/a", Reply::ok("x"));
+    test(server.test()).args(["--bearer", given, &server.url("/a")]).expect_file("a", "x").run();
+    assert_eq!(server.requests()[0].header("authorization"), Some("Bearer s3cret"));
+}
+
+#[test]
+fn tokens_come_from_files_standard_input_and_the_environment() {
+    token("@token", |test| test.existing("token", "s3cret\n"));
+    token("@token", |test| test.existing("token", "s3cret\r\n"));
+    token("@token", |test| test.existing("token", "s3cret"));
+    token("-", |test| test.stdin("s3cret\n"));
+    token("env:TOKEN", |test| test.env("TOKEN", "s3cret"));
+}
+
+/// Runs haul with these arguments, which it must refuse with these words and without a secret.
+#[track_caller]
+fn refused(args: &[&str], told: &str, test: impl FnOnce(Test) -> Test) {
+    let test = test(Test::new()).args(args).arg("http://127.0.0.1:9/a");
+    let output = test.any_stderr().stdout("").status(2).run();
+    let lines = output.stderr.trim_end();
+    assert!(lines.contains(told) && !lines.contains("s3cret"), "{args:?}: {lines}");
+}
+
+#[test]
+fn what_cannot_be_a_login_is_wrong_usage() {
+    let same = |test| test;
+    refused(&["--user", "me:s3cret\n"], "`--user` has a control character in it", same);
+    refused(&["--user", ":"], "neither a name nor a password", same);
+    refused(&["--bearer", "Bearer s3cret"], "the token of `--bearer` has a blank", same);
+    refused(&["--bearer", ""], "the token of `--bearer` is empty", same);
+    refused(&["--bearer", "@none"], "`--bearer @none`: cannot be read: no such file", same);
+    refused(&["--bearer", "env:NONE"], "`--bearer env:NONE`: there is no such variable", same);
+    refused(&["--bearer", "-", "-i", "-"], "both read standard input", same);
+    refused(&["--bearer", "@t"], "has a blank", |test| test.existing("t", "s3cret\ns3cret\n"));
+    let long = |test: Test| test.existing("t", vec![b'x'; 70_000]);
+    refused(&["--bearer", "@t"], "has more than 64 KiB", long);
+    refused(&["--user", "a:s3cret", "--bearer", "s3cret"], "cannot be used with", same);
+    let both = ["--user", "a:s3cret", "-H", "authorization: s3cret"];
+    refused(&both, "`--user`: `Authorization` is given twice", same);
+}
+
+#[test]
+fn a_password_that_nobody_can_be_asked_for_is_wrong_usage() {
+    // In a session of its own haul has no terminal.
+    if is_missing("setsid") {
+        return;
+    }
+    let told = "`--user` has no password; give `NAME:PASSWORD`";
+    refused(&["--user", "me"], told, |test| test.shell("exec setsid -w \"$@\""));
+}
+
+#[test]
+fn a_refusal_names_the_options_that_log_in() {
+    for (code, cause) in [(401, "401 Unauthorized"), (403, "403 Forbidden")] {
+        let server = Server::start();
+        server.serve("/a", Reply::status(code, "-"));
+        let hint = "…`--user`, `--bearer`…";
+        server.get(["/a"]).fails(server.url("/a"), cause).hint(hint).run();
+    }
+}
+
+#[test]
+fn who_asks_for_much_is_told_what_does_not_go_along() {
+    let (first, second) = (Server::start(), Server::start());
+    first.serve("/a", Reply::redirect(302, second.url("/b")));
+    second.serve("/b", Reply::ok("x"));
+    let test = first.get(["/a"]).server(&second).args(["-v", "--bearer", "s3cret"]);
+    let output = test.any_stderr().expect_file("a", "x").run();
+    let told = "headers and credentials do not go along";
+    assert!(output.stderr.contains(told) && !output.stderr.contains("s3cret"), "{}", output.stderr);
+}
+
+#[test]
+fn helpers_send_what_the_first_connection_sent() {
+    let body = content(1, 9_000_000);
+    let resource = Resource::new(&body, "\"v\"");
+    let server = Server::start();
+    let ledger = Offer::new(&resource).rate(20_000_000).on(&server, "/a");
+    let secret = Secret::ApiKey;
+    let test = secret.given(server.test().args(["-j", "4"]), &server.url("/a"));
+    test.expect_file("a", body).run();
+    assert!(ledger.parts().len() > 1);
+    for request in server.requests() {
+        secret.is_seen(&request);
+    }
+}

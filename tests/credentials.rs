@@ -1,5 +1,8 @@
 //! What is given for a host is seen by that host and no other: every kind of secret, over every kind of hop.
 
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+
 use base64::prelude::{BASE64_STANDARD, Engine};
 
 use crate::harness::resource::Resource;
@@ -19,10 +22,11 @@ enum Secret {
     ApiKey,
     Cookie,
     Referer,
+    Netrc,
 }
 
 impl Secret {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Userinfo,
         Self::User,
         Self::Bearer,
@@ -30,6 +34,7 @@ impl Secret {
         Self::ApiKey,
         Self::Cookie,
         Self::Referer,
+        Self::Netrc,
     ];
 
     /// Makes haul download `url` with it.
@@ -42,13 +47,14 @@ impl Secret {
             Self::ApiKey => test.args(["-H", "X-Api-Key: s3cret", url]),
             Self::Cookie => test.args(["--cookie", "a=s3cret", url]),
             Self::Referer => test.args(["--referer", "http://page.example/s3cret", url]),
+            Self::Netrc => netrc(test, "machine 127.0.0.1 login me password s3cret").arg(url),
         }
     }
 
     /// Returns the field that its own host gets.
     fn field(self) -> (&'static str, String) {
         match self {
-            Self::Userinfo | Self::User => ("authorization", basic("me:s3cret")),
+            Self::Userinfo | Self::User | Self::Netrc => ("authorization", basic("me:s3cret")),
             Self::Bearer => ("authorization", "Bearer s3cret".to_owned()),
             Self::Authorization => ("authorization", "Key s3cret".to_owned()),
             Self::ApiKey => ("x-api-key", "s3cret".to_owned()),
@@ -64,13 +70,34 @@ impl Secret {
     }
 }
 
+/// Lets haul read a netrc file with this text.
+fn netrc(test: Test, logins: &str) -> Test {
+    let test = test.existing("netrc", logins).args(["--netrc-file", "netrc"]);
+    close(&test, "netrc", 0o600);
+    test
+}
+
+/// Sets who may read and write a file.
+fn close(test: &Test, name: &str, mode: u32) {
+    fs::set_permissions(test.path().join(name), Permissions::from_mode(mode)).unwrap();
+}
+
 fn basic(login: &str) -> String {
     format!("Basic {}", BASE64_STANDARD.encode(login))
 }
 
+/// Fails unless a request to another port of the host says nothing, but for a login that is the host's.
+#[track_caller]
+fn nothing_but_the_hosts_is_seen(secret: Secret, request: &Request) {
+    match secret {
+        Secret::Netrc => secret.is_seen(request),
+        _ => nothing_is_seen(secret, request),
+    }
+}
+
 /// Fails unless a request says nothing but what every request does.
 #[track_caller]
-fn nothing_is_seen(request: &Request, secret: Secret) {
+fn nothing_is_seen(secret: Secret, request: &Request) {
     let is_own = |name: &str| OWN.iter().any(|own| own.eq_ignore_ascii_case(name));
     let is_clean = request.headers.iter().all(|(name, _)| is_own(name));
     assert!(is_clean, "{secret:?}: {request:?}");
@@ -106,16 +133,14 @@ fn what_is_given_follows_within_its_origin() {
 fn nothing_that_is_given_goes_to_another_port() {
     let (first, second) = (Server::start(), Server::start());
     let hop = [&*first.url("/a"), &second.url("/b")];
-    let seen = |secret, request: &Request| nothing_is_seen(request, secret);
-    over([&first, &second], hop, || first.test().server(&second), seen);
+    over([&first, &second], hop, || first.test().server(&second), nothing_but_the_hosts_is_seen);
 }
 
 #[test]
 fn nothing_that_is_given_goes_to_another_host() {
     let server = Server::start();
     let other = server.url("/b").replace("127.0.0.1", "localhost");
-    let seen = |secret, request: &Request| nothing_is_seen(request, secret);
-    over([&server, &server], [&server.url("/a"), &other], || server.test(), seen);
+    over([&server, &server], [&server.url("/a"), &other], || server.test(), nothing_is_seen);
 }
 
 #[test]
@@ -123,8 +148,7 @@ fn nothing_that_is_given_goes_from_https_to_http() {
     let (first, second) = (Server::start(), Server::start());
     let Some(front) = TlsFront::start(&first, true) else { return };
     let test = || front.test().server(&first).server(&second).arg("--allow-downgrade");
-    let seen = |secret, request: &Request| nothing_is_seen(request, secret);
-    over([&first, &second], [&front.url("/a"), &second.url("/b")], test, seen);
+    over([&first, &second], [&front.url("/a"), &second.url("/b")], test, nothing_is_seen);
 }
 
 #[test]
@@ -132,8 +156,12 @@ fn nothing_that_is_given_goes_from_http_to_https_on_another_port() {
     let (first, second) = (Server::start(), Server::start());
     let Some(front) = TlsFront::start(&second, true) else { return };
     let test = || front.test().server(&first).server(&second);
-    let seen = |secret, request: &Request| nothing_is_seen(request, secret);
-    over([&first, &second], [&first.url("/a"), &front.url("/b")], test, seen);
+    over(
+        [&first, &second],
+        [&first.url("/a"), &front.url("/b")],
+        test,
+        nothing_but_the_hosts_is_seen,
+    );
 }
 
 #[test]
@@ -151,7 +179,7 @@ fn what_was_left_behind_is_not_picked_up_again() {
         second.serve("/b", Reply::redirect(302, first.url("/c")));
         first.serve("/c", Reply::ok("x"));
         secret.given(first.test().server(&second), &first.url("/a")).expect_file("a", "x").run();
-        nothing_is_seen(first.requests().last().unwrap(), secret);
+        nothing_but_the_hosts_is_seen(secret, first.requests().last().unwrap());
     }
 }
 
@@ -188,6 +216,57 @@ fn the_userinfo_of_a_url_goes_before_what_is_given_for_all() {
         .expect_file("a", "x")
         .run();
     assert_eq!(server.requests()[0].header("authorization"), Some(&*basic("me:s3cret")));
+}
+
+/// Downloads `/a`, which leads to `/b` at `localhost`, with this netrc file; returns the logins that came.
+#[track_caller]
+fn logins(text: &str) -> [Option<String>; 2] {
+    let server = Server::start();
+    server.serve("/a", Reply::redirect(302, server.url("/b").replace("127.0.0.1", "localhost")));
+    server.serve("/b", Reply::ok("x"));
+    netrc(server.get(["/a"]), text).expect_file("a", "x").run();
+    let seen = server.requests();
+    [0, 1].map(|number| seen[number].header("authorization").map(str::to_owned))
+}
+
+#[test]
+fn each_host_gets_the_login_that_the_netrc_file_has_for_it() {
+    let (me, you) = (Some(basic("me:s")), Some(basic("you:t")));
+    let both = "machine localhost\nlogin you\npassword t\nmachine 127.0.0.1 login me password s";
+    assert_eq!(logins(both), [me.clone(), you.clone()]);
+    assert_eq!(logins("machine localhost login you password t"), [None, you]);
+    // A redirect could lead anywhere.
+    assert_eq!(logins("default login me password s"), [me, None]);
+}
+
+#[test]
+fn the_netrc_file_is_at_home_or_where_the_environment_says() {
+    const TEXT: &str = "machine 127.0.0.1 login me password s3cret";
+    for (variable, name) in [("HOME", ".netrc"), ("NETRC", "netrc")] {
+        let server = Server::start();
+        server.serve("/a", Reply::ok("x"));
+        let test = server.get(["/a"]).existing(name, TEXT).arg("--netrc");
+        close(&test, name, 0o400);
+        let value = if variable == "HOME" { test.path().to_owned() } else { name.into() };
+        test.env(variable, value).expect_file("a", "x").run();
+        Secret::Netrc.is_seen(&server.requests()[0]);
+    }
+}
+
+#[test]
+fn a_netrc_file_that_is_open_broken_or_not_there_is_wrong_usage() {
+    let file = ["--netrc-file", "netrc"];
+    for mode in [0o604, 0o640, 0o660, 0o602] {
+        let open = |test: Test| {
+            let test = test.existing("netrc", "s3cret");
+            close(&test, "netrc", mode);
+            test
+        };
+        let told = "netrc file netrc is open to other users; `chmod 600 netrc` closes it";
+        refused(&file, told, open);
+    }
+    refused(&[], "netrc file netrc, line 1: neither machine", |test| netrc(test, "s3cret"));
+    refused(&file, "netrc file netrc: cannot be read: no such file", |test| test);
 }
 
 /// Downloads with a token that is given in this way, and returns what the server saw of it.

@@ -72,7 +72,7 @@ fn what_failed_is_listed_so_that_it_can_be_fetched_again() {
             "haul": 1, "url": secret, "out": "a",
             "error": {
                 "kind": "status", "phase": "header", "http_status": 403, "message": "403 Forbidden",
-                "hint": "it may want a login; `--user`, `--bearer` or `--header` give one",
+                "hint": "it may want a login; `--user`, `--bearer` or `--netrc` give one",
             },
         })
     );

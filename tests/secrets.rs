@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 
 use base64::prelude::{BASE64_STANDARD, Engine};
 use rustix::process::Signal;
@@ -42,13 +43,17 @@ fn all_is_clean(output: &Output, known: &[&str]) {
 
 /// Files with secrets, and the arguments that name them.
 fn given(test: Test) -> Test {
+    let test = test.existing("netrc", format!("machine 127.0.0.1 login me password {SECRET}"));
+    let netrc = test.path().join("netrc");
+    fs::set_permissions(netrc, fs::Permissions::from_mode(0o600)).unwrap();
     test.existing("token", SECRET)
         .existing("headers", format!("X-Key: {SECRET}\nCookie: a={SECRET}\n"))
         .args(["--bearer", "@token", "-H", "@headers", "-v", "--json"])
+        .args(["--netrc-file", "netrc"])
         .args(["--retries", "0", "--failed", "failed"])
 }
 
-const KNOWN: [&str; 3] = ["token", "headers", "failed"];
+const KNOWN: [&str; 4] = ["token", "headers", "netrc", "failed"];
 
 #[test]
 fn no_secret_is_in_what_an_interrupted_run_leaves() {

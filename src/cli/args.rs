@@ -33,6 +33,7 @@ Exit codes:
   129, 130, 143    ended by SIGHUP, SIGINT or SIGTERM
 
 Environment:
+  NETRC                          the file of `--netrc`
   SSL_CERT_FILE, SSL_CERT_DIR    trusted certificates instead of the system's
   TERM=dumb                      no bars
 

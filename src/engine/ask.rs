@@ -82,7 +82,7 @@ impl Ask<'_> {
                 may_carry = false;
                 self.tell_dropped(&mine);
             }
-            let fields = secrets.fields(&mine, may_carry);
+            let fields = secrets.fields(&mine, &url, may_carry);
             let request = Request { method, url: &url, fields: &fields, rest, no_cache, condition };
             let sent = Instant::now();
             let response = client.send(&request, &await_turn)?;

@@ -10,6 +10,7 @@ pub mod filename;
 pub mod inquiry;
 pub mod known_sums;
 pub mod mirrors;
+pub mod netrc;
 pub mod pace;
 pub mod pieces;
 pub mod placement;

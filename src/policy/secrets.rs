@@ -12,6 +12,7 @@ use url::Url;
 
 use crate::model::field::{Field, Fields};
 use crate::model::job::Credentials;
+use crate::policy::netrc::{Netrc, Scope};
 
 const AUTHORIZATION: &str = "Authorization";
 
@@ -22,6 +23,8 @@ pub struct Secrets {
     pub fields: Fields,
     /// Fields for every server.
     pub everywhere: Fields,
+    /// Logins by hosts, each for its host only.
+    pub netrc: Option<Netrc>,
     /// Whether redirects to other origins take along what was given.
     pub is_location_trusted: bool,
 }
@@ -43,13 +46,19 @@ impl Secrets {
         given.credentials.is_some() || !given.fields.is_empty() || !self.fields.is_empty()
     }
 
-    /// Returns the fields of a request for `given`, or for where its redirects lead. `may_carry` says
-    /// whether all of them were within its origin.
-    pub fn fields<'a>(&'a self, given: &Given<'a>, may_carry: bool) -> Vec<Cow<'a, Field>> {
+    /// Returns the fields of a request to `to`, which is `given` or where its redirects lead. `may_carry`
+    /// says whether all of them were within its origin.
+    pub fn fields<'a>(
+        &'a self,
+        given: &Given<'a>,
+        to: &Url,
+        may_carry: bool,
+    ) -> Vec<Cow<'a, Field>> {
         let mut sent: Vec<Cow<'a, Field>> = Vec::new();
         if may_carry || self.is_location_trusted {
             if let Some(credentials) = given.credentials {
-                sent.push(Cow::Owned(basic(credentials)));
+                let known = self.password_of(credentials, to);
+                sent.push(Cow::Owned(basic(known.as_ref().unwrap_or(credentials))));
             }
             // What is said of one URL goes before what is said of all.
             for fields in [given.fields, &self.fields] {
@@ -61,7 +70,26 @@ impl Secrets {
             }
         }
         add(&mut sent, &self.everywhere);
+        if !sent.iter().any(|field| field.is(AUTHORIZATION)) {
+            let login = self.login_of(given, to, may_carry);
+            sent.extend(login.map(|login| Cow::Owned(basic(&login))));
+        }
         sent
+    }
+
+    /// Returns the login of a host in the netrc file, which is looked up anew for each hop. One that a
+    /// redirect leads to has to be named there, and gets nothing in the clear that began with TLS.
+    fn login_of(&self, given: &Given<'_>, to: &Url, may_carry: bool) -> Option<Credentials> {
+        let netrc = self.netrc.as_ref()?;
+        let is_downgraded = given.url.scheme() == "https" && to.scheme() != "https";
+        let scope = if may_carry { Scope::Any } else { Scope::Named };
+        netrc.find(to.host_str()?, None, scope).filter(|_| !is_downgraded)
+    }
+
+    /// Returns the login of a user that a URL names without a password.
+    fn password_of(&self, credentials: &Credentials, to: &Url) -> Option<Credentials> {
+        let netrc = self.netrc.as_ref().filter(|_| credentials.password.is_empty())?;
+        netrc.find(to.host_str()?, Some(&credentials.user), Scope::Any)
     }
 }
 
@@ -121,13 +149,13 @@ mod tests {
         let mut secrets = Secrets {
             fields: fields(&[("Authorization", "all"), ("X", "1"), ("x", "2"), ("Y", "all")]),
             everywhere: fields(&[("User-Agent", "me")]),
-            is_location_trusted: false,
+            ..Secrets::default()
         };
         let url = url("http://h/");
         let credentials = Credentials { user: b"u".to_vec(), password: b"p".to_vec() };
         let listed = fields(&[("authorization", "list"), ("Y", "list"), ("user-agent", "list")]);
         let mut given = Given { url: &url, credentials: None, fields: &[] };
-        let sent = |secrets: &Secrets, given| told(&secrets.fields(&given, true));
+        let sent = |secrets: &Secrets, given| told(&secrets.fields(&given, &url, true));
         assert_eq!(sent(&secrets, given), "Authorization=all X=1 x=2 Y=all User-Agent=me");
         given.fields = &listed;
         assert_eq!(sent(&secrets, given), "authorization=list Y=list user-agent=list X=1 x=2");
@@ -144,16 +172,49 @@ mod tests {
         let mut secrets = Secrets {
             fields: fields(&[("Authorization", "s"), ("Accept", "s"), ("Host", "virtual")]),
             everywhere: fields(&[("User-Agent", "me")]),
-            is_location_trusted: false,
+            ..Secrets::default()
         };
         let url = url("http://h/");
         let credentials = Credentials { user: b"u".to_vec(), password: b"p".to_vec() };
         let listed = fields(&[("X", "s"), ("User-Agent", "list")]);
         let given = Given { url: &url, credentials: Some(&credentials), fields: &listed };
-        assert_eq!(told(&secrets.fields(&given, false)), "User-Agent=me");
+        assert_eq!(told(&secrets.fields(&given, &url, false)), "User-Agent=me");
         secrets.is_location_trusted = true;
-        let sent = told(&secrets.fields(&given, false));
+        let sent = told(&secrets.fields(&given, &url, false));
         assert_eq!(sent, "Authorization=Basic dTpw X=s User-Agent=list Accept=s");
+    }
+
+    #[test]
+    fn a_login_of_the_netrc_file_is_for_its_host() {
+        let netrc = Netrc::parse(
+            b"machine h login me password s\nmachine b login b password t\ndefault login d password u",
+        );
+        let mut secrets = Secrets { netrc: netrc.ok(), ..Secrets::default() };
+        let sent = |secrets: &Secrets, from: &str, to: &str, may_carry| {
+            let from = url(from);
+            let given = Given { url: &from, credentials: None, fields: &[] };
+            told(&secrets.fields(&given, &url(to), may_carry))
+        };
+        let login = |login: &str| format!("Authorization=Basic {}", BASE64_STANDARD.encode(login));
+        assert_eq!(sent(&secrets, "http://h/", "http://h/", true), login("me:s"));
+        assert_eq!(sent(&secrets, "http://x/", "http://x/", true), login("d:u"));
+        assert_eq!(sent(&secrets, "http://h/", "http://b/", false), login("b:t"));
+        assert_eq!(sent(&secrets, "http://h/", "http://x/", false), "");
+        assert_eq!(sent(&secrets, "https://h/", "https://b/", false), login("b:t"));
+        // Not even to the same host.
+        assert_eq!(sent(&secrets, "https://h/", "http://h/", false), "");
+        let at_h = url("http://h/");
+        let with_login = |user: &str, password: &str| {
+            let (user, password) = (user.into(), password.into());
+            let credentials = Credentials { user, password };
+            let given = Given { url: &at_h, credentials: Some(&credentials), fields: &[] };
+            told(&secrets.fields(&given, &at_h, true))
+        };
+        assert_eq!(with_login("me", ""), login("me:s"));
+        assert_eq!(with_login("me", "own"), login("me:own"));
+        assert_eq!(with_login("you", ""), login("you:"));
+        secrets.fields = fields(&[("authorization", "all")]);
+        assert_eq!(sent(&secrets, "http://h/", "http://h/", true), "authorization=all");
     }
 
     #[test]

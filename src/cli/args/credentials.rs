@@ -1,6 +1,7 @@
 //! What goes along with requests.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 use clap::Args;
 
@@ -21,6 +22,17 @@ pub struct CredentialArgs {
     /// What is typed as an argument can be seen by all users of the machine, in the list of processes.
     #[arg(long, value_name = "TOKEN")]
     pub bearer: Option<OsString>,
+
+    /// Take logins from `~/.netrc`, or the file that `NETRC` in the environment names
+    ///
+    /// Each host gets its own, also one that a redirect leads to. Logins that are given in other ways go
+    /// before these.
+    #[arg(long, conflicts_with = "netrc_file")]
+    pub netrc: bool,
+
+    /// Take logins from this file, which is written like `.netrc`
+    #[arg(long, value_name = "FILE")]
+    pub netrc_file: Option<PathBuf>,
 
     /// Let redirects take credentials and headers along to any other origin
     #[arg(long)]

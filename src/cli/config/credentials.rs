@@ -7,7 +7,8 @@ use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
 use url::Url;
@@ -20,6 +21,7 @@ use crate::model::field::{Field, Fields};
 use crate::model::job::Credentials;
 use crate::model::text::Printable;
 use crate::policy::fields;
+use crate::policy::netrc::Netrc;
 use crate::policy::secrets::{self, Secrets};
 
 /// How many bytes a file with secrets may have.
@@ -57,7 +59,12 @@ pub(super) fn options(
         }
         everywhere.push(field("User-Agent", name, "--user-agent")?);
     }
-    Ok(Secrets { fields: all, everywhere, is_location_trusted: args.location_trusted })
+    Ok(Secrets {
+        fields: all,
+        everywhere,
+        netrc: netrc(args)?,
+        is_location_trusted: args.location_trusted,
+    })
 }
 
 /// Takes what `--header` has: a header, or the name of a file of them.
@@ -159,6 +166,31 @@ fn credentials(text: &[u8]) -> Result<Credentials> {
     Ok(Credentials { user: user.to_vec(), password })
 }
 
+/// Returns the logins of the netrc file.
+fn netrc(args: &CredentialArgs) -> Result<Option<Netrc>> {
+    let path = match &args.netrc_file {
+        Some(path) => path.clone(),
+        None if !args.netrc => return Ok(None),
+        None => {
+            let named =
+                std::env::var_os("NETRC").filter(|path| !path.is_empty()).map(PathBuf::from);
+            let at_home = || std::env::home_dir().map(|home| home.join(".netrc"));
+            named.or_else(at_home).context("`--netrc`: there is no home folder")?
+        }
+    };
+    let told = || format!("netrc file {}", Printable(&path.to_string_lossy()));
+    let file = File::open(&path).map_err(unread).with_context(told)?;
+    let metadata = file.metadata().map_err(unread).with_context(told)?;
+    // Only a file has a mode that says who can read it.
+    if metadata.is_file() && metadata.permissions().mode() & 0o066 != 0 {
+        let path = path.to_string_lossy();
+        let path = Printable(&path);
+        bail!("netrc file {path} is open to other users; `chmod 600 {path}` closes it");
+    }
+    let text = bounded(file).with_context(told)?;
+    Netrc::parse(&text).map(Some).map_err(|why| anyhow!("{}, {why}", told()))
+}
+
 /// Asks at the terminal that haul was started from, wherever its streams go.
 fn ask(question: &str) -> Result<Vec<u8>> {
     let answer = rpassword::prompt_password(question);
@@ -167,14 +199,18 @@ fn ask(question: &str) -> Result<Vec<u8>> {
 
 /// Reads a small file.
 fn read(path: &Path) -> Result<Vec<u8>> {
-    let file = File::open(path).map_err(|error| anyhow!("cannot be read: {}", Plain(&error)))?;
-    bounded(file)
+    bounded(File::open(path).map_err(unread)?)
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` gives")]
+fn unread(error: io::Error) -> anyhow::Error {
+    anyhow!("cannot be read: {}", Plain(&error))
 }
 
 fn bounded(reader: impl Read) -> Result<Vec<u8>> {
     let mut text = Vec::new();
     let read = reader.take(MAX_BYTES + 1).read_to_end(&mut text);
-    let count = read.map_err(|error| anyhow!("cannot be read: {}", Plain(&error)))?;
+    let count = read.map_err(unread)?;
     if count as u64 > MAX_BYTES {
         bail!("has more than {} KiB", MAX_BYTES / 1024);
     }

@@ -228,10 +228,10 @@ impl Cause {
             Self::ResolverSilent { .. } => "check the network and the name servers",
             Self::SecondOutput { .. } => "use `--dir` for several files",
             Self::Status { code: 401, .. } => {
-                "the server wants a login; `--user`, `--bearer` or `--header` give one"
+                "the server wants a login; `--user`, `--bearer` or `--netrc` give one"
             }
             Self::Status { code: 403, .. } => {
-                "it may want a login; `--user`, `--bearer` or `--header` give one"
+                "it may want a login; `--user`, `--bearer` or `--netrc` give one"
             }
             Self::Status { code: 407, .. } => "the proxy wants a login",
             Self::Status { code: 404 | 410, .. } => "check the URL",

@@ -30,7 +30,7 @@ fn a_list_for_aria2_is_taken_as_it_is() {
         let here = test.path().join("files").display().to_string();
         let list = format!(
             "# made by a script\n{}\n{}\t{}\n  dir=sub\n  out=b.bin\n  checksum=sha-256={SHA256_OF_B}\n  \
-             split=5\n\n{}\n  header=Cookie: a=b\n  # the folder\n\tdir = {here}/other\n  split=1\n\
+             split=5\n\n{}\n  header=Cookie: a=b\n  allow-overwrite=true\n  # the folder\n\tdir = {here}/other\n  split=1\n\
              {}\r\n out=x/d\r\n",
             server.url("/a"),
             server.url("/gone"),
@@ -52,8 +52,12 @@ fn a_list_for_aria2_is_taken_as_it_is() {
         let told: Vec<_> =
             output.stderr.lines().filter(|line| line.starts_with("warning")).collect();
         assert_eq!(told.len(), 3, "{told:?}");
-        for option in ["list:7: option `split`", "list:10: option `header`"] {
+        for option in ["list:7: option `split`", "list:11: option `allow-overwrite`"] {
             assert!(told.contains(&format!("warning: {option} is not used").as_str()), "{told:?}");
+        }
+        for request in server.requests() {
+            let cookie = Some("a=b").filter(|_| request.target == "/c");
+            assert_eq!(request.header("cookie"), cookie);
         }
     }
 }

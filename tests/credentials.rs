@@ -5,6 +5,8 @@ use std::os::unix::fs::PermissionsExt;
 
 use base64::prelude::{BASE64_STANDARD, Engine};
 
+use serde_json::json;
+
 use crate::harness::resource::Resource;
 use crate::harness::tls_front::TlsFront;
 use crate::harness::{Offer, Reply, Request, Server, Test, content, is_missing};
@@ -23,10 +25,12 @@ enum Secret {
     Cookie,
     Referer,
     Netrc,
+    Jsonl,
+    Aria2,
 }
 
 impl Secret {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 10] = [
         Self::Userinfo,
         Self::User,
         Self::Bearer,
@@ -35,6 +39,8 @@ impl Secret {
         Self::Cookie,
         Self::Referer,
         Self::Netrc,
+        Self::Jsonl,
+        Self::Aria2,
     ];
 
     /// Makes haul download `url` with it.
@@ -48,6 +54,14 @@ impl Secret {
             Self::Cookie => test.args(["--cookie", "a=s3cret", url]),
             Self::Referer => test.args(["--referer", "http://page.example/s3cret", url]),
             Self::Netrc => netrc(test, "machine 127.0.0.1 login me password s3cret").arg(url),
+            Self::Jsonl => {
+                let entry = json!({"url": url, "headers": {"X-Api-Key": "s3cret"}});
+                test.existing("list", entry.to_string()).args(["-i", "list"])
+            }
+            Self::Aria2 => {
+                let entry = format!("{url}\n  header=X-Api-Key: s3cret\n");
+                test.existing("list", entry).args(["-i", "list"])
+            }
         }
     }
 
@@ -57,7 +71,7 @@ impl Secret {
             Self::Userinfo | Self::User | Self::Netrc => ("authorization", basic("me:s3cret")),
             Self::Bearer => ("authorization", "Bearer s3cret".to_owned()),
             Self::Authorization => ("authorization", "Key s3cret".to_owned()),
-            Self::ApiKey => ("x-api-key", "s3cret".to_owned()),
+            Self::ApiKey | Self::Jsonl | Self::Aria2 => ("x-api-key", "s3cret".to_owned()),
             Self::Cookie => ("cookie", "a=s3cret".to_owned()),
             Self::Referer => ("referer", "http://page.example/s3cret".to_owned()),
         }

@@ -118,6 +118,23 @@ fn the_list_of_one_run_is_the_input_of_the_next() {
 }
 
 #[test]
+fn the_headers_of_a_list_go_with_its_file_and_others_do_not() {
+    let server = Server::start();
+    server.serve("/a", Reply::status(404, "-"));
+    let headers = json!({"Accept": null, "X-Key": ["s3cret", ""]});
+    let list = json!({"url": server.url("/a"), "headers": headers}).to_string();
+    let test = listing(server.test()).args(["-H", "X-All: s3cret"]).stdin(list);
+    let output = test.any_stderr().status(1).run();
+    assert_eq!(listed(&output)[0]["headers"], headers);
+    server.serve("/a", Reply::ok("x"));
+    again(&server, output).any_stderr().expect_file("a", "x").run();
+    let fields = &server.requests()[1].headers;
+    let sent: Vec<_> = fields.iter().filter(|(name, _)| name == "X-Key").collect();
+    assert_eq!(sent.len(), 2);
+    assert!(!fields.iter().any(|(name, _)| name == "accept" || name == "X-All"));
+}
+
+#[test]
 fn what_a_file_must_be_goes_with_it() {
     let server = Server::start();
     let sum = format!("sha256:{}", sha256("right"));

@@ -1,5 +1,7 @@
 //! Header fields that the user adds, replaces or leaves out.
 
+use serde_json::json;
+
 use crate::harness::{Reply, Server, Test};
 
 /// Downloads with these arguments, and returns the fields of the request but `Host`.
@@ -108,6 +110,60 @@ fn a_retry_past_caches_and_a_rest_are_still_asked_for() {
     });
     let test = server.get(["/a"]).args(["-H", "X-Key: 1"]).retries(1).any_stderr();
     test.expect_file("a", body).run();
+}
+
+#[test]
+fn what_a_list_says_of_one_url_goes_before_what_is_said_of_all() {
+    let server = Server::start();
+    for target in ["/a", "/b", "/m", "/c"] {
+        server.serve(target, if target == "/m" { Reply::status(404, "-") } else { Reply::ok("x") });
+    }
+    let lines = [
+        json!({"url": server.url("/a"), "headers": {"X-Key": ["1", "2"], "accept": null}}),
+        json!({"url": server.url("/m"), "mirrors": [server.url("/b")], "out": "b",
+               "headers": {"x-key": "3", "Empty": "", "User-Agent": "list"}}),
+        json!({"url": server.url("/c"), "headers": null}),
+    ];
+    let list = lines.map(|line| format!("{line}\n")).concat();
+    server
+        .test()
+        .args(["-j1", "-H", "X-Key: all", "-A", "all"])
+        .stdin(list)
+        .any_stderr()
+        .expect_file("a", "x")
+        .expect_file("b", "x")
+        .expect_file("c", "x")
+        .run();
+    let found = |number: usize, name: &str| {
+        let fields = server.requests().swap_remove(number).headers.into_iter();
+        let values = fields.filter(|(field, _)| field.eq_ignore_ascii_case(name));
+        values.map(|(_, value)| value).collect::<Vec<_>>().join(",")
+    };
+    let keys = [0, 1, 2, 3].map(|number| found(number, "x-key"));
+    assert_eq!(keys, ["1,2", "3", "3", "all"]);
+    assert_eq!(found(0, "accept"), "");
+    let names = [0, 1, 2, 3].map(|number| found(number, "user-agent"));
+    assert_eq!(names, ["all", "list", "list", "all"]);
+}
+
+#[test]
+fn headers_of_a_list_that_cannot_be_sent_fail_their_line_alone() {
+    let server = Server::start();
+    server.serve("/a", Reply::ok("x"));
+    let good = json!({"url": server.url("/a"), "headers": {}});
+    let list = format!(
+        "{}\n{}\n{good}\n",
+        json!({"url": server.url("/b"), "headers": "Bearer s3cret"}),
+        json!({"url": server.url("/c"), "headers": {"X": "s3cret\r\nY: 1"}}),
+    );
+    let output = server
+        .test()
+        .stdin(list)
+        .fails("-:1", "`headers` is not an object of names with a text, several, or null each")
+        .fails("-:2", "`headers`: the value of `X` has a control character in it")
+        .expect_file("a", "x")
+        .run();
+    assert!(!output.stderr.contains("s3cret"));
 }
 
 /// Runs haul with these arguments, which it must refuse with these words and without a secret.

@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use base64::prelude::{BASE64_STANDARD, Engine};
 use rustix::process::Signal;
+use serde_json::json;
 
 use crate::harness::{Gate, Output, Reply, Server, Test, content};
 
@@ -79,6 +80,7 @@ fn no_secret_is_in_what_an_interrupted_run_leaves() {
 fn no_secret_is_told_of_what_fails_in_any_way() {
     let server = Server::start();
     server.maybe("/status", Reply::status(401, SECRET).body(SECRET));
+    server.maybe("/status?2", Reply::status(403, SECRET));
     server.maybe("/loop", Reply::redirect(302, "/loop"));
     server.maybe("/away", Reply::redirect(302, "ftp://me:s3cret@h/"));
     server.maybe("/cut", Reply::ok("half").cut_after(1));
@@ -87,7 +89,15 @@ fn no_secret_is_told_of_what_fails_in_any_way() {
     let targets = ["/status", "/loop", "/away", "/cut", "/broken", "/good"];
     let login = |target| server.url(target).replace("://", &format!("://me:{SECRET}@"));
     let test = given(server.test()).args(targets.map(login)).any_result();
+    let lines = [
+        json!({"url": server.url("/status?2"), "headers": {"X-Key": SECRET}}),
+        json!({"url": server.url("/good"), "headers": {"X-Key": [SECRET, "\n"]}}),
+        json!({"url": server.url("/good"), "headers": SECRET}),
+        json!({"url": server.url("/good"), "headers": {SECRET: {SECRET: SECRET}}}),
+    ];
+    let list = lines.map(|line| format!("{line}\n")).concat();
+    let test = test.args(["-i", "list"]).existing("list", list);
     let output = test.arg("http://me:s3cret@127.0.0.1:99999/").run();
     assert_eq!(output.status, Some(1));
-    all_is_clean(&output, &KNOWN);
+    all_is_clean(&output, &[&KNOWN[..], &["list"]].concat());
 }

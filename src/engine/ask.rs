@@ -67,7 +67,11 @@ impl Ask<'_> {
         let Self { credentials, method, rest, no_cache, condition, .. } = *self;
         let start = known.unwrap_or_else(|| Reached { url: given.clone(), may_carry: true });
         let secrets = &shared.options.secrets;
-        let mine = Given { url: given, credentials, fields: &[] };
+        let mine = Given {
+            url: given,
+            credentials,
+            fields: job.fields.as_deref().map_or(&[], Vec::as_slice),
+        };
         let mut may_carry = start.may_carry;
         let mut visited = Vec::new();
         let mut url = start.url;

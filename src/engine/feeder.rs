@@ -273,6 +273,7 @@ impl Feeder<'_> {
             checksum: wanted.checksum,
             known: wanted.known,
             pieces: wanted.pieces,
+            fields: wanted.fields,
             origin: entry.origin,
             destination: Destination::Stdout,
         };

@@ -191,6 +191,7 @@ mod tests {
             url: "http://h/".parse().unwrap(),
             credentials: None,
             mirrors: Vec::new(),
+            fields: None,
             size: None,
             checksum: None,
             known: None,

@@ -1,7 +1,8 @@
 //! Lists as aria2 has them: a line with the URLs of a file, and below it indented lines with options.
 //!
 //! An entry is complete when the next line that is not indented begins, or the list ends; blank lines and
-//! comments do not end it. Of the options `out`, `dir` and `checksum` are known. Any other is told once
+//! comments do not end it. Of the options `out`, `dir`, `checksum`,
+//! `header`, `referer` and `user-agent` are known. Any other is told once
 //! and passed over: a list that also sets the number of connections is of use without that.
 //!
 //! A plain list is a list without options, so that a file need not be known to be one or the other
@@ -13,8 +14,10 @@ use crate::input::entry::{Batch, Entry, bad_line, checksum};
 use crate::input::lines::Line;
 use crate::input::plain;
 use crate::model::error::Cause;
+use crate::model::field::Field;
 use crate::model::job::Origin;
 use crate::model::redact::shorten;
+use crate::policy::fields;
 use crate::policy::placement::{Base, Placement};
 
 /// How many options are told of: a list must not be able to fill memory with names.
@@ -136,6 +139,14 @@ impl Aria2 {
 }
 
 impl Pending {
+    /// Adds a header field.
+    fn add(&mut self, field: Result<Field, String>) -> Result<(), Cause> {
+        let Ok(wanted) = &mut self.entry.wanted else { return Ok(()) };
+        field
+            .and_then(|field| fields::add(wanted.fields.get_or_insert_default(), field))
+            .map_err(|why| bad_line(&why))
+    }
+
     /// Takes an option; returns its name if it means nothing here.
     fn set<'a>(&mut self, line: Line<'a>, folder: &Base) -> Result<Option<&'a str>, Cause> {
         let line = line.text().map_err(|reason| bad_line(&reason))?;
@@ -149,6 +160,9 @@ impl Pending {
                     wanted.checksum = Some(sum);
                 }
             }
+            "header" => self.add(fields::parse(value.as_bytes()))?,
+            "referer" if value != "*" => self.add(field("Referer", value))?,
+            "user-agent" => self.add(field("User-Agent", value))?,
             "dir" => self.dir = Some(dir(value, folder)?),
             "out" if value.is_empty() => self.out = None,
             "out" => {
@@ -160,6 +174,11 @@ impl Pending {
         }
         Ok(None)
     }
+}
+
+/// Makes the field of an option that has its value; an empty value leaves the field out.
+fn field(name: &str, value: &str) -> Result<Field, String> {
+    fields::new(name.as_bytes(), Some(value.as_bytes()).filter(|value| !value.is_empty()))
 }
 
 /// Reads a folder. aria2 saves absolute ones, which are taken where they lead below that of all files.
@@ -210,7 +229,8 @@ mod tests {
                 let sum = wanted.checksum.map(|sum| sum.to_string());
                 let path = wanted.place.folder.join(wanted.place.name.unwrap_or_default());
                 let path = Some(path.display().to_string()).filter(|path| !path.is_empty());
-                let told: Vec<_> = urls.chain(sum).chain(path).collect();
+                let fields = wanted.fields.map(|fields| format!("{fields:?}"));
+                let told: Vec<_> = urls.chain(sum).chain(path).chain(fields).collect();
                 format!("{} {}", entry.origin, told.join(" "))
             }
             Err(cause) => format!("{} {cause}", entry.origin),
@@ -239,6 +259,17 @@ mod tests {
                 "l:12 http://e/".to_owned(),
             ]
         );
+    }
+
+    #[test]
+    fn header_fields_are_of_the_url_above_them() {
+        let list = "http://a/\n header=X: 1\n header=X: s3cret\n referer=http://p/\n user-agent=me\n\
+                    http://b/\n header=Accept:\n user-agent=\n";
+        let told = [
+            "l:1 http://a/ [X: ***, X: ***, Referer: ***, User-Agent: ***]",
+            "l:6 http://b/ [Accept: ***, User-Agent: ***]",
+        ];
+        assert_eq!(entries(list), told);
     }
 
     #[test]
@@ -274,6 +305,9 @@ mod tests {
         case(" checksum=sha-224=00", "has 1 bytes, and sha224 has 28");
         case(" checksum=crc32=00000000", "is not a checksum");
         case(" checksum=", "is not a checksum");
+        case(" header=Range: bytes=0-1", "`Range` cannot be set");
+        case(" header=x", "there is no colon");
+        case(" referer=a\u{1}", "the value of `Referer` has a control character");
         case(" word", "`word` is not an option and its value");
         case(" http://c/", "`http://c/` is not an option and its value");
         assert_eq!(entries(" out=x\n"), ["l:1 an option without a URL before it"]);
@@ -283,11 +317,10 @@ mod tests {
 
     #[test]
     fn an_option_that_is_not_known_is_told_once() {
-        let list =
-            "http://a/\n header=Cookie: secret\n split=5\nhttp://b/\n split=6\n header=x\n out=y\n";
+        let list = "http://a/\n referer=*\n split=5\nhttp://b/\n split=6\n referer=*\n out=y\n";
         let (found, warnings) = read(list.as_bytes(), Indented::Option);
         assert_eq!(found, ["l:1 http://a/", "l:4 http://b/ y"]);
-        let told = ["l:2: option `header` is not used", "l:3: option `split` is not used"];
+        let told = ["l:2: option `referer` is not used", "l:3: option `split` is not used"];
         assert_eq!(warnings, told);
         let mut list = "http://a/\n".to_owned();
         list.extend((0..1000).map(|number| format!(" x{number}=\n")));

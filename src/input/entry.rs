@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::input::urls;
 use crate::model::digest::Digest;
 use crate::model::error::Cause;
+use crate::model::field::Fields;
 use crate::model::job::{Origin, Target};
 use crate::model::known::Known;
 use crate::model::pieces::Pieces;
@@ -48,6 +49,8 @@ pub struct Wanted {
     pub pieces: Option<Arc<Pieces>>,
     /// Where it is put.
     pub place: Placement,
+    /// Header fields for the requests of its URLs.
+    pub fields: Option<Box<Fields>>,
 }
 
 impl From<Target> for Wanted {
@@ -60,6 +63,7 @@ impl From<Target> for Wanted {
             known: None,
             pieces: None,
             place: Placement::default(),
+            fields: None,
         }
     }
 }

@@ -11,8 +11,10 @@ use std::borrow::Cow;
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
 
 use crate::input::entry::{Entry, Wanted, bad_line, checksum};
+use crate::input::headers;
 use crate::input::lines::Line;
 use crate::input::urls;
 use crate::model::digest::{Algorithm, Digest};
@@ -59,6 +61,8 @@ struct Object<'a> {
     etag: Option<Cow<'a, str>>,
     #[serde(borrow)]
     last_modified: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    headers: Option<&'a RawValue>,
     totals: Option<IgnoredAny>,
     event: Option<IgnoredAny>,
 }
@@ -130,6 +134,7 @@ fn wanted<'a>(object: &'a Object<'_>, folder: &Base) -> Result<Wanted, (Cause, &
             known: known(object).filter(|_| has_come),
             pieces: None,
             place: place(object, folder).map_err(|reason| bad_line(&reason))?,
+            fields: object.headers.map(headers::read).transpose()?.flatten(),
         })
     };
     rest().map_err(|cause| (cause, url))

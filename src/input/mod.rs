@@ -14,6 +14,7 @@ mod aria2;
 pub mod checksums;
 mod entry;
 mod head;
+mod headers;
 mod jsonl;
 mod lines;
 mod list;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use url::Url;
 
 use crate::model::digest::Digest;
+use crate::model::field::Fields;
 use crate::model::known::Known;
 use crate::model::pieces::Pieces;
 
@@ -93,6 +94,8 @@ pub struct Job {
     pub known: Option<Box<Known>>,
     /// What its pieces are checked by when all of it is not what it should be, or cannot be checked.
     pub pieces: Option<Arc<Pieces>>,
+    /// Header fields for the origins of its URLs; most jobs have none.
+    pub fields: Option<Box<Fields>>,
     /// Where it was written down.
     pub origin: Origin,
     /// Where its bytes go.

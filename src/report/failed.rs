@@ -4,6 +4,7 @@
 //! what is known of a file goes with it, so that it is checked as it would have been. A file keeps the name
 //! that it was to have; under another it could be taken for one that is there already. Lines go to a file beside its name as they come, so that memory does not grow with them.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -16,6 +17,7 @@ use crate::disk::draft::Draft;
 use crate::model::digest::Digest;
 use crate::model::error::Cause;
 use crate::model::event::{Event, Subject};
+use crate::model::field::Field;
 use crate::model::job::{Credentials, Destination, Job};
 use crate::report::json::{self, Problem};
 
@@ -92,6 +94,7 @@ impl FailedList {
             out: self.out(job),
             size: job.size,
             checksum: job.checksum.as_deref().map(Digest::to_string),
+            headers: job.fields.as_deref().map(|fields| headers(fields)).unwrap_or_default(),
             ..Entry::new(error)
         }
     }
@@ -129,6 +132,8 @@ struct Entry {
     size: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     checksum: Option<String>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    headers: BTreeMap<String, Option<Vec<String>>>,
     error: Problem,
 }
 
@@ -141,9 +146,24 @@ impl Entry {
             out: None,
             size: None,
             checksum: None,
+            headers: BTreeMap::new(),
             error,
         }
     }
+}
+
+/// Returns the header fields of a list's entry by their names.
+fn headers(fields: &[Field]) -> BTreeMap<String, Option<Vec<String>>> {
+    let mut headers: BTreeMap<String, Option<Vec<String>>> = BTreeMap::new();
+    for field in fields {
+        // What came from a list is UTF-8.
+        let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
+        let values = headers.entry(field.name.to_string()).or_default();
+        if let Some(value) = &field.value {
+            values.get_or_insert_default().push(text(value));
+        }
+    }
+    headers
 }
 
 /// Returns a URL as it was given, with its userinfo.

@@ -133,6 +133,7 @@ pub(super) mod tests {
             url: "http://h.example/a?token=x".parse().unwrap(),
             credentials: None,
             mirrors: Vec::new(),
+            fields: None,
             size: None,
             checksum: None,
             known: None,

@@ -48,11 +48,12 @@ pub enum FormatArg {
     Auto,
     /// A URL a line, or several of one file with TABs between them
     Lines,
-    /// A JSON object a line, with `url` and, as wanted, `mirrors`, `out`, `checksum`, `sha256`, `size`
+    /// A JSON object a line, with `url` and, as wanted, `mirrors`, `out`, `checksum`, `sha256`, `size`,
+    /// `headers`
     Jsonl,
     /// What `sha256sum` and its kin write; needs `--base-url`
     Sums,
-    /// URLs and, indented below them, `out=`, `dir=` and `checksum=`
+    /// URLs and, indented below them, `out=`, `dir=`, `checksum=` and `header=`
     Aria2,
     /// A Metalink document: RFC 5854, or version 3
     Metalink,

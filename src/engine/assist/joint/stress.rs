@@ -86,6 +86,7 @@ fn joint(file: &Arc<Partial>, client: &Client) -> (Arc<Joint>, Lane) {
         url,
         credentials: None,
         mirrors: Vec::new(),
+        fields: None,
         checksum: None,
         known: None,
         pieces: None,

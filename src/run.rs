@@ -19,6 +19,7 @@ use crate::disk::spill::Spill;
 use crate::disk::{self, folder};
 use crate::engine::{self, Locking, Mode, Output, pool};
 use crate::http::client::Common;
+use crate::http::jar::Jar;
 use crate::input;
 use crate::input::lock::Lock;
 use crate::model::error::{Cause, Plain};
@@ -45,6 +46,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, environment: Environment) -
         prepare_folders(&config.engine)?;
     }
     let files = Files { failed: begin_list(&config)?, lock: begin_lock(&mut config)? };
+    let cookies = begin_cookies(&config)?;
     let stop = Arc::new(Stop::default());
     let _catcher = Catcher::start(Arc::clone(&stop)).context("cannot catch signals")?;
     let entries = input::read(config.sources, config.input).map_err(|(list, error)| {
@@ -52,7 +54,8 @@ pub fn run(args: impl IntoIterator<Item = OsString>, environment: Environment) -
     })?;
 
     let began = Instant::now();
-    let common = Arc::new(Common::new(config.http, Arc::clone(&stop)));
+    let common = Common::new(config.http, Arc::clone(&stop)).with_jar(config.jar.clone());
+    let common = Arc::new(common);
     let reporter = Reporter::new(config.report, files, &stop);
     for text in &doubts {
         reporter.event(&Event::Warned { text });
@@ -72,7 +75,15 @@ pub fn run(args: impl IntoIterator<Item = OsString>, environment: Environment) -
     if let Some(text) = unused_checksums(&config.engine, stop.reason()) {
         reporter.event(&Event::Warned { text: &text });
     }
-    let is_told = reporter.finish(&summary.totals, began.elapsed(), stop.reason());
+    let is_saved = match save_cookies(cookies, config.jar.as_deref()) {
+        Ok(()) => true,
+        Err(cause) => {
+            let text = format!("the cookies are not saved: {cause}");
+            reporter.event(&Event::Warned { text: &text });
+            false
+        }
+    };
+    let is_told = is_saved & reporter.finish(&summary.totals, began.elapsed(), stop.reason());
     Ok(exit_code::of(&summary, is_told, stop.reason()))
 }
 
@@ -152,6 +163,22 @@ fn begin_lock(config: &mut Config) -> Result<Option<LockFile>> {
     });
     let folder = &config.engine.folder;
     Ok(begun.map(|(draft, lines)| LockFile::new(draft, lines, before, folder.clone())))
+}
+
+/// Begins the file of cookies, so that a place where none can be ends the run before it begins.
+fn begin_cookies(config: &Config) -> Result<Option<Draft>> {
+    // Where nothing is sent, none are set.
+    let is_asked = matches!(config.engine.mode, Mode::Fetch | Mode::Ask);
+    let path = config.save_cookies.as_deref().filter(|_| is_asked);
+    let draft = path.map(|path| Draft::begin(path, Access::Owner)).transpose();
+    draft.map_err(|cause| anyhow!("cannot save cookies: {cause}"))
+}
+
+/// Writes the file of cookies, whatever became of the run.
+fn save_cookies(draft: Option<Draft>, jar: Option<&Jar>) -> Result<(), Cause> {
+    let (Some(mut draft), Some(jar)) = (draft, jar) else { return Ok(()) };
+    draft.append(jar.write().as_bytes())?;
+    draft.commit()
 }
 
 #[cfg(test)]

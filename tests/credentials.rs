@@ -7,9 +7,9 @@ use base64::prelude::{BASE64_STANDARD, Engine};
 
 use serde_json::json;
 
-use crate::harness::resource::Resource;
+use crate::harness::helped::{RATE, body, small_parts, v1};
 use crate::harness::tls_front::TlsFront;
-use crate::harness::{Offer, Reply, Request, Server, Test, content, is_missing};
+use crate::harness::{Offer, Reply, Request, Server, Test, is_missing};
 
 /// What every request says, whatever the user gave.
 const OWN: [&str; 4] = ["host", "user-agent", "accept", "accept-encoding"];
@@ -25,12 +25,13 @@ enum Secret {
     Cookie,
     Referer,
     Netrc,
+    Jar,
     Jsonl,
     Aria2,
 }
 
 impl Secret {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::Userinfo,
         Self::User,
         Self::Bearer,
@@ -39,6 +40,7 @@ impl Secret {
         Self::Cookie,
         Self::Referer,
         Self::Netrc,
+        Self::Jar,
         Self::Jsonl,
         Self::Aria2,
     ];
@@ -54,6 +56,10 @@ impl Secret {
             Self::Cookie => test.args(["--cookie", "a=s3cret", url]),
             Self::Referer => test.args(["--referer", "http://page.example/s3cret", url]),
             Self::Netrc => netrc(test, "machine 127.0.0.1 login me password s3cret").arg(url),
+            Self::Jar => {
+                let line = "127.0.0.1\tFALSE\t/\tFALSE\t0\ta\ts3cret\n";
+                test.existing("jar", line).args(["--cookies", "jar", url])
+            }
             Self::Jsonl => {
                 let entry = json!({"url": url, "headers": {"X-Api-Key": "s3cret"}});
                 test.existing("list", entry.to_string()).args(["-i", "list"])
@@ -72,7 +78,7 @@ impl Secret {
             Self::Bearer => ("authorization", "Bearer s3cret".to_owned()),
             Self::Authorization => ("authorization", "Key s3cret".to_owned()),
             Self::ApiKey | Self::Jsonl | Self::Aria2 => ("x-api-key", "s3cret".to_owned()),
-            Self::Cookie => ("cookie", "a=s3cret".to_owned()),
+            Self::Cookie | Self::Jar => ("cookie", "a=s3cret".to_owned()),
             Self::Referer => ("referer", "http://page.example/s3cret".to_owned()),
         }
     }
@@ -104,7 +110,7 @@ fn basic(login: &str) -> String {
 #[track_caller]
 fn nothing_but_the_hosts_is_seen(secret: Secret, request: &Request) {
     match secret {
-        Secret::Netrc => secret.is_seen(request),
+        Secret::Netrc | Secret::Jar => secret.is_seen(request),
         _ => nothing_is_seen(secret, request),
     }
 }
@@ -162,7 +168,12 @@ fn nothing_that_is_given_goes_from_https_to_http() {
     let (first, second) = (Server::start(), Server::start());
     let Some(front) = TlsFront::start(&first, true) else { return };
     let test = || front.test().server(&first).server(&second).arg("--allow-downgrade");
-    over([&first, &second], [&front.url("/a"), &second.url("/b")], test, nothing_is_seen);
+    let seen = |secret: Secret, request: &Request| match secret {
+        // It is not marked as one for https alone.
+        Secret::Jar => secret.is_seen(request),
+        _ => nothing_is_seen(secret, request),
+    };
+    over([&first, &second], [&front.url("/a"), &second.url("/b")], test, seen);
 }
 
 #[test]
@@ -361,14 +372,12 @@ fn who_asks_for_much_is_told_what_does_not_go_along() {
 
 #[test]
 fn helpers_send_what_the_first_connection_sent() {
-    let body = content(1, 9_000_000);
-    let resource = Resource::new(&body, "\"v\"");
     let server = Server::start();
-    let ledger = Offer::new(&resource).rate(20_000_000).on(&server, "/a");
+    let ledger = Offer::new(&v1()).rate(RATE).on(&server, "/a");
     let secret = Secret::ApiKey;
-    let test = secret.given(server.test().args(["-j", "4"]), &server.url("/a"));
-    test.expect_file("a", body).run();
-    assert!(ledger.parts().len() > 1);
+    let test = secret.given(small_parts(server.test().args(["-j", "4"])), &server.url("/a"));
+    test.expect_file("a", body()).run();
+    assert!(!ledger.parts().is_empty(), "nobody helped");
     for request in server.requests() {
         secret.is_seen(&request);
     }

@@ -24,6 +24,8 @@ mod checksums;
 mod cli;
 /// Lists that are packed.
 mod compressed;
+/// Cookies, and where they belong.
+mod cookies;
 /// What is given for a host goes to that host.
 mod credentials;
 /// What servers declare of their files.

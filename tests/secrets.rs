@@ -45,6 +45,8 @@ fn all_is_clean(output: &Output, known: &[&str]) {
 /// Files with secrets, and the arguments that name them.
 fn given(test: Test) -> Test {
     let test = test.existing("netrc", format!("machine 127.0.0.1 login me password {SECRET}"));
+    let jar = format!("127.0.0.1\tFALSE\t/\tFALSE\t0\tb\t{SECRET}\n");
+    let test = test.existing("jar", jar).args(["--cookies", "jar", "--save-cookies", "saved"]);
     let netrc = test.path().join("netrc");
     fs::set_permissions(netrc, fs::Permissions::from_mode(0o600)).unwrap();
     test.existing("token", SECRET)
@@ -54,7 +56,7 @@ fn given(test: Test) -> Test {
         .args(["--retries", "0", "--failed", "failed"])
 }
 
-const KNOWN: [&str; 4] = ["token", "headers", "netrc", "failed"];
+const KNOWN: [&str; 6] = ["token", "headers", "netrc", "jar", "saved", "failed"];
 
 #[test]
 fn no_secret_is_in_what_an_interrupted_run_leaves() {

@@ -12,12 +12,14 @@ mod naming;
 mod report;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Result, bail};
 
 use crate::cli::args::{Args, IfExistsArg};
 use crate::cli::environment::Environment;
 use crate::engine::{Mode, Output};
+use crate::http::jar::Jar;
 use crate::input::Source;
 
 /// Names of standard output.
@@ -51,6 +53,10 @@ pub struct Config {
     pub report: crate::report::Options,
     /// Where what failed is listed.
     pub failed: Option<PathBuf>,
+    /// Cookies, in a run that sends and keeps them.
+    pub jar: Option<Arc<Jar>>,
+    /// Where they are written at the end.
+    pub save_cookies: Option<PathBuf>,
     /// What holds files to what an earlier run brought.
     pub lock: Option<Lock>,
 }
@@ -66,6 +72,9 @@ impl Config {
         let report = report::options(&args, output == Output::Stdout, environment)?;
         if args.results.failed.as_deref().is_some_and(is_stdout) {
             bail!("`--failed` is written at the end and needs a name; `--json` writes to stdout");
+        }
+        if args.credentials.save_cookies.as_deref().is_some_and(is_stdout) {
+            bail!("`--save-cookies` is written at the end and needs a name");
         }
         let is_update = matches!(args.files.if_exists, IfExistsArg::Update);
         if is_update && args.files.server_name && args.locks.lock.is_none() {
@@ -88,8 +97,10 @@ impl Config {
             },
             http: http::options(&args),
             report,
+            jar: credentials::jar(&args)?,
             failed: args.results.failed,
             lock,
+            save_cookies: args.credentials.save_cookies,
         })
     }
 }

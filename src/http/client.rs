@@ -8,7 +8,9 @@ use std::time::Duration;
 use ureq::Agent;
 use ureq::RequestBuilder;
 use ureq::config::AutoHeaderValue;
-use ureq::http::header::{CACHE_CONTROL, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, RANGE};
+use ureq::http::header::{
+    CACHE_CONTROL, COOKIE, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, RANGE, SET_COOKIE,
+};
 use ureq::typestate::WithoutBody;
 use url::Url;
 
@@ -158,6 +160,11 @@ impl Client {
         };
         self.link.progress();
         let (parts, body) = response.into_parts();
+        if let Some(jar) = &self.common.jar {
+            for field in parts.headers.get_all(SET_COOKIE) {
+                jar.take(request.url, field.as_bytes());
+            }
+        }
         let head = Head::read(&parts)?;
         let options = self.common.options;
         let framing = match request.method {
@@ -222,6 +229,17 @@ impl Client {
         }
     }
 
+    /// Returns the Cookie field of a request if the jar has any for it: its own come first, then those that
+    /// the user gives. The user can also want none.
+    fn cookies(&self, url: &Url, fields: &[Cow<'_, Field>]) -> Option<Vec<u8>> {
+        let jar = self.common.jar.as_ref()?;
+        match fields.iter().find(|field| field.is(COOKIE.as_str())).map(|field| &field.value) {
+            None => jar.cookies_for(url).map(String::into_bytes),
+            Some(None) => None,
+            Some(Some(given)) => Some([jar.cookies_for(url)?.as_bytes(), b"; ", given].concat()),
+        }
+    }
+
     fn build(&self, request: &Request<'_>) -> RequestBuilder<WithoutBody> {
         let Request { method, url, fields, rest, no_cache, condition } = *request;
         let is_free = |name: &str| !fields.iter().any(|field| field.is(name));
@@ -234,11 +252,16 @@ impl Client {
                 builder = builder.header(name, value);
             }
         }
+        let cookies = self.cookies(url, fields);
         for field in fields {
-            let is_overruled = no_cache && field.is(CACHE_CONTROL.as_str());
+            let is_overruled = (no_cache && field.is(CACHE_CONTROL.as_str()))
+                || (cookies.is_some() && field.is(COOKIE.as_str()));
             if let Some(value) = field.value.as_deref().filter(|_| !is_overruled) {
                 builder = builder.header_raw(&field.name, value);
             }
+        }
+        if let Some(cookies) = cookies {
+            builder = builder.header_raw("Cookie", &cookies);
         }
         if no_cache {
             builder = builder.header(CACHE_CONTROL, "no-cache");

@@ -13,6 +13,7 @@ use ureq::unversioned::transport::{ConnectionDetails, Connector, NextTimeout, Sh
 
 use crate::http::Options;
 use crate::http::dial::{DialError, dial};
+use crate::http::jar::Jar;
 use crate::http::link::Link;
 use crate::http::resolver::Resolver;
 use crate::http::tls::{self, Session, Trust};
@@ -27,13 +28,20 @@ pub struct Common {
     pub(super) options: Options,
     pub(super) resolver: Resolver,
     pub(super) trust: Trust,
+    pub(super) jar: Option<Arc<Jar>>,
     pub(super) stop: Arc<Stop>,
 }
 
 impl Common {
     /// Prepares for a run. Nothing is looked up, opened or loaded yet.
     pub fn new(options: Options, stop: Arc<Stop>) -> Self {
-        Self { options, resolver: Resolver::default(), trust: Trust::default(), stop }
+        Self { options, resolver: Resolver::default(), trust: Trust::default(), jar: None, stop }
+    }
+
+    /// Lets requests send cookies and responses set them.
+    #[must_use]
+    pub fn with_jar(self, jar: Option<Arc<Jar>>) -> Self {
+        Self { jar, ..self }
     }
 }
 

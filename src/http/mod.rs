@@ -15,6 +15,7 @@ pub mod client;
 mod connector;
 mod dial;
 pub mod head;
+pub mod jar;
 mod link;
 mod local;
 mod normalizer;

@@ -57,7 +57,7 @@ impl Secrets {
         let mut sent: Vec<Cow<'a, Field>> = Vec::new();
         if may_carry || self.is_location_trusted {
             if let Some(credentials) = given.credentials {
-                let known = self.password_of(credentials, to);
+                let known = self.password_of(credentials, to, may_carry);
                 sent.push(Cow::Owned(basic(known.as_ref().unwrap_or(credentials))));
             }
             // What is said of one URL goes before what is said of all.
@@ -82,15 +82,23 @@ impl Secrets {
     fn login_of(&self, given: &Given<'_>, to: &Url, may_carry: bool) -> Option<Credentials> {
         let netrc = self.netrc.as_ref()?;
         let is_downgraded = given.url.scheme() == "https" && to.scheme() != "https";
-        let scope = if may_carry { Scope::Any } else { Scope::Named };
-        netrc.find(to.host_str()?, None, scope).filter(|_| !is_downgraded)
+        netrc.find(to.host_str()?, None, scope(may_carry)).filter(|_| !is_downgraded)
     }
 
     /// Returns the login of a user that a URL names without a password.
-    fn password_of(&self, credentials: &Credentials, to: &Url) -> Option<Credentials> {
+    fn password_of(
+        &self,
+        credentials: &Credentials,
+        to: &Url,
+        may_carry: bool,
+    ) -> Option<Credentials> {
         let netrc = self.netrc.as_ref().filter(|_| credentials.password.is_empty())?;
-        netrc.find(to.host_str()?, Some(&credentials.user), Scope::Any)
+        netrc.find(to.host_str()?, Some(&credentials.user), scope(may_carry))
     }
+}
+
+fn scope(may_carry: bool) -> Scope {
+    if may_carry { Scope::Any } else { Scope::Named }
 }
 
 /// Adds those fields that none of their name goes before.

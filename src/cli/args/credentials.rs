@@ -56,4 +56,16 @@ pub struct CredentialArgs {
     /// Send cookies, such as `a=b; c=d`
     #[arg(long, value_name = "COOKIES")]
     pub cookie: Option<OsString>,
+
+    /// Send the cookies of this file, in the format of Netscape, each where it belongs
+    ///
+    /// Those that servers set meanwhile are sent too.
+    #[arg(long, value_name = "FILE")]
+    pub cookies: Option<PathBuf>,
+
+    /// Write all cookies to this file at the end, also those that servers have set
+    ///
+    /// FILE is replaced, and nobody else can read it. It may be that of `--cookies`.
+    #[arg(long, value_name = "FILE")]
+    pub save_cookies: Option<PathBuf>,
 }

@@ -9,12 +9,14 @@ use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow, bail};
 use url::Url;
 
 use crate::cli::args::{Args, CredentialArgs};
 use crate::cli::environment::Environment;
+use crate::http::jar::Jar;
 use crate::input::Source;
 use crate::model::error::Plain;
 use crate::model::field::{Field, Fields};
@@ -26,6 +28,9 @@ use crate::policy::secrets::{self, Secrets};
 
 /// How many bytes a file with secrets may have.
 const MAX_BYTES: u64 = 64 * 1024;
+
+/// How many one with cookies may have; a browser keeps some thousand cookies.
+const MAX_COOKIE_BYTES: u64 = 16 * 1024 * 1024;
 
 /// Returns what goes along with requests.
 ///
@@ -136,7 +141,7 @@ fn login(
     } else if environment.stdin_is_terminal {
         ask("Token: ").context("`--bearer -`")?
     } else {
-        bounded(io::stdin().lock()).context("`--bearer -`")?
+        bounded(io::stdin().lock(), MAX_BYTES).context("`--bearer -`")?
     };
     // Whoever writes a token to a file ends the line.
     let token = token.strip_suffix(b"\n").unwrap_or(&token);
@@ -187,8 +192,25 @@ fn netrc(args: &CredentialArgs) -> Result<Option<Netrc>> {
         let path = Printable(&path);
         bail!("netrc file {path} is open to other users; `chmod 600 {path}` closes it");
     }
-    let text = bounded(file).with_context(told)?;
+    let text = bounded(file, MAX_BYTES).with_context(told)?;
     Netrc::parse(&text).map(Some).map_err(|why| anyhow!("{}, {why}", told()))
+}
+
+/// Returns the cookies that the run begins with; `None` if it is to send and keep none.
+///
+/// # Errors
+/// A file that cannot be read or is not understood.
+pub(super) fn jar(args: &Args) -> Result<Option<Arc<Jar>>> {
+    let CredentialArgs { cookies, save_cookies, .. } = &args.credentials;
+    let Some(path) = cookies else {
+        return Ok(save_cookies.is_some().then(Arc::default));
+    };
+    let told = || format!("cookie file {}", Printable(&path.to_string_lossy()));
+    let file = File::open(path).map_err(unread).with_context(told)?;
+    let text = bounded(file, MAX_COOKIE_BYTES).with_context(told)?;
+    let text = String::from_utf8(text).map_err(|_| anyhow!("{} is not UTF-8", told()))?;
+    let jar = Jar::read(&text).map_err(|why| anyhow!("{}, {why}", told()))?;
+    Ok(Some(Arc::new(jar)))
 }
 
 /// Asks at the terminal that haul was started from, wherever its streams go.
@@ -199,7 +221,7 @@ fn ask(question: &str) -> Result<Vec<u8>> {
 
 /// Reads a small file.
 fn read(path: &Path) -> Result<Vec<u8>> {
-    bounded(File::open(path).map_err(unread)?)
+    bounded(File::open(path).map_err(unread)?, MAX_BYTES)
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` gives")]
@@ -207,12 +229,12 @@ fn unread(error: io::Error) -> anyhow::Error {
     anyhow!("cannot be read: {}", Plain(&error))
 }
 
-fn bounded(reader: impl Read) -> Result<Vec<u8>> {
+fn bounded(reader: impl Read, most: u64) -> Result<Vec<u8>> {
     let mut text = Vec::new();
-    let read = reader.take(MAX_BYTES + 1).read_to_end(&mut text);
+    let read = reader.take(most + 1).read_to_end(&mut text);
     let count = read.map_err(unread)?;
-    if count as u64 > MAX_BYTES {
-        bail!("has more than {} KiB", MAX_BYTES / 1024);
+    if count as u64 > most {
+        bail!("has more than {} KiB", most / 1024);
     }
     Ok(text)
 }

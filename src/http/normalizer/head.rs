@@ -3,7 +3,7 @@
 use crate::policy::declared;
 
 /// The fields that haul or ureq look at, next to those that declare what a file is. Others need not be passed on.
-const USED_FIELDS: [&str; 15] = [
+const USED_FIELDS: [&str; 16] = [
     "accept-ranges",
     "connection",
     "content-disposition",
@@ -17,9 +17,16 @@ const USED_FIELDS: [&str; 15] = [
     "last-modified",
     "location",
     "retry-after",
+    SET_COOKIE,
     "transfer-encoding",
     "www-authenticate",
 ];
+
+const SET_COOKIE: &str = "set-cookie";
+
+/// How many cookies a response may set: ureq refuses heads with more than 128 fields, and no file is worth
+/// less because of cookies.
+const MAX_COOKIES: usize = 50;
 
 /// Those in which a control byte is not harmless: where to go, and which bytes come.
 const DECIDING_FIELDS: [&str; 4] =
@@ -39,6 +46,7 @@ impl<'a> Head<'a> {
         let mut fields: Vec<(&[u8], Vec<u8>)> = Vec::new();
         // A folded line belongs to the field before it, also when that one is left out.
         let mut is_kept = false;
+        let mut cookies = 0;
         for line in lines {
             if line.starts_with(b" ") || line.starts_with(b"\t") {
                 if let Some((_, value)) = fields.last_mut().filter(|_| is_kept) {
@@ -51,6 +59,10 @@ impl<'a> Head<'a> {
             let name = colon.map(|colon| line[..colon].trim_ascii_end()).unwrap_or_default();
             let mut used = USED_FIELDS.iter().chain(&declared::FIELDS);
             is_kept = used.any(|used| name.eq_ignore_ascii_case(used.as_bytes()));
+            if name.eq_ignore_ascii_case(SET_COOKIE.as_bytes()) {
+                cookies += 1;
+                is_kept = cookies <= MAX_COOKIES;
+            }
             if let Some(colon) = colon.filter(|_| is_kept) {
                 fields.push((name, line[colon + 1..].trim_ascii().to_vec()));
             }

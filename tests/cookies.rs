@@ -1,0 +1,190 @@
+//! Cookies: each goes where it belongs, and to a file at the end.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use rustix::process::Signal;
+
+use crate::harness::folder::Entry;
+use crate::harness::tls_front::TlsFront;
+use crate::harness::{Gate, Output, Reply, Request, Server, Test, content};
+
+const HEAD: &str = "# Netscape HTTP Cookie File\n\n";
+
+/// Returns the cookies that each request so far came with.
+fn cookies(server: &Server) -> Vec<String> {
+    let cookie = |request: &Request| request.header("cookie").unwrap_or_default().to_owned();
+    server.requests().iter().map(cookie).collect()
+}
+
+/// Lets haul read this file of cookies.
+fn reading(test: Test, jar: &str) -> Test {
+    test.existing("jar", jar).args(["--cookies", "jar"])
+}
+
+/// Lets haul save cookies as `saved`.
+fn saving(test: Test) -> Test {
+    test.args(["--save-cookies", "saved"]).expect_entry("saved", Entry::AnyFile)
+}
+
+/// Returns what was saved, without its head.
+#[track_caller]
+fn saved(output: &Output) -> String {
+    let path = output.folder.path().join("saved");
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    fs::read_to_string(path).unwrap().strip_prefix(HEAD).unwrap().to_owned()
+}
+
+#[test]
+fn the_cookies_of_a_file_go_where_they_belong() {
+    let server = Server::start();
+    for target in ["/a", "/d/b"] {
+        server.serve(target, Reply::ok("x"));
+    }
+    let elsewhere = server.url("/d/c").replace("127.0.0.1", "localhost");
+    server.serve("/d/c", Reply::ok("x"));
+    let jar = "\
+127.0.0.1\tFALSE\t/\tFALSE\t0\thost\t1
+#HttpOnly_127.0.0.1\tFALSE\t/d\tFALSE\t4102444800\tpath\t2
+127.0.0.1\tFALSE\t/\tTRUE\t0\tsecure\t3
+127.0.0.1\tFALSE\t/\tFALSE\t1\texpired\t4
+localhost\tFALSE\t/\tFALSE\t0\tother\t5
+";
+    let test = reading(server.get(["/a", "/d/b"]), jar).arg(elsewhere).arg("-j1");
+    test.expect_file("a", "x").expect_file("b", "x").expect_file("c", "x").run();
+    assert_eq!(cookies(&server), ["host=1", "path=2; host=1", "other=5"]);
+}
+
+#[test]
+fn a_secure_cookie_is_sent_over_https_alone() {
+    let (first, second) = (Server::start(), Server::start());
+    let Some(front) = TlsFront::start(&first, true) else { return };
+    first.serve("/a", Reply::redirect(302, second.url("/b")).close());
+    second.serve("/b", Reply::ok("x"));
+    let jar = "127.0.0.1\tFALSE\t/\tTRUE\t0\ta\tb\n";
+    let test = reading(front.test().server(&first).server(&second), jar);
+    test.args(["--allow-downgrade", &front.url("/a")]).expect_file("a", "x").run();
+    assert_eq!((&*cookies(&first)[0], &*cookies(&second)[0]), ("a=b", ""));
+}
+
+#[test]
+fn what_responses_set_is_sent_with_later_requests() {
+    let server = Server::start();
+    let redirect = Reply::redirect(302, "/b").header("Set-Cookie", "login=1; Path=/");
+    server.serve("/a", redirect.header("Set-Cookie", "other=2; Path=/elsewhere"));
+    server.serve("/b", Reply::ok("x").header("Set-Cookie", "login=2; Path=/; Max-Age=1000"));
+    server.serve("/c", Reply::ok("y"));
+    let test = saving(server.get(["/a", "/c"])).arg("-j1");
+    let output = test.expect_file("a", "x").expect_file("c", "y").run();
+    assert_eq!(cookies(&server), ["", "login=1", "login=2"]);
+    let saved = saved(&output);
+    let lines: Vec<Vec<&str>> = saved.lines().map(|line| line.split('\t').collect()).collect();
+    assert_eq!(lines[1], ["127.0.0.1", "FALSE", "/elsewhere", "FALSE", "0", "other", "2"]);
+    assert_eq!((lines[0][5], lines[0][6]), ("login", "2"));
+    assert!(lines[0][4].parse::<u64>().unwrap() > 1_700_000_000);
+}
+
+#[test]
+fn a_response_with_very_many_cookies_is_a_response() {
+    let server = Server::start();
+    let cookie =
+        |reply: Reply, number: usize| reply.header("Set-Cookie", format!("c{number}=1; Path=/"));
+    server.serve("/a", (0..1000).fold(Reply::ok("x"), cookie));
+    server.serve("/b", Reply::ok("y"));
+    let test = saving(server.get(["/a", "/b"])).arg("-j1");
+    let output = test.expect_file("a", "x").expect_file("b", "y").run();
+    assert_eq!(cookies(&server)[1].split("; ").count(), 50);
+    assert_eq!(saved(&output).lines().count(), 50);
+}
+
+#[test]
+fn without_an_option_no_cookie_is_kept() {
+    let server = Server::start();
+    server.serve("/a", Reply::redirect(302, "/b").header("Set-Cookie", "a=b; Path=/"));
+    server.serve("/b", Reply::ok("x"));
+    server.get(["/a"]).args(["--cookie", "own=1"]).expect_file("a", "x").run();
+    assert_eq!(cookies(&server), ["own=1", "own=1"]);
+}
+
+#[test]
+fn cookies_that_are_given_come_after_those_of_the_file() {
+    #[track_caller]
+    fn case(args: &[&str], sent: &str) {
+        let server = Server::start();
+        server.serve("/a", Reply::ok("x"));
+        let jar = "127.0.0.1\tFALSE\t/\tFALSE\t0\ta\tb\n";
+        reading(server.get(["/a"]), jar).args(args).expect_file("a", "x").run();
+        assert_eq!(cookies(&server), [sent]);
+    }
+    case(&[], "a=b");
+    case(&["--cookie", "c=d"], "a=b; c=d");
+    case(&["-H", "Cookie: c=d"], "a=b; c=d");
+    case(&["-H", "Cookie:"], "");
+}
+
+#[test]
+fn cookies_are_saved_after_an_interruption_too() {
+    let server = Server::start();
+    let gate = Gate::default();
+    let reply = Reply::ok(content(1, 400_000)).header("Set-Cookie", "a=b; Path=/");
+    server.serve("/a", reply.hold_after(300_000, &gate));
+    let test = saving(server.get(["/a"])).any_stderr().status(130);
+    let mut running = test.start();
+    gate.wait_reached(1);
+    // The response's head has been read once something of its body is there.
+    running.wait_for_file("a.part");
+    running.signal(Signal::INT);
+    let output = running.finish();
+    assert_eq!(saved(&output), "127.0.0.1\tFALSE\t/\tFALSE\t0\ta\tb\n");
+}
+
+#[test]
+fn the_file_that_was_read_can_be_the_one_that_is_written() {
+    let server = Server::start();
+    server.serve("/a", Reply::ok("x").header("Set-Cookie", "a=2; Path=/"));
+    let test = server.get(["/a"]).args(["--cookies", "saved", "--save-cookies", "saved"]);
+    let path = test.path().join("saved");
+    fs::write(path, "127.0.0.1\tFALSE\t/\tFALSE\t0\ta\t1\n").unwrap();
+    let output = test.expect_entry("saved", Entry::AnyFile).expect_file("a", "x").run();
+    assert_eq!(cookies(&server), ["a=1"]);
+    assert_eq!(saved(&output), "127.0.0.1\tFALSE\t/\tFALSE\t0\ta\t2\n");
+}
+
+/// Runs haul with these arguments, which it must refuse with these words and without a secret.
+#[track_caller]
+fn refused(args: &[&str], told: &str) {
+    let file = format!("{HEAD}h\tFALSE\t/\tFALSE\t0\ta\tb\na s3cret\n");
+    let test = Test::new().existing("jar", file).existing("latin", b"\xff");
+    let test = test.args(args).arg("http://127.0.0.1:9/a");
+    let output = test.stdout("").stderr([format!("error: {told}")]).status(2).run();
+    assert!(!output.stderr.contains("s3cret"), "{}", output.stderr);
+}
+
+#[test]
+fn files_that_cannot_be_read_or_written_are_wrong_usage() {
+    let line = "cookie file jar, line 4: not seven fields with tabs between them";
+    refused(&["--cookies", "jar"], line);
+    refused(&["--cookies", "none"], "cookie file none: cannot be read: no such file or directory");
+    refused(&["--cookies", "latin"], "cookie file latin is not UTF-8");
+    refused(&["--save-cookies", "no/x"], "cannot save cookies: cannot … no such file or directory");
+    refused(&["--save-cookies", "-"], "`--save-cookies` is written at the end and needs a name");
+}
+
+#[test]
+fn nothing_is_saved_by_a_run_that_sends_nothing() {
+    let server = Server::start();
+    let test = reading(server.get(["/a"]), "127.0.0.1\tFALSE\t/\tFALSE\t0\thost\t1\n");
+    test.args(["--save-cookies", "saved", "--dry-run"]).any_stdout().any_stderr().run();
+    assert!(server.requests().is_empty());
+}
+
+#[test]
+fn a_question_takes_cookies_along_and_brings_some() {
+    let server = Server::start();
+    server.serve("/a", Reply::status(200, "OK").length("1").header("Set-Cookie", "b=2"));
+    let test = reading(server.get(["/a"]), "127.0.0.1\tFALSE\t/\tFALSE\t0\thost\t1\n");
+    let output = saving(test.arg("--spider")).any_stdout().any_stderr().run();
+    assert_eq!(cookies(&server), ["host=1"]);
+    let all = "127.0.0.1\tFALSE\t/\tFALSE\t0\tb\t2\n127.0.0.1\tFALSE\t/\tFALSE\t0\thost\t1\n";
+    assert_eq!(saved(&output), all);
+}

@@ -72,6 +72,8 @@ mod lists;
 mod local;
 /// What one run brought, the next one holds to.
 mod locks;
+/// Logins, and how they are given.
+mod logins;
 /// Lists in XML.
 mod metalink;
 /// Several URLs for one file, one after the other.

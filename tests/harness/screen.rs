@@ -77,6 +77,17 @@ impl Screen {
         self.tmux(&["resize-window", "-x", &columns.to_string(), "-y", &rows.to_string()]);
     }
 
+    /// Waits until what is typed is not shown.
+    #[track_caller]
+    pub(crate) fn wait_for_no_echo(&self) {
+        let name = self.tmux(&["display-message", "-p", "#{pane_tty}"]).stdout;
+        let name = String::from_utf8(name).unwrap();
+        wait_until("echo is off", || {
+            let output = Command::new("stty").args(["-F", name.trim(), "-a"]).output().unwrap();
+            String::from_utf8_lossy(&output.stdout).contains(" -echo ")
+        });
+    }
+
     /// Sends keys, as `C-c`.
     pub(crate) fn press(&self, key: &str) {
         self.tmux(&["send-keys", key]);

@@ -8,8 +8,10 @@ use std::time::Duration;
 use ureq::Agent;
 use ureq::RequestBuilder;
 use ureq::config::AutoHeaderValue;
+use ureq::http::HeaderValue;
 use ureq::http::header::{
-    CACHE_CONTROL, COOKIE, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, RANGE, SET_COOKIE,
+    ACCEPT, ACCEPT_ENCODING, CACHE_CONTROL, COOKIE, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE,
+    RANGE, SET_COOKIE, USER_AGENT,
 };
 use ureq::typestate::WithoutBody;
 use url::Url;
@@ -36,12 +38,8 @@ const MAX_STALE: usize = MAX_IDLE + 1;
 /// Connections that a worker keeps for its next jobs.
 const MAX_IDLE: usize = 4;
 
-/// What every request says, unless the user wants something else.
-const OWN: [(&str, &str); 3] = [
-    ("user-agent", concat!("haul/", env!("CARGO_PKG_VERSION"))),
-    ("accept", "*/*"),
-    ("accept-encoding", "identity"),
-];
+/// The name that servers are told, unless the user gives another.
+const NAME: &str = concat!("haul/", env!("CARGO_PKG_VERSION"));
 
 /// What a request wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -247,10 +245,9 @@ impl Client {
             Method::Get => self.agent.get(url.as_str()),
             Method::Head => self.agent.head(url.as_str()),
         };
-        for (name, value) in OWN {
-            if is_free(name) {
-                builder = builder.header(name, value);
-            }
+        let own = [(USER_AGENT, NAME), (ACCEPT, "*/*"), (ACCEPT_ENCODING, "identity")];
+        for (name, value) in own.into_iter().filter(|(name, _)| is_free(name.as_str())) {
+            builder = builder.header(name, HeaderValue::from_static(value));
         }
         let cookies = self.cookies(url, fields);
         for field in fields {

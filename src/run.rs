@@ -9,7 +9,7 @@ use anyhow::{Context, Error, Result, anyhow};
 use clap::Parser;
 
 use crate::cli::args::{self, Args};
-use crate::cli::config::Config;
+use crate::cli::config::{Config, tls};
 use crate::cli::descriptors;
 use crate::cli::environment::Environment;
 use crate::cli::exit_code;
@@ -54,10 +54,14 @@ pub fn run(args: impl IntoIterator<Item = OsString>, environment: Environment) -
     })?;
 
     let began = Instant::now();
+    let warning = tls::warning(&config.http.tls);
     let common = Common::new(config.http, Arc::clone(&stop)).with_jar(config.jar.clone());
     let common = Arc::new(common);
     let reporter = Reporter::new(config.report, files, &stop);
     for text in &doubts {
+        reporter.event(&Event::Warned { text });
+    }
+    if let Some(text) = warning {
         reporter.event(&Event::Warned { text });
     }
     let has_command = config.engine.hook.is_some();

@@ -198,7 +198,7 @@ fn a_url_without_scheme_means_https() {
     server
         .test()
         .arg(format!("{address}/x"))
-        .fails(format!("https://{address}/x"), "…127.0.0.1… does not speak TLS on this port")
+        .fails(format!("https://{address}/x"), "127.0.0.1 speaks plain HTTP on this port, not TLS")
         .hint("is it an http:// URL?")
         .run();
 }

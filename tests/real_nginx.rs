@@ -168,8 +168,12 @@ fn a_certificate_of_an_unknown_authority_is_refused() {
     nginx
         .distrusting_test()
         .arg(&url)
-        .fails(&url, "the certificate of localhost comes from an issuer that is not trusted here")
-        .hint("to trust it, name its CA certificate in SSL_CERT_FILE")
+        .fails(
+            &url,
+            "the certificate of localhost comes from an issuer that is not trusted here \
+             (CN=authority)",
+        )
+        .hint("to trust the issuer, name its certificate with `--ca-cert FILE`; …")
         .run();
 }
 
@@ -182,7 +186,8 @@ fn a_certificate_for_another_host_is_refused() {
     nginx
         .test()
         .arg(&url)
-        .fails(&url, "the certificate is not for 127.0.0.1 but for …other.example…")
+        .fails(&url, "the certificate is not for 127.0.0.1 but for other.example")
+        .hint("check the spelling of the host")
         .run();
 }
 
@@ -227,7 +232,7 @@ fn an_https_url_of_a_plain_port_is_told_as_such() {
     nginx
         .test()
         .arg(&url)
-        .fails(&url, "127.0.0.1 does not speak TLS on this port")
+        .fails(&url, "127.0.0.1 speaks plain HTTP on this port, not TLS")
         .hint("is it an http:// URL?")
         .run();
 }
@@ -241,8 +246,12 @@ fn trusted_certificates_that_cannot_be_read_are_told() {
     Test::new()
         .env("SSL_CERT_FILE", "/nonexistent.pem")
         .arg(&url)
-        .fails(&url, "no trusted certificates: …")
-        .hint("install the system's CA certificates, or name a file in SSL_CERT_FILE")
+        .fails(
+            &url,
+            "no trusted certificates: SSL_CERT_FILE=/nonexistent.pem: cannot read \
+             /nonexistent.pem: no such file or directory",
+        )
+        .hint("install the system's CA certificates, or name others with `--ca-cert`")
         .run();
 }
 

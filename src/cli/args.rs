@@ -12,6 +12,7 @@ pub use crate::cli::args::lock::LockArgs;
 pub use crate::cli::args::mode::ModeArgs;
 pub use crate::cli::args::requests::RequestArgs;
 pub use crate::cli::args::results::{JsonArg, ResultArgs};
+pub use crate::cli::args::tls::{TlsArgs, TlsMinArg};
 pub use crate::cli::args::workers::WorkerArgs;
 
 mod checks;
@@ -23,6 +24,7 @@ mod lock;
 mod mode;
 mod requests;
 mod results;
+mod tls;
 mod workers;
 
 const AFTER_HELP: &str = "\
@@ -78,6 +80,10 @@ pub struct Args {
     /// What goes along with requests.
     #[command(flatten)]
     pub credentials: CredentialArgs,
+
+    /// Whom haul trusts over https, and how it names itself there.
+    #[command(flatten)]
+    pub tls: TlsArgs,
 
     /// How much, how fast, how long, how often.
     #[command(flatten)]

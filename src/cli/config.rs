@@ -10,6 +10,7 @@ mod http;
 mod input;
 mod naming;
 mod report;
+pub mod tls;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -95,7 +96,7 @@ impl Config {
                 template: naming::template(&args)?,
                 ..engine::options(&args, output, secrets, environment)
             },
-            http: http::options(&args),
+            http: http::options(&args)?,
             report,
             jar: credentials::jar(&args)?,
             failed: args.results.failed,

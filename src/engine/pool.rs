@@ -148,7 +148,7 @@ mod tests {
         let options = Options { folder: folder.path().to_owned(), ..Options::plain(1) };
         let stop = Arc::new(Stop::default());
         let timeout = Duration::from_secs(10);
-        let http = http::Options { connect_timeout: timeout, stall_timeout: timeout };
+        let http = http::Options::plain(timeout);
         let common = Arc::new(Common::new(http, Arc::clone(&stop)));
         let (sender, entries) = crossbeam_channel::unbounded();
         let entry = |url: &str| {

@@ -26,6 +26,7 @@ use crate::model::error::Cause;
 use crate::model::field::Field;
 use crate::model::problem::Phase;
 use crate::model::range::ByteRange;
+use crate::model::tls::TlsProblem;
 use crate::policy::update::Condition;
 
 pub use crate::http::connector::Common;
@@ -164,13 +165,14 @@ impl Client {
             }
         }
         let head = Head::read(&parts)?;
-        let options = self.common.options;
+        self.check_identity(request.url, &head)?;
+        let stall_timeout = self.common.options.stall_timeout;
         let framing = match request.method {
             Method::Get => head.framing,
             // Its fields speak of a body that does not come.
             Method::Head => Framing::Length(0),
         };
-        let body = Remote::new(body, framing, Arc::clone(&self.link), options);
+        let body = Remote::new(body, framing, Arc::clone(&self.link), stall_timeout);
         Ok(Response { head, body: body.into() })
     }
 
@@ -199,6 +201,26 @@ impl Client {
             && self.link.was_reused()
             && !self.link.is_cancelled()
             && !self.common.stop.is_stopped()
+    }
+
+    /// Tells a 400 that is about the client certificate from others: nginx lets a client through the
+    /// handshake and refuses it then.
+    fn check_identity(&self, url: &Url, head: &Head) -> Result<(), Cause> {
+        if head.status != 400 || url.scheme() != "https" {
+            return Ok(());
+        }
+        let (host, port) = (url.host_str().unwrap_or_default(), url.port_or_known_default());
+        let trust = &self.common.trust;
+        if !trust.is_curious(&format!("{host}:{}", port.unwrap_or_default())) {
+            return Ok(());
+        }
+        let answer = "400 Bad Request".to_owned();
+        let problem = if trust.has_identity() {
+            TlsProblem::CertificateRefused { answer }
+        } else {
+            TlsProblem::CertificateWanted { answer }
+        };
+        Err(Cause::Tls { host: host.to_owned(), problem })
     }
 
     fn failure(&self, error: ureq::Error) -> Cause {

@@ -35,7 +35,8 @@ pub struct Common {
 impl Common {
     /// Prepares for a run. Nothing is looked up, opened or loaded yet.
     pub fn new(options: Options, stop: Arc<Stop>) -> Self {
-        Self { options, resolver: Resolver::default(), trust: Trust::default(), jar: None, stop }
+        let trust = Trust::new(options.tls.clone());
+        Self { options, resolver: Resolver::default(), trust, jar: None, stop }
     }
 
     /// Lets requests send cookies and responses set them.
@@ -77,8 +78,12 @@ impl Connector for Opener {
         drop(handle);
         self.link.note_socket(&socket)?;
         let session = if details.uri.scheme() == Some(&Scheme::HTTPS) {
-            let session = self.handshake(&socket, &host, deadline);
-            Some(Box::new(session.map_err(|cause| self.link.fail(cause))?))
+            let session =
+                self.handshake(&socket, &host, deadline).map_err(|cause| self.link.fail(cause))?;
+            if session.is_asked() {
+                self.common.trust.note_curious(format!("{host}:{port}"));
+            }
+            Some(Box::new(session))
         } else {
             None
         };
@@ -117,28 +122,15 @@ impl Opener {
         host: &str,
         deadline: Instant,
     ) -> Result<Session, Cause> {
-        let mut session = Session::new(self.common.trust.config()?, host)?;
         let mut wire = Uninterrupted { socket, stop: &self.common.stop };
-        loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            let step = bounded(socket, left).and_then(|()| session.handshake_step(&mut wire));
-            match step {
-                Ok(true) => return Ok(session),
-                Ok(false) => {}
-                Err(error) if is_timeout(&error) => {
-                    return Err(Cause::Stalled {
-                        after: self.common.options.connect_timeout,
-                        phase: Phase::Handshake,
-                    });
-                }
-                Err(error) => {
-                    return Err(match tls::problem_of(&error) {
-                        Some(problem) => Cause::Tls { host: host.to_owned(), problem },
-                        None => Cause::Connection { source: error },
-                    });
-                }
-            }
-        }
+        let bound = || bounded(socket, deadline.saturating_duration_since(Instant::now()));
+        tls::wrap(&self.common.trust, &mut wire, host, bound).map_err(|cause| match cause {
+            Cause::Connection { source } if is_timeout(&source) => Cause::Stalled {
+                after: self.common.options.connect_timeout,
+                phase: Phase::Handshake,
+            },
+            cause => cause,
+        })
     }
 }
 

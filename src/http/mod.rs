@@ -21,16 +21,27 @@ mod local;
 mod normalizer;
 mod remote;
 mod resolver;
-mod tls;
+pub mod tls;
 mod wire;
 
 use std::time::Duration;
 
 /// What the user can set about connections.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Options {
     /// How long opening one may take: name look-up, TCP and TLS together.
     pub connect_timeout: Duration,
     /// How long nothing may come from a server that owes us bytes.
     pub stall_timeout: Duration,
+    /// Whom haul trusts, and how it names itself.
+    pub tls: tls::Options,
+}
+
+#[cfg(test)]
+impl Options {
+    /// What a test of the engine begins with: one bound for all waits.
+    pub(crate) fn plain(timeout: Duration) -> Self {
+        let tls = tls::Options::default();
+        Self { connect_timeout: timeout, stall_timeout: timeout, tls }
+    }
 }

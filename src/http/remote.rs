@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 
 use ureq::BodyReader;
 
-use crate::http::Options;
 use crate::http::head::Framing;
 use crate::http::link::{Ending, Link};
 use crate::model::error::Cause;
@@ -27,7 +26,7 @@ pub(super) struct Remote {
     framing: Framing,
     received: u64,
     link: Arc<Link>,
-    options: Options,
+    stall_timeout: Duration,
 }
 
 impl Remote {
@@ -35,9 +34,9 @@ impl Remote {
         body: ureq::Body,
         framing: Framing,
         link: Arc<Link>,
-        options: Options,
+        stall_timeout: Duration,
     ) -> Self {
-        Self { reader: body.into_reader(), framing, received: 0, link, options }
+        Self { reader: body.into_reader(), framing, received: 0, link, stall_timeout }
     }
 
     /// Reads into `buffer` what has come, at least one byte; 0 is the end, and then the body is whole.
@@ -110,7 +109,7 @@ impl Remote {
         }
         match ureq::Error::from(error) {
             ureq::Error::Timeout(_) => {
-                Cause::Stalled { after: self.options.stall_timeout, phase: Phase::Body }
+                Cause::Stalled { after: self.stall_timeout, phase: Phase::Body }
             }
             // ureq's word for an end in the middle of a chunk's size.
             ureq::Error::BodyStalled => Cause::Truncated { received: self.received, expected },

@@ -1,58 +1,52 @@
-//! TLS by rustls: the configuration that all workers share, and one session over one socket.
-//!
-//! The roots are the system's, loaded when the first https URL comes (it takes tens of milliseconds,
-//! which a plain download should not pay). Sessions are resumed across workers because the
-//! configuration is one.
+//! TLS by rustls: one session over one stream.
 
 use std::io::{self, Read, Write};
-use std::sync::{Arc, OnceLock};
 
+use rustls::ClientConnection;
 use rustls::pki_types::ServerName;
-use rustls::{CertificateError, ClientConfig, ClientConnection, RootCertStore};
 
 use crate::http::link::Ending;
+use crate::http::tls::problem::Circumstances;
 use crate::model::error::Cause;
-use crate::model::problem::TlsProblem;
+use crate::model::tls::TlsProblem;
 
-/// Raw bytes taken from the socket at once. rustls itself reads 4 KiB a call.
+pub use crate::http::tls::trust::Options;
+pub(super) use crate::http::tls::trust::Trust;
+
+pub mod files;
+mod problem;
+mod roots;
+mod trust;
+mod verifier;
+
+/// Raw bytes taken from the stream at once. rustls itself reads 4 KiB a call.
 const RAW_BYTES: usize = 64 * 1024;
 
 /// The largest plaintext of one record (RFC 8446 §5.1).
 const RECORD_BYTES: usize = 16 * 1024;
 
-/// The configuration, made on first use.
-#[derive(Debug, Default)]
-pub(super) struct Trust(OnceLock<Result<Arc<ClientConfig>, String>>);
-
-impl Trust {
-    /// Returns the configuration.
-    ///
-    /// # Errors
-    /// [`Cause::TrustStore`] when the system has no readable roots.
-    pub(super) fn config(&self) -> Result<Arc<ClientConfig>, Cause> {
-        self.0.get_or_init(load).clone().map_err(|detail| Cause::TrustStore { detail })
+/// Speaks TLS over `stream` with the server that is called `host`, and returns when the handshake is
+/// done. Before each wait for the stream `bound` says how long that may be, or that it may not.
+///
+/// # Errors
+/// [`Cause::Tls`] for what will not pass; [`Cause::Connection`] with what the stream or `bound` said;
+/// [`Cause::TrustStore`].
+pub(super) fn wrap(
+    trust: &Trust,
+    stream: &mut (impl Read + Write),
+    host: &str,
+    mut bound: impl FnMut() -> io::Result<()>,
+) -> Result<Session, Cause> {
+    let mut session = Session::new(trust, host)?;
+    loop {
+        let step = bound().and_then(|()| session.handshake_step(stream));
+        session.known.is_asked |= trust.take_question();
+        match step {
+            Ok(true) => return Ok(session),
+            Ok(false) => {}
+            Err(error) => return Err(session.handshake_failure(error)),
+        }
     }
-}
-
-fn load() -> Result<Arc<ClientConfig>, String> {
-    let found = rustls_native_certs::load_native_certs();
-    let mut roots = RootCertStore::empty();
-    // Single certificates that cannot be read are common in system stores; none at all is not.
-    let (added, _ignored) = roots.add_parsable_certificates(found.certs);
-    if added == 0 {
-        let why = found.errors.first().map_or_else(
-            || "the system's certificate store is empty".to_owned(),
-            ToString::to_string,
-        );
-        return Err(why);
-    }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| error.to_string())?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(Arc::new(config))
 }
 
 /// What came of a try to read.
@@ -68,28 +62,54 @@ pub(super) enum Received {
 pub(super) struct Session {
     connection: ClientConnection,
     raw: RawInput,
+    host: String,
+    known: Circumstances,
 }
 
 impl Session {
     /// Prepares a session with `host`; nothing is sent yet.
-    pub(super) fn new(config: Arc<ClientConfig>, host: &str) -> Result<Self, Cause> {
+    fn new(trust: &Trust, host: &str) -> Result<Self, Cause> {
         let failed = |problem| Cause::Tls { host: host.to_owned(), problem };
         let bare = host.trim_start_matches('[').trim_end_matches(']').to_owned();
         let name = ServerName::try_from(bare)
             .map_err(|error| failed(TlsProblem::Other(error.to_string())))?;
-        let connection =
-            ClientConnection::new(config, name).map_err(|error| failed(problem(&error)))?;
-        Ok(Self { connection, raw: RawInput::default() })
+        let connection = ClientConnection::new(trust.config()?, name)
+            .map_err(|error| failed(TlsProblem::Other(error.to_string())))?;
+        let known = Circumstances {
+            least: trust.least(),
+            has_identity: trust.has_identity(),
+            is_asked: false,
+            looks_like_http: false,
+        };
+        Ok(Self { connection, raw: RawInput::default(), host: host.to_owned(), known })
     }
 
     /// Runs one step of the handshake; returns whether it is done.
-    pub(super) fn handshake_step(&mut self, socket: &mut (impl Read + Write)) -> io::Result<bool> {
+    fn handshake_step(&mut self, stream: &mut (impl Read + Write)) -> io::Result<bool> {
         if self.connection.wants_write() {
-            self.connection.write_tls(socket)?;
-        } else if self.connection.is_handshaking() && !self.fill(socket)? {
+            self.send(stream)?;
+        } else if self.connection.is_handshaking() && !self.fill(stream)? {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
         Ok(!self.connection.is_handshaking() && !self.connection.wants_write())
+    }
+
+    fn handshake_failure(&self, error: io::Error) -> Cause {
+        let Some(reason) = problem::of(&error) else { return Cause::Connection { source: error } };
+        let known =
+            Circumstances { looks_like_http: self.raw.bytes.starts_with(b"HTTP/"), ..self.known };
+        Cause::Tls { host: self.host.clone(), problem: problem::of_handshake(reason, known) }
+    }
+
+    /// Returns whether the server has asked for a client certificate.
+    pub(super) fn is_asked(&self) -> bool {
+        self.known.is_asked
+    }
+
+    /// Returns why reading or writing failed, if it will fail again on another connection.
+    pub(super) fn lasting_cause(&self, error: &io::Error) -> Option<Cause> {
+        let problem = problem::after_handshake(problem::of(error)?, self.known)?;
+        Some(Cause::Tls { host: self.host.clone(), problem })
     }
 
     /// Reads plaintext, as many whole records as are there and fit.
@@ -137,12 +157,13 @@ impl Session {
     }
 
     /// Sends plaintext.
-    pub(super) fn write(&mut self, socket: &mut impl Write, plaintext: &[u8]) -> io::Result<()> {
+    pub(super) fn write(
+        &mut self,
+        socket: &mut (impl Read + Write),
+        plaintext: &[u8],
+    ) -> io::Result<()> {
         self.connection.writer().write_all(plaintext)?;
-        while self.connection.wants_write() {
-            self.connection.write_tls(socket)?;
-        }
-        Ok(())
+        self.send(socket)
     }
 
     /// Returns whether bytes are here that nobody has read.
@@ -157,19 +178,49 @@ impl Session {
     /// Takes raw bytes from the socket, or those left of the last time, through the decryption;
     /// returns whether there were any.
     fn fill(&mut self, socket: &mut (impl Read + Write)) -> io::Result<bool> {
-        self.raw.fill_from(socket)?;
-        let any = self.connection.read_tls(&mut self.raw)? > 0;
-        let state = self.connection.process_new_packets();
-        if state.is_err() {
-            // Tells the peer why, as far as it still listens.
-            let _ = self.connection.write_tls(socket);
-        }
-        let state = state.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+        let any = self.receive(socket)?;
         // Answers to key updates and the like.
-        if state.tls_bytes_to_write() > 0 && !self.connection.is_handshaking() {
-            self.connection.write_tls(socket)?;
+        if !self.connection.is_handshaking() {
+            self.send(socket)?;
         }
         Ok(any)
+    }
+
+    /// Does the same without answering.
+    fn receive(&mut self, socket: &mut (impl Read + Write)) -> io::Result<bool> {
+        self.raw.fill_from(socket)?;
+        let any = self.connection.read_tls(&mut self.raw)? > 0;
+        if let Err(error) = self.connection.process_new_packets() {
+            // Tells the peer why, as far as it still listens.
+            let _ = self.connection.write_tls(socket);
+            return Err(io::Error::new(io::ErrorKind::InvalidData, error));
+        }
+        Ok(any)
+    }
+
+    /// Sends what there is to send.
+    fn send(&mut self, socket: &mut (impl Read + Write)) -> io::Result<()> {
+        while self.connection.wants_write() {
+            if let Err(error) = self.connection.write_tls(socket) {
+                return Err(self.last_word(socket, error));
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the alert with which a peer has gone away, if it left one, else why nothing could be
+    /// sent to it.
+    fn last_word(&mut self, socket: &mut (impl Read + Write), error: io::Error) -> io::Error {
+        use io::ErrorKind::{BrokenPipe, ConnectionReset};
+        // Of a connection that is gone a read returns at once: with what came before, then its end.
+        while matches!(error.kind(), BrokenPipe | ConnectionReset) {
+            match self.receive(socket) {
+                Ok(true) => {}
+                Err(alert) if problem::of(&alert).is_some() => return alert,
+                Ok(false) | Err(_) => break,
+            }
+        }
+        error
     }
 }
 
@@ -204,43 +255,4 @@ impl Read for RawInput {
         self.start += count;
         Ok(count)
     }
-}
-
-/// Returns the TLS problem inside an I/O error, if there is one.
-pub(super) fn problem_of(error: &io::Error) -> Option<TlsProblem> {
-    error.get_ref()?.downcast_ref::<rustls::Error>().map(problem)
-}
-
-fn problem(error: &rustls::Error) -> TlsProblem {
-    use rustls::Error;
-    match error {
-        Error::InvalidCertificate(certificate) => match certificate {
-            CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-                TlsProblem::Expired
-            }
-            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-                TlsProblem::NotYetValid
-            }
-            CertificateError::NotValidForName => TlsProblem::WrongHost { names: Vec::new() },
-            CertificateError::NotValidForNameContext { presented, .. } => {
-                let names = presented.iter().map(|name| bare_name(name)).collect();
-                TlsProblem::WrongHost { names }
-            }
-            CertificateError::Revoked => TlsProblem::Revoked,
-            CertificateError::UnknownIssuer => TlsProblem::UnknownIssuer,
-            // webpki says so of a certificate that is its own authority.
-            CertificateError::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => {
-                TlsProblem::SelfSigned
-            }
-            other => TlsProblem::Other(other.to_string()),
-        },
-        Error::InvalidMessage(_) => TlsProblem::NotTls,
-        other => TlsProblem::Other(other.to_string()),
-    }
-}
-
-/// Takes the name out of rustls' `DnsName("h.example")`.
-fn bare_name(presented: &str) -> String {
-    let inner = presented.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')'));
-    inner.unwrap_or(presented).trim_matches('"').to_owned()
 }

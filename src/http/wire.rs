@@ -4,7 +4,7 @@
 //! once), and end when the agent is shut down. A timed-out read can be tried again.
 
 use std::fmt;
-use std::io::{self, Read, Write};
+use std::io::{self, IoSlice, Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::Duration;
@@ -86,7 +86,8 @@ impl Wire {
         let mut socket = Uninterrupted { socket: &self.socket, stop: &self.stop };
         if self.normalizer.is_transparent() {
             let buffer = self.buffers.input_append_buf();
-            let received = read(&mut self.session, &mut socket, buffer).map_err(to_ureq)?;
+            let received = read(&mut self.session, &mut socket, buffer)
+                .map_err(|error| failure(self.session.as_deref(), &self.link, error))?;
             if let Received::Bytes(count) = received {
                 self.buffers.input_appended(count);
             }
@@ -95,7 +96,8 @@ impl Wire {
         // What comes out is at most twice as much, and a head that was pending.
         let room = self.buffers.input_append_buf().len() / 2;
         self.raw.resize(room.min(RAW_BYTES), 0);
-        let received = read(&mut self.session, &mut socket, &mut self.raw).map_err(to_ureq)?;
+        let received = read(&mut self.session, &mut socket, &mut self.raw)
+            .map_err(|error| failure(self.session.as_deref(), &self.link, error))?;
         let Received::Bytes(count) = received else { return Ok(received) };
         self.plain.clear();
         self.normalizer.push(&self.raw[..count], &mut self.plain).map_err(|malformed| {
@@ -142,7 +144,7 @@ impl Transport for Wire {
             Some(session) => session.write(&mut socket, output),
             None => socket.write_all(output),
         };
-        result.map_err(to_ureq)
+        result.map_err(|error| failure(self.session.as_deref(), &self.link, error))
     }
 
     fn await_input(&mut self, _: NextTimeout) -> Result<bool, ureq::Error> {
@@ -196,6 +198,14 @@ impl fmt::Debug for Wire {
     }
 }
 
+/// Keeps the cause of a failed read or write that is not the connection's but the server's last word.
+fn failure(session: Option<&Session>, link: &Link, error: io::Error) -> ureq::Error {
+    match session.and_then(|session| session.lasting_cause(&error)) {
+        Some(cause) => link.fail(cause),
+        None => to_ureq(error),
+    }
+}
+
 /// A blocking read or write that a timeout ended comes as `WouldBlock`.
 fn to_ureq(error: io::Error) -> ureq::Error {
     match error.kind() {
@@ -241,6 +251,11 @@ impl Read for Uninterrupted<'_> {
 impl Write for Uninterrupted<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.again(|mut socket| socket.write(bytes))
+    }
+
+    // rustls has several records to send at once.
+    fn write_vectored(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.again(|mut socket| socket.write_vectored(pieces))
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use crate::model::digest::Digest;
 use crate::model::pieces::WrongPieces;
-use crate::model::problem::{CommandFailure, Phase, RedirectProblem, TlsProblem};
+use crate::model::problem::{CommandFailure, Phase, RedirectProblem};
+use crate::model::tls::TlsProblem;
 
 pub use wording::Plain;
 

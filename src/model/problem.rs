@@ -1,4 +1,4 @@
-//! The finer causes of some failures: phases that stall, redirects, TLS handshakes and commands that fail.
+//! The finer causes of some failures: phases that stall, redirects, and commands.
 
 use std::fmt;
 use std::io;
@@ -89,30 +89,6 @@ pub enum RedirectProblem {
         /// The limit.
         limit: usize,
     },
-}
-
-/// Why a TLS handshake failed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum TlsProblem {
-    /// The certificate's time is over.
-    Expired,
-    /// The certificate's time has not begun.
-    NotYetValid,
-    /// The peer does not speak TLS.
-    NotTls,
-    /// The certificate was revoked.
-    Revoked,
-    /// The certificate is its own issuer and nobody vouches for it.
-    SelfSigned,
-    /// The issuer is not among the trusted roots.
-    UnknownIssuer,
-    /// The certificate is for other names.
-    WrongHost {
-        /// The names it is for.
-        names: Vec<String>,
-    },
-    /// Anything else, in the TLS library's words.
-    Other(String),
 }
 
 impl fmt::Display for RedirectProblem {

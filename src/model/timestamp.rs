@@ -17,6 +17,19 @@ impl fmt::Display for Timestamp {
     }
 }
 
+/// Shows a time in UTC to the minute, such as `2026-08-24 13:19 UTC`, for people.
+#[derive(Clone, Copy, Debug)]
+pub struct Minute(pub SystemTime);
+
+impl fmt::Display for Minute {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = self.0.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let (year, month, day) = date(seconds / 86_400);
+        let (hour, minute) = (seconds / 3600 % 24, seconds / 60 % 60);
+        write!(f, "{year:04}-{month:02}-{day:02} {hour:02}:{minute:02} UTC")
+    }
+}
+
 /// Shows the time of a file in UTC, to the nanosecond, such as `2026-08-24T13:19:19.123456789Z`; without a
 /// fraction when that is zero. Read, it is the same time again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,6 +139,12 @@ mod tests {
             Timestamp(UNIX_EPOCH - Duration::from_secs(1)).to_string(),
             "1970-01-01T00:00:00.000Z"
         );
+    }
+
+    #[test]
+    fn minutes_are_those_of_the_time() {
+        let time = UNIX_EPOCH + Duration::from_millis(1_735_689_599_999);
+        assert_eq!(Minute(time).to_string(), "2024-12-31 23:59 UTC");
     }
 
     #[test]

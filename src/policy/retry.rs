@@ -138,6 +138,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::model::tls::TlsProblem;
 
     const OPTIONS: Options = Options { retries: 5, max_wait: Duration::from_secs(120) };
 
@@ -163,6 +164,14 @@ mod tests {
         assert!(is_transient(&Cause::Connection { source: io::ErrorKind::ConnectionReset.into() }));
         assert!(!is_transient(&Cause::HostNotFound { host: "h".to_owned() }));
         assert!(!is_transient(&Cause::Protocol { detail: String::new() }));
+    }
+
+    #[test]
+    fn what_is_wrong_with_tls_stays_wrong() {
+        let tls = |problem| Cause::Tls { host: "h".to_owned(), problem };
+        assert!(!is_transient(&tls(TlsProblem::SelfSigned)));
+        assert!(!is_transient(&tls(TlsProblem::CertificateWanted { answer: String::new() })));
+        assert!(!is_transient(&Cause::TrustStore { detail: String::new() }));
     }
 
     #[test]

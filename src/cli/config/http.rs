@@ -2,13 +2,20 @@
 
 use std::time::Duration;
 
+use anyhow::Result;
+
 use crate::cli::args::Args;
+use crate::cli::config::tls;
 use crate::http::Options;
 
 /// Returns how connections behave.
-pub(super) fn options(args: &Args) -> Options {
-    Options {
+///
+/// # Errors
+/// A file of certificates that is none.
+pub(super) fn options(args: &Args) -> Result<Options> {
+    Ok(Options {
         connect_timeout: Duration::from_secs_f64(args.requests.connect_timeout),
         stall_timeout: Duration::from_secs_f64(args.requests.stall_timeout),
-    }
+        tls: tls::options(&args.tls)?,
+    })
 }

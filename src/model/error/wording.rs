@@ -3,12 +3,14 @@
 //! The sentence names what, where and why, in lower case, safe for a terminal. The next step is a
 //! separate hint, given only when there is an action to take.
 
+mod tls;
+
 use std::fmt;
 use std::io;
 
 use crate::model::error::Cause;
 use crate::model::pieces::WrongPieces;
-use crate::model::problem::{Phase, RedirectProblem, TlsProblem};
+use crate::model::problem::{Phase, RedirectProblem};
 use crate::model::size::{ByteSize, Rate, Span};
 use crate::model::text::Printable;
 
@@ -126,7 +128,7 @@ impl fmt::Display for Cause {
             Self::TrustStore { detail } => {
                 write!(f, "no trusted certificates: {}", Printable(detail))
             }
-            Self::Tls { host, problem } => write_tls(f, host, problem),
+            Self::Tls { host, problem } => tls::write(f, host, problem),
             Self::Truncated { received, expected: Some(expected) } => {
                 write!(f, "the body ended after {} of {}", ByteSize(*received), ByteSize(*expected))
             }
@@ -161,27 +163,6 @@ impl fmt::Display for Cause {
                 write!(f, "the file has {}", other_size(*wanted, *found))
             }
         }
-    }
-}
-
-fn write_tls(f: &mut fmt::Formatter<'_>, host: &str, problem: &TlsProblem) -> fmt::Result {
-    let host = Printable(host);
-    match problem {
-        TlsProblem::Expired => write!(f, "the certificate of {host} has expired"),
-        TlsProblem::NotYetValid => write!(f, "the certificate of {host} is not valid yet"),
-        TlsProblem::NotTls => write!(f, "{host} does not speak TLS on this port"),
-        TlsProblem::Revoked => write!(f, "the certificate of {host} was revoked"),
-        TlsProblem::SelfSigned => write!(f, "the certificate of {host} is self-signed"),
-        TlsProblem::UnknownIssuer => {
-            write!(f, "the certificate of {host} comes from an issuer that is not trusted here")
-        }
-        TlsProblem::WrongHost { names } if names.is_empty() => {
-            write!(f, "the certificate is not for {host}")
-        }
-        TlsProblem::WrongHost { names } => {
-            write!(f, "the certificate is not for {host} but for {}", Printable(&names.join(", ")))
-        }
-        TlsProblem::Other(detail) => write!(f, "TLS with {host} failed: {}", Printable(detail)),
     }
 }
 
@@ -236,16 +217,9 @@ impl Cause {
             Self::Status { code: 407, .. } => "the proxy wants a login",
             Self::Status { code: 404 | 410, .. } => "check the URL",
             Self::TrustStore { .. } => {
-                "install the system's CA certificates, or name a file in SSL_CERT_FILE"
+                "install the system's CA certificates, or name others with `--ca-cert`"
             }
-            Self::Tls { problem, .. } => match problem {
-                TlsProblem::Expired | TlsProblem::NotYetValid => "is this machine's clock right?",
-                TlsProblem::NotTls => "is it an http:// URL?",
-                TlsProblem::SelfSigned | TlsProblem::UnknownIssuer => {
-                    "to trust it, name its CA certificate in SSL_CERT_FILE"
-                }
-                _ => return None,
-            },
+            Self::Tls { problem, .. } => return tls::hint(problem),
             Self::WrongSize { .. } => "if the new file is right, take its old size out of the list",
             Self::Unchecked { .. } => "a lock or a list with checksums and names tells",
             Self::UnsupportedScheme { .. } => {

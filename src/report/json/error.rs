@@ -5,11 +5,14 @@ use serde::Serialize;
 use crate::model::error::Cause;
 use crate::model::failure::Failure;
 use crate::model::problem::Phase;
+use crate::model::tls::TlsProblem;
 
 /// Why a job failed.
 #[derive(Debug, Serialize)]
 pub(in crate::report) struct Problem {
     kind: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tls: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     phase: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -23,13 +26,14 @@ impl Problem {
     /// Tells what kept a job from being done that did not fail.
     pub(in crate::report) fn new(kind: &'static str, message: &str) -> Self {
         let message = message.to_owned();
-        Self { kind, phase: None, http_status: None, message, hint: None }
+        Self { kind, tls: None, phase: None, http_status: None, message, hint: None }
     }
 
     /// Tells why an attempt failed that is followed by another.
     pub(super) fn of_cause(cause: &Cause) -> Self {
         Self {
             kind: kind(cause),
+            tls: tls(cause),
             phase: phase(cause),
             http_status: http_status(cause),
             message: cause.to_string(),
@@ -43,6 +47,7 @@ impl Problem {
         let hints = failure.hints();
         Self {
             kind: kind(cause),
+            tls: tls(cause),
             phase: phase(cause),
             http_status: http_status(cause),
             message: failure.reason(),
@@ -103,6 +108,29 @@ fn http_status(cause: &Cause) -> Option<u16> {
     }
 }
 
+/// Returns the word for what went wrong with TLS. It is never changed either.
+fn tls(cause: &Cause) -> Option<&'static str> {
+    let Cause::Tls { problem, .. } = cause else { return None };
+    Some(match problem {
+        TlsProblem::BadSignature => "bad_signature",
+        TlsProblem::CertificateRefused { .. } => "client_certificate_refused",
+        TlsProblem::CertificateWanted { .. } => "client_certificate_wanted",
+        TlsProblem::Expired { .. } => "expired",
+        TlsProblem::NotTls => "not_tls",
+        TlsProblem::NotYetValid { .. } => "not_yet_valid",
+        TlsProblem::Other(_) => "other",
+        TlsProblem::PinMismatch { .. } => "pin_mismatch",
+        TlsProblem::PlainHttp => "plain_http",
+        TlsProblem::Refused { .. } => "refused",
+        TlsProblem::Revoked => "revoked",
+        TlsProblem::SelfSigned => "self_signed",
+        TlsProblem::UnknownIssuer { .. } => "unknown_issuer",
+        TlsProblem::Unusable { .. } => "unusable",
+        TlsProblem::Version { .. } => "version",
+        TlsProblem::WrongHost { .. } => "wrong_host",
+    })
+}
+
 /// Returns what was under way, where the cause tells.
 fn phase(cause: &Cause) -> Option<&'static str> {
     match cause {
@@ -127,7 +155,7 @@ mod tests {
             .step_by(2)
             .filter(|word| word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'));
         let words: Vec<&str> = words.collect();
-        assert!(words.len() >= 33, "{words:?}");
+        assert!(words.len() >= 49, "{words:?}");
         for word in words {
             assert!(readme.contains(&format!("`{word}`")), "{word}");
         }

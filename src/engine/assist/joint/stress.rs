@@ -51,7 +51,7 @@ fn with_run(test: impl FnOnce(&Run<'_>)) {
     let options = Options { min_split: Some(1), ..Options::plain(THREADS) };
     let stop = Arc::new(Stop::default());
     let timeout = Duration::from_secs(10);
-    let http = http::Options { connect_timeout: timeout, stall_timeout: timeout };
+    let http = http::Options::plain(timeout);
     test(&Run {
         options: &options,
         http: &Arc::new(Common::new(http, Arc::clone(&stop))),

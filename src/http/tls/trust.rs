@@ -1,0 +1,198 @@
+//! The configuration that all workers share: whom haul trusts, and how it names itself.
+//!
+//! The system's roots are loaded when the first https URL comes (it takes tens of milliseconds,
+//! which a plain download should not pay). Sessions are resumed across workers because the
+//! configuration is one: rustls resumes none that another verifier or client certificate began.
+
+use std::collections::HashSet;
+use std::env;
+use std::fmt;
+use std::io;
+use std::path::Path;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::thread::{self, ThreadId};
+
+use rustls::client::ResolvesClientCert;
+use rustls::crypto::ring;
+use rustls::pki_types::CertificateDer;
+use rustls::sign::CertifiedKey;
+use rustls::version::{TLS12, TLS13};
+use rustls::{ClientConfig, RootCertStore, SignatureScheme, SupportedProtocolVersion};
+use rustls_native_certs::{CertificateResult, ErrorKind, load_native_certs};
+
+use crate::http::tls::files::{Authority, Identity};
+use crate::http::tls::roots::Roots;
+use crate::http::tls::verifier::Verifier;
+use crate::model::error::{Cause, Plain};
+use crate::model::pin::Pin;
+use crate::model::tls::TlsVersion;
+
+/// What the user can set about TLS.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Certificates that are trusted besides the system's.
+    pub authorities: Vec<Authority>,
+    /// What a server is shown that asks who is there.
+    pub identity: Option<Identity>,
+    /// The least version that is spoken.
+    pub least: TlsVersion,
+    /// The public keys that a server may have; any, if there are none.
+    pub pins: Vec<Pin>,
+    /// Whether certificates are not checked, apart from their keys by `pins`.
+    pub is_insecure: bool,
+}
+
+/// What TLS needs to know, made on first use.
+#[derive(Debug)]
+pub(in crate::http) struct Trust {
+    options: Options,
+    config: OnceLock<Result<Arc<ClientConfig>, String>>,
+    badge: Arc<Badge>,
+    /// Hosts with ports that have asked for a client certificate.
+    curious: Mutex<HashSet<String>>,
+}
+
+impl Trust {
+    /// Prepares for what the user has set. Nothing is loaded yet.
+    pub(in crate::http) fn new(options: Options) -> Self {
+        let key = options.identity.as_ref().map(|identity| Arc::clone(&identity.0));
+        let badge = Arc::new(Badge { key, asked: Mutex::default() });
+        Self { options, config: OnceLock::new(), badge, curious: Mutex::default() }
+    }
+
+    /// Returns the configuration.
+    ///
+    /// # Errors
+    /// [`Cause::TrustStore`] when the system has no readable roots.
+    pub(super) fn config(&self) -> Result<Arc<ClientConfig>, Cause> {
+        let config = self.config.get_or_init(|| self.load().map(Arc::new));
+        config.clone().map_err(|detail| Cause::TrustStore { detail })
+    }
+
+    fn load(&self) -> Result<ClientConfig, String> {
+        let provider = Arc::new(ring::default_provider());
+        let algorithms = provider.signature_verification_algorithms;
+        let roots = if self.options.is_insecure {
+            None
+        } else {
+            Some(Roots::new(trusted(&self.options.authorities)?, Arc::clone(&provider))?)
+        };
+        let verifier = Verifier { roots, pins: self.options.pins.clone(), algorithms };
+        let badge: Arc<Badge> = Arc::clone(&self.badge);
+        let mut config = ClientConfig::builder_with_provider(provider)
+            .with_protocol_versions(versions(self.options.least))
+            .map_err(|error| error.to_string())?
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(verifier))
+            .with_client_cert_resolver(badge);
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Ok(config)
+    }
+
+    /// Returns the least version that is spoken.
+    pub(super) fn least(&self) -> TlsVersion {
+        self.options.least
+    }
+
+    /// Returns whether there is a client certificate.
+    pub(in crate::http) fn has_identity(&self) -> bool {
+        self.options.identity.is_some()
+    }
+
+    /// Returns whether a server has asked for a client certificate in a handshake that this thread
+    /// has done since the last call.
+    pub(super) fn take_question(&self) -> bool {
+        lock(&self.badge.asked).remove(&thread::current().id())
+    }
+
+    /// Remembers that the server at `place` has asked for a client certificate. It does not ask again
+    /// when a session is resumed.
+    pub(in crate::http) fn note_curious(&self, place: String) {
+        lock(&self.curious).insert(place);
+    }
+
+    /// Returns whether the server at `place` has asked for a client certificate in this run.
+    pub(in crate::http) fn is_curious(&self, place: &str) -> bool {
+        lock(&self.curious).contains(place)
+    }
+}
+
+fn versions(least: TlsVersion) -> &'static [&'static SupportedProtocolVersion] {
+    const ALL: [&SupportedProtocolVersion; 2] = [&TLS13, &TLS12];
+    match least {
+        TlsVersion::V1_2 => &ALL,
+        TlsVersion::V1_3 => &ALL[..1],
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Returns the system's certificates and those that were added.
+fn trusted(authorities: &[Authority]) -> Result<HashSet<CertificateDer<'static>>, String> {
+    let found = load_native_certs();
+    // Where the system has no store, what the user has named will do; but a variable that names nothing
+    // is a mistake.
+    let is_named = is_set("SSL_CERT_FILE") || is_set("SSL_CERT_DIR");
+    let (readable, _ignored) =
+        RootCertStore::empty().add_parsable_certificates(found.certs.iter().cloned());
+    if readable == 0 && (authorities.is_empty() || is_named) {
+        return Err(why_none(&found));
+    }
+    let added = authorities.iter().map(|authority| authority.0.clone());
+    Ok(found.certs.into_iter().chain(added).collect())
+}
+
+fn is_set(variable: &str) -> bool {
+    env::var_os(variable).is_some()
+}
+
+/// Says why the system's store has no certificates.
+fn why_none(found: &CertificateResult) -> String {
+    let place = ["SSL_CERT_FILE", "SSL_CERT_DIR"]
+        .iter()
+        .find_map(|name| Some(format!("{name}={}", Path::new(&env::var_os(name)?).display())));
+    let error = found.errors.first().map(|error| match &error.kind {
+        ErrorKind::Io { inner, path } => cannot_read(path, inner),
+        ErrorKind::Pem(error) => error.to_string(),
+        other => format!("{other:?}"),
+    });
+    match (place, error) {
+        (Some(place), Some(error)) => format!("{place}: {error}"),
+        (Some(place), None) => format!("{place} has no certificate in PEM"),
+        (None, Some(error)) => error,
+        (None, None) => "the system's certificate store is empty".to_owned(),
+    }
+}
+
+fn cannot_read(path: &Path, error: &io::Error) -> String {
+    format!("cannot read {}: {}", path.display(), Plain(error))
+}
+
+/// What a server is shown that asks who is there.
+///
+/// rustls does not tell which connection a server asks on; but it asks on the thread that does the
+/// handshake, and a thread does one at a time.
+struct Badge {
+    key: Option<Arc<CertifiedKey>>,
+    asked: Mutex<HashSet<ThreadId>>,
+}
+
+impl fmt::Debug for Badge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Badge").finish_non_exhaustive()
+    }
+}
+
+impl ResolvesClientCert for Badge {
+    fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        lock(&self.asked).insert(thread::current().id());
+        // Whatever authorities the server names: it may know better than it says.
+        self.key.clone()
+    }
+
+    fn has_certs(&self) -> bool {
+        self.key.is_some()
+    }
+}

@@ -1,0 +1,145 @@
+//! Whether a server is the one that was meant: by who vouches for it, and by its key.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{
+    WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature,
+    verify_tls13_signature_with_raw_key,
+};
+use rustls::pki_types::{CertificateDer, ServerName, SubjectPublicKeyInfoDer, UnixTime};
+use rustls::server::ParsedCertificate;
+use rustls::{CertificateError, DigitallySignedStruct, Error, OtherError, SignatureScheme};
+use x509_cert::Certificate;
+use x509_cert::der::{Decode as _, Encode as _};
+
+use crate::http::tls::roots::Roots;
+use crate::model::pin::Pin;
+use crate::model::tls::TlsProblem;
+
+/// Checks the certificates of servers.
+#[derive(Debug)]
+pub(super) struct Verifier {
+    /// Who is trusted; `None` when nothing but the pins is checked.
+    pub(super) roots: Option<Roots>,
+    /// The public keys that a server may have; any, if there are none.
+    pub(super) pins: Vec<Pin>,
+    pub(super) algorithms: WebPkiSupportedAlgorithms,
+}
+
+/// A problem that rustls has no word for, on its way through it.
+#[derive(Debug)]
+pub(super) struct Refusal(pub(super) TlsProblem);
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.0)
+    }
+}
+
+impl StdError for Refusal {}
+
+pub(super) fn refusal(problem: TlsProblem) -> Error {
+    CertificateError::Other(OtherError(Arc::new(Refusal(problem)))).into()
+}
+
+impl ServerCertVerifier for Verifier {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        _: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        if let Some(roots) = &self.roots {
+            roots.check(end_entity, intermediates, server_name, now)?;
+        }
+        self.check_pins(end_entity)?;
+        Ok(ServerCertVerified::assertion())
+    }
+
+    // Also with `--insecure`: a pin is worth something only if the server has the key.
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls12_signature(message, certificate, signature, &self.algorithms)
+            .or_else(|error| self.verify_by_key(error, message, certificate, signature))
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls13_signature(message, certificate, signature, &self.algorithms)
+            .or_else(|error| self.verify_by_key(error, message, certificate, signature))
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.algorithms.supported_schemes()
+    }
+}
+
+impl Verifier {
+    /// Verifies a signature under a certificate of another version of X.509, which webpki does not
+    /// read: with `--insecure` also such servers are spoken to.
+    fn verify_by_key(
+        &self,
+        error: Error,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        if !matches!(&error, Error::InvalidCertificate(problem) if is_of_other_version(problem)) {
+            return Err(error);
+        }
+        let key = public_key(certificate)?;
+        verify_tls13_signature_with_raw_key(message, &key, signature, &self.algorithms)
+    }
+
+    fn check_pins(&self, end_entity: &CertificateDer<'_>) -> Result<(), Error> {
+        if self.pins.is_empty() {
+            return Ok(());
+        }
+        let found = Pin::of(&public_key(end_entity)?);
+        if self.pins.contains(&found) {
+            Ok(())
+        } else {
+            Err(refusal(TlsProblem::PinMismatch { found }))
+        }
+    }
+}
+
+/// Returns the public key of a certificate of any version.
+fn public_key(certificate: &CertificateDer<'_>) -> Result<SubjectPublicKeyInfoDer<'static>, Error> {
+    match ParsedCertificate::try_from(certificate) {
+        Err(Error::InvalidCertificate(problem)) if is_of_other_version(&problem) => {}
+        parsed => return parsed.map(|parsed| parsed.subject_public_key_info()),
+    }
+    let key = Certificate::from_der(certificate)
+        .and_then(|certificate| certificate.tbs_certificate().subject_public_key_info().to_der())
+        .map_err(|_| CertificateError::BadEncoding)?;
+    Ok(key.into())
+}
+
+/// Returns whether webpki refuses a certificate because it is that of an authority.
+pub(super) fn is_of_authority(error: &OtherError) -> bool {
+    error.to_string() == "CaUsedAsEndEntity"
+}
+
+/// Returns whether webpki refuses a certificate because its version of X.509 is not 3.
+pub(super) fn is_of_other_version(error: &CertificateError) -> bool {
+    matches!(error, CertificateError::Other(other) if other.to_string() == "UnsupportedCertVersion")
+}
+
+pub(super) fn system_time(time: UnixTime) -> SystemTime {
+    UNIX_EPOCH + Duration::from_secs(time.as_secs())
+}

@@ -58,7 +58,7 @@ localhost\tFALSE\t/\tFALSE\t0\tother\t5
 #[test]
 fn a_secure_cookie_is_sent_over_https_alone() {
     let (first, second) = (Server::start(), Server::start());
-    let Some(front) = TlsFront::start(&first, true) else { return };
+    let front = TlsFront::start(&first, true);
     first.serve("/a", Reply::redirect(302, second.url("/b")).close());
     second.serve("/b", Reply::ok("x"));
     let jar = "127.0.0.1\tFALSE\t/\tTRUE\t0\ta\tb\n";

@@ -22,6 +22,8 @@ mod checksum_files;
 mod checksums;
 /// Help, version, wrong usage.
 mod cli;
+/// What haul shows to servers that ask who is there.
+mod client_certificates;
 /// Lists that are packed.
 mod compressed;
 /// Cookies, and where they belong.
@@ -90,10 +92,14 @@ mod placing;
 mod ranges;
 /// Rates of bytes and of requests.
 mod rates;
+/// Against a real caddy, which is an authority of its own.
+mod real_caddy;
 /// Lists that other programs write or read.
 mod real_lists;
 /// Against a real nginx, over http and https.
 mod real_nginx;
+/// TLS with a real nginx, version by version.
+mod real_nginx_tls;
 /// The record beside a partial file.
 mod records;
 /// Redirects: resolved, bounded, and without secrets.
@@ -124,6 +130,10 @@ mod templates;
 mod terminal;
 /// The end of a connection over TLS.
 mod tls;
+/// What is wrong with TLS is told apart.
+mod tls_errors;
+/// Whom haul trusts over https.
+mod trust;
 /// What the server has changed comes anew.
 mod update;
 /// Files on the disk against a list.

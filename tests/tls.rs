@@ -8,10 +8,7 @@ use crate::harness::{Reply, Server, content};
 fn case(reply: Reply, says_goodbye: bool, body: Option<&[u8]>) {
     let server = Server::start();
     server.serve("/a", reply);
-    let Some(front) = TlsFront::start(&server, says_goodbye) else {
-        server.forget();
-        return;
-    };
+    let front = TlsFront::start(&server, says_goodbye);
     let url = front.url("/a");
     let test = front.test().server(&server).arg(&url);
     match body {
@@ -45,10 +42,7 @@ fn a_body_that_tells_its_end_needs_no_goodbye() {
 fn a_body_that_ends_too_early_is_not_whole_with_a_goodbye_either() {
     let server = Server::start();
     server.serve("/a", Reply::ok(content(4, 100_000)).cut_after(50_000));
-    let Some(front) = TlsFront::start(&server, true) else {
-        server.forget();
-        return;
-    };
+    let front = TlsFront::start(&server, true);
     let url = front.url("/a");
     front
         .test()
@@ -63,10 +57,7 @@ fn a_body_that_ends_too_early_is_not_whole_with_a_goodbye_either() {
 fn a_missing_goodbye_is_told_in_words_for_users() {
     let server = Server::start();
     server.serve("/a", Reply::ok("hello").until_close());
-    let Some(front) = TlsFront::start(&server, false) else {
-        server.forget();
-        return;
-    };
+    let front = TlsFront::start(&server, false);
     let url = front.url("/a");
     let output = front.test().arg(&url).fails(&url, "…").run();
     // The library's own words send to its manual, which is for programmers.

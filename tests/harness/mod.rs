@@ -6,6 +6,8 @@
 //! the lines that follow from them. A mismatch shows the whole world of the run.
 
 pub(crate) mod black_hole;
+pub(crate) mod caddy;
+pub(crate) mod certificates;
 pub(crate) mod content;
 pub(crate) mod folder;
 pub(crate) mod gate;

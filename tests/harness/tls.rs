@@ -9,12 +9,6 @@ pub(crate) struct Authority {
     name: String,
 }
 
-/// A certificate chain and its key, as files.
-pub(crate) struct Leaf {
-    pub(crate) certificate: PathBuf,
-    pub(crate) key: PathBuf,
-}
-
 impl Authority {
     pub(crate) fn new(folder: &Path, name: &str) -> Self {
         let authority = Self { folder: folder.to_path_buf(), name: name.to_owned() };
@@ -31,8 +25,9 @@ impl Authority {
         self.folder.join(format!("{}.pem", self.name))
     }
 
-    /// Signs a certificate for `subjects`, as `DNS:localhost,IP:127.0.0.1`.
-    pub(crate) fn sign(&self, name: &str, subjects: &str) -> Leaf {
+    /// Signs a certificate for `subjects`, as `DNS:localhost,IP:127.0.0.1`, into `NAME.pem` and
+    /// `NAME.key`.
+    pub(crate) fn sign(&self, name: &str, subjects: &str) {
         let authority = &self.name;
         // rustls takes no authority's certificate as a server's: CA:FALSE must be said.
         let extensions = format!("basicConstraints=critical,CA:FALSE\nsubjectAltName={subjects}\n");
@@ -45,10 +40,6 @@ impl Authority {
             "x509 -req -in {name}.csr -CA {authority}.pem -CAkey {authority}.key -CAcreateserial \
              -days 2 -extfile {name}.cnf -out {name}.pem"
         ));
-        Leaf {
-            certificate: self.folder.join(format!("{name}.pem")),
-            key: self.folder.join(format!("{name}.key")),
-        }
     }
 
     fn openssl(&self, arguments: &str) {

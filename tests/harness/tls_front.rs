@@ -3,24 +3,23 @@
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use tempfile::TempDir;
 
-use super::tls::Authority;
-use super::{Server, Test, is_missing};
+use super::certificates::{Signer, says};
+use super::{Server, Test};
 
 /// A TLS server that passes one request a connection on to a scripted server.
 pub(crate) struct TlsFront {
     address: SocketAddr,
-    authority: Authority,
+    authority: Option<PathBuf>,
     shared: Arc<Shared>,
     acceptor: Option<JoinHandle<()>>,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 /// What its threads share.
@@ -40,24 +39,23 @@ struct Connections {
 }
 
 impl TlsFront {
-    /// Starts it before `server`; at the end of a response it sends close_notify if `says_goodbye`.
-    /// `None` if openssl is not installed.
-    pub(crate) fn start(server: &Server, says_goodbye: bool) -> Option<Self> {
-        if is_missing("openssl") {
-            return None;
-        }
+    /// Starts it before `server`, with a certificate that its tests trust; at the end of a response
+    /// it sends close_notify if `says_goodbye`.
+    pub(crate) fn start(server: &Server, says_goodbye: bool) -> Self {
+        let signer = Signer::new("authority");
+        let config = signer.sign(&says("leaf", &["127.0.0.1"])).server();
+        let mut front = Self::launch(server, config, says_goodbye);
+        front.authority = Some(signer.write(front.folder.path(), "authority.pem"));
+        front
+    }
+
+    /// Starts it before `server` with this configuration, which its tests know nothing of.
+    pub(crate) fn with(server: &Server, config: ServerConfig) -> Self {
+        Self::launch(server, config, true)
+    }
+
+    fn launch(server: &Server, config: ServerConfig, says_goodbye: bool) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let authority = Authority::new(folder.path(), "authority");
-        let leaf = authority.sign("leaf", "IP:127.0.0.1");
-        let certificate = CertificateDer::from_pem_file(&leaf.certificate).unwrap();
-        let key = PrivateKeyDer::from_pem_file(&leaf.key).unwrap();
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(vec![certificate], key)
-            .unwrap();
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = listener.local_addr().unwrap();
         let shared = Arc::new(Shared {
@@ -68,16 +66,25 @@ impl TlsFront {
         });
         let copy = Arc::clone(&shared);
         let acceptor = std::thread::spawn(move || accept(&listener, &copy));
-        Some(Self { address, authority, shared, acceptor: Some(acceptor), _folder: folder })
+        Self { address, authority: None, shared, acceptor: Some(acceptor), folder }
+    }
+
+    /// A folder for files of the test.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     pub(crate) fn url(&self, target: &str) -> String {
         format!("https://{}{target}", self.address)
     }
 
-    /// Starts a test that trusts it.
+    /// Starts a test that trusts it, if it was started so.
     pub(crate) fn test(&self) -> Test {
-        Test::new().env("SSL_CERT_FILE", self.authority.certificate())
+        let test = Test::new();
+        match &self.authority {
+            Some(path) => test.env("SSL_CERT_FILE", path),
+            None => test,
+        }
     }
 }
 

@@ -76,6 +76,8 @@ fn main() -> Result<ExitCode> {
     // Standard streams are inherited: what follows is haul's own output.
     let status = Command::new(&haul)
         .args(&arguments)
+        // The server is here, whatever proxies there are.
+        .env("no_proxy", "*")
         .current_dir(folder.path())
         .status()
         .with_context(|| format!("cannot run {}", haul.display()))?;

@@ -7,7 +7,7 @@ use haul::cli::environment::Environment;
 use haul::cli::exit_code::USAGE;
 
 fn main() -> ExitCode {
-    match haul::run::run(std::env::args_os(), Environment::of_process()) {
+    match haul::run::run(std::env::args_os(), &Environment::of_process()) {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
             if let Some(usage) = error.downcast_ref::<clap::Error>() {

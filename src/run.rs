@@ -34,7 +34,7 @@ use crate::report::{self, Files, Reporter};
 ///
 /// # Errors
 /// Why the run could not begin: a `clap::Error`, or a text for the user. Nothing was downloaded then.
-pub fn run(args: impl IntoIterator<Item = OsString>, environment: Environment) -> Result<u8> {
+pub fn run(args: impl IntoIterator<Item = OsString>, environment: &Environment) -> Result<u8> {
     let args = Args::try_parse_from(args)?;
     if let Some(kind) = args.generate {
         report::print(&args::generate(kind)?)?;
@@ -196,7 +196,7 @@ mod tests {
         std::fs::write(&list, "").unwrap();
         let args = ["haul", "-q", "-i", list.to_str().unwrap()].map(OsString::from);
         for _ in 0..2 {
-            assert_eq!(run(args.clone(), Environment::default()).unwrap(), exit_code::SUCCESS);
+            assert_eq!(run(args.clone(), &Environment::default()).unwrap(), exit_code::SUCCESS);
         }
     }
 }

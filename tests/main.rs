@@ -88,6 +88,8 @@ mod output;
 mod pieces;
 /// Where files are put, and what happens to what is there.
 mod placing;
+/// Through scripted proxies: chosen, spoken to, logged in to, and blamed.
+mod proxies;
 /// What servers answer to a request for the rest of a file.
 mod ranges;
 /// Rates of bytes and of requests.
@@ -100,6 +102,8 @@ mod real_lists;
 mod real_nginx;
 /// TLS with a real nginx, version by version.
 mod real_nginx_tls;
+/// Through a real squid and a real dante.
+mod real_proxies;
 /// The record beside a partial file.
 mod records;
 /// Redirects: resolved, bounded, and without secrets.
@@ -116,6 +120,8 @@ mod round_trip;
 mod secrets;
 /// Many files from a server that misbehaves at random.
 mod soak;
+/// Through SOCKS proxies: the bytes that they are told, and what they refuse.
+mod socks;
 /// What servers say of files that are not wanted.
 mod spider;
 /// Several URLs for one file, at once.

@@ -10,6 +10,7 @@ pub use crate::cli::args::input::InputArgs;
 pub use crate::cli::args::limits::LimitArgs;
 pub use crate::cli::args::lock::LockArgs;
 pub use crate::cli::args::mode::ModeArgs;
+pub use crate::cli::args::proxies::ProxyArgs;
 pub use crate::cli::args::requests::RequestArgs;
 pub use crate::cli::args::results::{JsonArg, ResultArgs};
 pub use crate::cli::args::tls::{TlsArgs, TlsMinArg};
@@ -22,6 +23,7 @@ mod input;
 mod limits;
 mod lock;
 mod mode;
+mod proxies;
 mod requests;
 mod results;
 mod tls;
@@ -37,6 +39,7 @@ Exit codes:
 Environment:
   NETRC                          the file of `--netrc`
   SSL_CERT_FILE, SSL_CERT_DIR    trusted certificates instead of the system's
+  http_proxy, https_proxy, all_proxy, no_proxy    proxies, as curl reads them
   TERM=dumb                      no bars
 
 `haul --help` says more than `haul -h`.";
@@ -84,6 +87,10 @@ pub struct Args {
     /// Whom haul trusts over https, and how it names itself there.
     #[command(flatten)]
     pub tls: TlsArgs,
+
+    /// What connections go through.
+    #[command(flatten)]
+    pub proxies: ProxyArgs,
 
     /// How much, how fast, how long, how often.
     #[command(flatten)]

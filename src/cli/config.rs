@@ -9,6 +9,7 @@ mod exec;
 mod http;
 mod input;
 mod naming;
+mod proxies;
 mod report;
 pub mod tls;
 
@@ -67,7 +68,7 @@ impl Config {
     ///
     /// # Errors
     /// A usage error, in words for the user.
-    pub fn resolve(mut args: Args, environment: Environment) -> Result<Self> {
+    pub fn resolve(mut args: Args, environment: &Environment) -> Result<Self> {
         let output = output(args.files.output.take(), args.input.urls.len())?;
         check_mode(&args, &output)?;
         let report = report::options(&args, output == Output::Stdout, environment)?;
@@ -96,7 +97,7 @@ impl Config {
                 template: naming::template(&args)?,
                 ..engine::options(&args, output, secrets, environment)
             },
-            http: http::options(&args)?,
+            http: http::options(&args, environment)?,
             report,
             jar: credentials::jar(&args)?,
             failed: args.results.failed,
@@ -181,10 +182,11 @@ mod tests {
     use clap::Parser;
 
     use super::*;
+    use crate::cli::environment::ProxyVariables;
     use crate::engine::Account;
     use crate::report::{PathEnd, Results, View};
 
-    fn resolve(args: &[&str], environment: Environment) -> Result<Config> {
+    fn resolve(args: &[&str], environment: &Environment) -> Result<Config> {
         let args = Args::try_parse_from(std::iter::once(&"haul").chain(args)).unwrap();
         Config::resolve(args, environment)
     }
@@ -194,14 +196,15 @@ mod tests {
         stdout_is_terminal: true,
         stderr_can_draw: true,
         fixed_backoff: None,
+        proxies: ProxyVariables { http: None, https: None, all: None, none: None },
     };
 
     #[test]
     fn standard_input_is_read_when_nothing_else_is_given() {
-        let pipe = Environment::default();
+        let pipe = &Environment::default();
         assert_eq!(resolve(&[], pipe).unwrap().sources, [Source::Stdin]);
-        assert!(resolve(&[], TERMINAL).unwrap_err().to_string().contains("no URL"));
-        let both = resolve(&["-i", "-", "u"], TERMINAL).unwrap().sources;
+        assert!(resolve(&[], &TERMINAL).unwrap_err().to_string().contains("no URL"));
+        let both = resolve(&["-i", "-", "u"], &TERMINAL).unwrap().sources;
         let argument = Source::Argument { text: "u".to_owned(), checksum: None };
         assert_eq!(both, [argument, Source::Stdin]);
         assert!(resolve(&["-i", "-", "-i", "-"], pipe).is_err());
@@ -209,14 +212,14 @@ mod tests {
 
     #[test]
     fn an_output_file_is_for_one_url() {
-        assert!(resolve(&["-o", "x", "a", "b"], TERMINAL).is_err());
-        let one = resolve(&["-o", "x", "a"], TERMINAL).unwrap();
+        assert!(resolve(&["-o", "x", "a", "b"], &TERMINAL).is_err());
+        let one = resolve(&["-o", "x", "a"], &TERMINAL).unwrap();
         assert_eq!(one.engine.output, Output::File(PathBuf::from("x")));
     }
 
     #[test]
     fn bodies_on_standard_output_go_one_after_the_other_and_leave_it_to_them() {
-        let config = resolve(&["-o", "-", "a", "b"], TERMINAL).unwrap();
+        let config = resolve(&["-o", "-", "a", "b"], &TERMINAL).unwrap();
         assert_eq!(config.report.results, Results::Nothing);
         assert_eq!(config.report.view, View::Lines);
     }
@@ -224,11 +227,11 @@ mod tests {
     #[test]
     fn paths_are_printed_into_pipes_only_and_not_when_quiet() {
         #[track_caller]
-        fn case(args: &[&str], environment: Environment, results: Results) {
+        fn case(args: &[&str], environment: &Environment, results: Results) {
             assert_eq!(resolve(args, environment).unwrap().report.results, results);
         }
-        let pipe = Environment::default();
-        case(&["a"], TERMINAL, Results::Nothing);
+        let pipe = &Environment::default();
+        case(&["a"], &TERMINAL, Results::Nothing);
         case(&["a"], pipe, Results::Paths(PathEnd::Newline));
         case(&["-0", "a"], pipe, Results::Paths(PathEnd::Nul));
         case(&["-q", "a"], pipe, Results::Nothing);
@@ -238,19 +241,19 @@ mod tests {
     fn objects_are_printed_wherever_they_were_asked_for() {
         for environment in [TERMINAL, Environment::default()] {
             for args in [&["--json", "a"] as &[_], &["--json", "-q", "a"]] {
-                let config = resolve(args, environment).unwrap();
+                let config = resolve(args, &environment).unwrap();
                 assert_eq!(config.report.results, Results::Json);
                 // On one terminal, lines and bars would write over each other.
                 assert_eq!(config.report.view, View::Lines);
                 assert_eq!(config.engine.account, Account::Full);
             }
         }
-        let results = |args: &[&str]| resolve(args, TERMINAL).unwrap().report.results;
+        let results = |args: &[&str]| resolve(args, &TERMINAL).unwrap().report.results;
         assert_eq!(results(&["--json=ends", "a"]), Results::Json);
         assert_eq!(results(&["--json=events", "a"]), Results::Events);
         let bars = Environment { stdout_is_terminal: false, ..TERMINAL };
-        assert_eq!(resolve(&["--json", "a"], bars).unwrap().report.view, View::Bars);
-        let error = resolve(&["--json", "-o", "-", "a"], TERMINAL).unwrap_err().to_string();
+        assert_eq!(resolve(&["--json", "a"], &bars).unwrap().report.view, View::Bars);
+        let error = resolve(&["--json", "-o", "-", "a"], &TERMINAL).unwrap_err().to_string();
         assert!(error.contains("both want standard output"), "{error}");
     }
 }

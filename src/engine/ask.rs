@@ -81,6 +81,10 @@ impl Ask<'_> {
             }
             await_turn()?;
             shared.observer.event(&Event::Requested { job, method: method.name(), url: &url });
+            if let Some(proxy) = client.proxy(&url) {
+                let text = format!("by way of proxy {proxy}");
+                shared.observer.event(&Event::Noted { job, text: &text });
+            }
             // What was dropped at a foreign origin is not picked up again behind it.
             if may_carry && !redirect::may_carry(given, &url) {
                 may_carry = false;

@@ -1,19 +1,14 @@
 //! A worker's client: one request, one response. Redirects, retries and ranges are decided above.
 
-use std::borrow::Cow;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ureq::Agent;
-use ureq::RequestBuilder;
 use ureq::config::AutoHeaderValue;
-use ureq::http::HeaderValue;
-use ureq::http::header::{
-    ACCEPT, ACCEPT_ENCODING, CACHE_CONTROL, COOKIE, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE,
-    RANGE, SET_COOKIE, USER_AGENT,
-};
+use ureq::http::StatusCode;
+use ureq::http::header::{HeaderMap, HeaderValue, PROXY_AUTHENTICATE, SET_COOKIE};
 use ureq::typestate::WithoutBody;
+use ureq::{Agent, RequestBuilder};
 use url::Url;
 
 use crate::http::body::Body;
@@ -21,16 +16,17 @@ use crate::http::connector::{NoLookUp, Opener};
 use crate::http::head::{Framing, Head};
 use crate::http::link::{Ending, Link};
 use crate::http::local;
+use crate::http::proxy::{self, takes_basic};
 use crate::http::remote::Remote;
+use crate::http::request::is_absolute;
 use crate::model::error::Cause;
-use crate::model::field::Field;
 use crate::model::problem::Phase;
-use crate::model::range::ByteRange;
+use crate::model::proxy::{Proxy, ProxyProblem};
 use crate::model::tls::TlsProblem;
-use crate::policy::update::Condition;
 
 pub use crate::http::connector::Common;
 pub use crate::http::link::Canceller;
+pub use crate::http::request::{Method, Request, Rest};
 
 /// How often a request is sent again because a kept connection turned out to be closed. Each try
 /// uses up one such connection, and an agent keeps no more than `MAX_IDLE`.
@@ -38,56 +34,6 @@ const MAX_STALE: usize = MAX_IDLE + 1;
 
 /// Connections that a worker keeps for its next jobs.
 const MAX_IDLE: usize = 4;
-
-/// The name that servers are told, unless the user gives another.
-const NAME: &str = concat!("haul/", env!("CARGO_PKG_VERSION"));
-
-/// What a request wants.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Method {
-    /// The representation.
-    Get,
-    /// The head of the answer to a GET (RFC 9110 §9.3.2).
-    Head,
-}
-
-impl Method {
-    /// Returns the method as it is sent.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Get => "GET",
-            Self::Head => "HEAD",
-        }
-    }
-}
-
-/// A request.
-#[derive(Clone, Copy, Debug)]
-pub struct Request<'a> {
-    /// What is wanted.
-    pub method: Method,
-    /// What to ask for.
-    pub url: &'a Url,
-    /// What goes along with it, known to be right. Of haul's own fields those are left out that are here.
-    pub fields: &'a [Cow<'a, Field>],
-    /// Only these bytes, if the representation is still that of the validator.
-    pub rest: Option<Rest<'a>>,
-    /// Whether caches on the way are to ask the origin anew (RFC 9111 §5.2.1.4).
-    pub no_cache: bool,
-    /// On which condition a representation is sent.
-    pub condition: Option<&'a Condition>,
-}
-
-/// A range (RFC 9110 §14.1.2), mostly on a condition (§13.1.5).
-#[derive(Clone, Copy, Debug)]
-pub struct Rest<'a> {
-    /// The first byte.
-    pub from: u64,
-    /// The byte after the last one; `None` for all that follow.
-    pub to: Option<u64>,
-    /// A strong ETag, or a Last-Modified that is strong; `None` for a range of any version.
-    pub validator: Option<&'a str>,
-}
 
 /// A response whose body has not been read.
 pub struct Response {
@@ -102,6 +48,8 @@ pub struct Client {
     agent: Agent,
     common: Arc<Common>,
     link: Arc<Link>,
+    /// What ureq is told of all proxies. Their connections are ours.
+    mark: Option<ureq::Proxy>,
 }
 
 impl Client {
@@ -127,7 +75,8 @@ impl Client {
         let agent = Agent::with_parts(config, opener, NoLookUp);
         let handle = agent.clone();
         common.stop.on_stop(move || handle.shutdown());
-        Self { agent, common: Arc::clone(common), link }
+        let mark = ureq::Proxy::new("http://proxy.invalid").ok();
+        Self { agent, common: Arc::clone(common), link, mark }
     }
 
     /// Sends a request and waits for the head of its response.
@@ -145,10 +94,11 @@ impl Client {
         if local::is_local(request.url) {
             return local::get(request);
         }
+        let via = self.common.options.proxies.choose(request.url);
         let mut stale = 0;
         let response = loop {
-            self.link.begin(request.method == Method::Get);
-            match self.build(request).call() {
+            self.link.begin(request.method == Method::Get, via);
+            match self.build(request, via).call() {
                 Ok(response) => break response,
                 Err(error) if stale < MAX_STALE && self.is_stale(&error) => {
                     stale += 1;
@@ -159,6 +109,11 @@ impl Client {
         };
         self.link.progress();
         let (parts, body) = response.into_parts();
+        if let Some(proxy) = via.filter(|proxy| is_absolute(proxy, request.url))
+            && parts.status == StatusCode::PROXY_AUTHENTICATION_REQUIRED
+        {
+            return Err(login_wanted(proxy, &parts.headers));
+        }
         if let Some(jar) = &self.common.jar {
             for field in parts.headers.get_all(SET_COOKIE) {
                 jar.take(request.url, field.as_bytes());
@@ -174,6 +129,28 @@ impl Client {
         };
         let body = Remote::new(body, framing, Arc::clone(&self.link), stall_timeout);
         Ok(Response { head, body: body.into() })
+    }
+
+    /// Returns the proxy that a request for a URL goes through.
+    pub fn proxy(&self, url: &Url) -> Option<&Proxy> {
+        if local::is_local(url) {
+            return None;
+        }
+        self.common.options.proxies.choose(url).map(|proxy| &**proxy)
+    }
+
+    /// Makes a request. ureq keeps the connections through proxies apart from others; to which one a
+    /// request goes follows from its origin, so that one mark is enough for all.
+    fn build(
+        &self,
+        request: &Request<'_>,
+        via: Option<&Arc<Proxy>>,
+    ) -> RequestBuilder<WithoutBody> {
+        let builder = request.build(&self.agent, self.common.jar.as_deref(), via);
+        match via {
+            Some(_) => builder.config().proxy(self.mark.clone()).build(),
+            None => builder,
+        }
     }
 
     /// Begins a piece of work, of one request or several, that another thread can break off.
@@ -248,60 +225,11 @@ impl Client {
             other => Cause::Protocol { detail: format!("the response breaks HTTP: {other}") },
         }
     }
+}
 
-    /// Returns the Cookie field of a request if the jar has any for it: its own come first, then those that
-    /// the user gives. The user can also want none.
-    fn cookies(&self, url: &Url, fields: &[Cow<'_, Field>]) -> Option<Vec<u8>> {
-        let jar = self.common.jar.as_ref()?;
-        match fields.iter().find(|field| field.is(COOKIE.as_str())).map(|field| &field.value) {
-            None => jar.cookies_for(url).map(String::into_bytes),
-            Some(None) => None,
-            Some(Some(given)) => Some([jar.cookies_for(url)?.as_bytes(), b"; ", given].concat()),
-        }
-    }
-
-    fn build(&self, request: &Request<'_>) -> RequestBuilder<WithoutBody> {
-        let Request { method, url, fields, rest, no_cache, condition } = *request;
-        let is_free = |name: &str| !fields.iter().any(|field| field.is(name));
-        let mut builder = match method {
-            Method::Get => self.agent.get(url.as_str()),
-            Method::Head => self.agent.head(url.as_str()),
-        };
-        let own = [(USER_AGENT, NAME), (ACCEPT, "*/*"), (ACCEPT_ENCODING, "identity")];
-        for (name, value) in own.into_iter().filter(|(name, _)| is_free(name.as_str())) {
-            builder = builder.header(name, HeaderValue::from_static(value));
-        }
-        let cookies = self.cookies(url, fields);
-        for field in fields {
-            let is_overruled = (no_cache && field.is(CACHE_CONTROL.as_str()))
-                || (cookies.is_some() && field.is(COOKIE.as_str()));
-            if let Some(value) = field.value.as_deref().filter(|_| !is_overruled) {
-                builder = builder.header_raw(&field.name, value);
-            }
-        }
-        if let Some(cookies) = cookies {
-            builder = builder.header_raw("Cookie", &cookies);
-        }
-        if no_cache {
-            builder = builder.header(CACHE_CONTROL, "no-cache");
-        }
-        builder = match condition {
-            Some(Condition::NoneMatch(etag)) => builder.header(IF_NONE_MATCH, etag),
-            Some(Condition::ModifiedSince(time)) => {
-                builder.header(IF_MODIFIED_SINCE, httpdate::fmt_http_date(*time))
-            }
-            None => builder,
-        };
-        if let Some(Rest { from, to, validator }) = rest {
-            let range = match to {
-                Some(end) => format!("bytes={}", ByteRange { start: from, end }),
-                None => format!("bytes={from}-"),
-            };
-            builder = builder.header(RANGE, range);
-            if let Some(validator) = validator {
-                builder = builder.header(IF_RANGE, validator);
-            }
-        }
-        builder
-    }
+fn login_wanted(proxy: &Proxy, headers: &HeaderMap) -> Cause {
+    let offers = headers.get_all(PROXY_AUTHENTICATE).into_iter().map(HeaderValue::as_bytes);
+    let is_basic = takes_basic(offers);
+    let was_given = proxy.credentials.is_some();
+    proxy::of(proxy, ProxyProblem::Login { was_given, is_basic })
 }

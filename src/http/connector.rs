@@ -1,7 +1,7 @@
-//! From a URL to an open connection: look up, dial, TLS, all within one deadline.
+//! From a URL to an open connection: look up, dial, proxy, TLS, all within one deadline.
 
-use std::io;
-use std::net::TcpStream;
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,14 +12,18 @@ use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver as UreqResolver}
 use ureq::unversioned::transport::{ConnectionDetails, Connector, NextTimeout, ShutdownHandle};
 
 use crate::http::Options;
+use crate::http::bounded::{Bounded, is_timeout};
 use crate::http::dial::{DialError, dial};
 use crate::http::jar::Jar;
+use crate::http::layers::Layers;
 use crate::http::link::Link;
+use crate::http::proxy;
 use crate::http::resolver::Resolver;
 use crate::http::tls::{self, Session, Trust};
-use crate::http::wire::{Uninterrupted, Wire};
+use crate::http::wire::{Form, Wire};
 use crate::model::error::Cause;
 use crate::model::problem::Phase;
+use crate::model::proxy::{Proxy, ProxyKind, ProxyProblem};
 use crate::model::stop::Stop;
 
 /// What the connections of all workers have in common.
@@ -28,6 +32,7 @@ pub struct Common {
     pub(super) options: Options,
     pub(super) resolver: Resolver,
     pub(super) trust: Trust,
+    pub(super) trust_in_proxies: Trust,
     pub(super) jar: Option<Arc<Jar>>,
     pub(super) stop: Arc<Stop>,
 }
@@ -36,7 +41,9 @@ impl Common {
     /// Prepares for a run. Nothing is looked up, opened or loaded yet.
     pub fn new(options: Options, stop: Arc<Stop>) -> Self {
         let trust = Trust::new(options.tls.clone());
-        Self { options, resolver: Resolver::default(), trust, jar: None, stop }
+        let trust_in_proxies = Trust::new(options.tls.for_proxies());
+        let resolver = Resolver::default();
+        Self { options, resolver, trust, trust_in_proxies, jar: None, stop }
     }
 
     /// Lets requests send cookies and responses set them.
@@ -71,60 +78,110 @@ impl Connector for Opener {
         self.link.note_opened();
         let deadline = Instant::now() + self.common.options.connect_timeout;
         let (host, port) = host_and_port(details.uri);
-        let socket = self.dial(&host, port, deadline).map_err(|cause| self.link.fail(cause))?;
+        let is_https = details.uri.scheme() == Some(&Scheme::HTTPS);
+        let via = self.link.via();
+        let socket = match &via {
+            Some(proxy) => self
+                .dial(&proxy.host, proxy.port, deadline)
+                .map_err(|cause| proxy::blame(proxy, cause)),
+            None => self.dial(&host, port, deadline),
+        };
+        let socket = socket.map_err(|cause| self.link.fail(cause))?;
         // Registered before the handshake, so that a stop breaks that too.
         let handle: Arc<dyn ShutdownHandle> = Arc::<TcpStream>::clone(&socket);
         (details.register_shutdown)(Arc::downgrade(&handle))?;
         drop(handle);
         self.link.note_socket(&socket)?;
-        let session = if details.uri.scheme() == Some(&Scheme::HTTPS) {
-            let session =
-                self.handshake(&socket, &host, deadline).map_err(|cause| self.link.fail(cause))?;
+        let mut stream = Bounded { socket: &socket, stop: &self.common.stop, deadline };
+        let mut layers = Layers::default();
+        let mut form = Form::Origin;
+        if let Some(proxy) = &via {
+            let entered = self.enter(&mut layers, &mut stream, proxy, (&host, port), is_https);
+            form = entered.map_err(|cause| self.link.fail(cause))?;
+        }
+        if is_https {
+            let trust = &self.common.trust;
+            let session = self.handshake(trust, &mut layers.outside(&mut stream), &host);
+            let session = session.map_err(|cause| self.link.fail(cause))?;
             if session.is_asked() {
-                self.common.trust.note_curious(format!("{host}:{port}"));
+                trust.note_curious(format!("{host}:{port}"));
             }
-            Some(Box::new(session))
-        } else {
-            None
-        };
+            layers.set_inner(session);
+        }
         let patience = self.common.options.stall_timeout;
         socket.set_read_timeout(Some(patience))?;
         socket.set_write_timeout(Some(patience))?;
         self.link.note_ready();
         let (link, stop) = (Arc::clone(&self.link), Arc::clone(&self.common.stop));
-        Ok(Some(Wire::new(socket, session, link, stop, patience)))
+        Ok(Some(Wire::new(socket, layers, form, link, stop, patience)))
     }
 }
 
 impl Opener {
     fn dial(&self, host: &str, port: u16, deadline: Instant) -> Result<Arc<TcpStream>, Cause> {
-        let Common { options, resolver, stop, .. } = &*self.common;
-        let is_unwanted = || stop.is_stopped() || self.link.is_cancelled();
-        let addresses = resolver.look_up(host, port, deadline, stop, is_unwanted)?;
+        let addresses = self.look_up(host, port, deadline)?;
         let place = || format!("{host}:{port}");
-        let socket = dial(&addresses, deadline, is_unwanted).map_err(|error| match error {
-            DialError::Io(source) => Cause::Connect { host: place(), source },
-            DialError::Unwanted => {
-                Cause::Connect { host: place(), source: io::ErrorKind::Interrupted.into() }
-            }
-            DialError::TimedOut => {
-                Cause::ConnectTimeout { host: place(), after: options.connect_timeout }
-            }
-        })?;
+        let socket =
+            dial(&addresses, deadline, || self.is_unwanted()).map_err(|error| match error {
+                DialError::Io(source) => Cause::Connect { host: place(), source },
+                DialError::Unwanted => {
+                    Cause::Connect { host: place(), source: io::ErrorKind::Interrupted.into() }
+                }
+                DialError::TimedOut => {
+                    let after = self.common.options.connect_timeout;
+                    Cause::ConnectTimeout { host: place(), after }
+                }
+            })?;
         // Requests are sent in one piece; waiting for more of it would only delay them.
         socket.set_nodelay(true).map_err(|source| Cause::Connect { host: place(), source })?;
         Ok(Arc::new(socket))
     }
 
+    /// Makes a connection to a proxy one to the origin. For an http URL an HTTP proxy is the other end
+    /// itself.
+    fn enter(
+        &self,
+        layers: &mut Layers,
+        stream: &mut Bounded<'_>,
+        proxy: &Proxy,
+        (host, port): (&str, u16),
+        is_https: bool,
+    ) -> Result<Form, Cause> {
+        if proxy.kind == ProxyKind::Https {
+            let session = self.handshake(&self.common.trust_in_proxies, stream, &proxy.host);
+            layers.set_outer(session.map_err(|cause| proxy::blame(proxy, cause))?);
+        }
+        if proxy.kind.is_http() && !is_https {
+            return Ok(Form::Absolute);
+        }
+        let deadline = stream.deadline;
+        let look_up = || {
+            let found = self.look_up(host, port, deadline)?;
+            Ok(found.iter().map(SocketAddr::ip).collect())
+        };
+        let patience = self.common.options.connect_timeout;
+        let stream = &mut layers.outside(stream);
+        proxy::open_tunnel(stream, proxy, (host, port), look_up, patience)
+            .map_err(|cause| last_word(layers, proxy, cause))?;
+        Ok(Form::Origin)
+    }
+
+    fn look_up(&self, host: &str, port: u16, deadline: Instant) -> Result<Vec<SocketAddr>, Cause> {
+        let Common { resolver, stop, .. } = &*self.common;
+        resolver.look_up(host, port, deadline, stop, || self.is_unwanted())
+    }
+
+    fn is_unwanted(&self) -> bool {
+        self.common.stop.is_stopped() || self.link.is_cancelled()
+    }
+
     fn handshake(
         &self,
-        socket: &TcpStream,
+        trust: &Trust,
+        stream: &mut (impl Read + Write),
         host: &str,
-        deadline: Instant,
     ) -> Result<Session, Cause> {
-        let mut wire = Uninterrupted { socket, stop: &self.common.stop };
-        let bound = || bounded(socket, deadline.saturating_duration_since(Instant::now()));
-        tls::wrap(&self.common.trust, &mut wire, host, bound).map_err(|cause| match cause {
+        tls::wrap(trust, stream, host).map_err(|cause| match cause {
             Cause::Connection { source } if is_timeout(&source) => Cause::Stalled {
                 after: self.common.options.connect_timeout,
                 phase: Phase::Handshake,
@@ -134,17 +191,15 @@ impl Opener {
     }
 }
 
-/// Gives the next read and write of `socket` so long. Zero would mean for ever.
-fn bounded(socket: &TcpStream, left: Duration) -> io::Result<()> {
-    if left.is_zero() {
-        return Err(io::ErrorKind::TimedOut.into());
+/// Returns what a proxy thinks of TLS with haul, if it says so only when it is spoken to (TLS 1.3).
+fn last_word(layers: &Layers, proxy: &Proxy, cause: Cause) -> Cause {
+    let Cause::Proxy { problem: ProxyProblem::Broken { source }, .. } = &cause else {
+        return cause;
+    };
+    match layers.lasting_cause(source) {
+        Some(lasting) => proxy::blame(proxy, lasting),
+        None => cause,
     }
-    socket.set_read_timeout(Some(left))?;
-    socket.set_write_timeout(Some(left))
-}
-
-fn is_timeout(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
 }
 
 fn host_and_port(uri: &Uri) -> (String, u16) {

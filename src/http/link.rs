@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use crate::model::error::Cause;
+use crate::model::proxy::Proxy;
 use crate::model::size::Span;
 
 /// How the server's side of a connection ended.
@@ -32,6 +33,8 @@ const GRACE: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Default)]
 struct Notes {
+    /// The proxy that the request goes through.
+    via: Option<Arc<Proxy>>,
     opened: bool,
     /// Whether the answer has a body, if its head says so.
     has_body: bool,
@@ -78,15 +81,22 @@ impl Link {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Forgets everything: a request begins, whose answer may have a body or has none.
-    pub(super) fn begin(&self, has_body: bool) {
+    /// Forgets everything: a request begins, whose answer may have a body or has none, and which goes through
+    /// a proxy or not.
+    pub(super) fn begin(&self, has_body: bool, via: Option<&Arc<Proxy>>) {
         let mut notes = self.notes();
         notes.has_body = has_body;
+        notes.via = via.cloned();
         notes.opened = false;
         notes.cause = None;
         notes.ending = Ending::Open;
         notes.idle_bytes = 0;
         notes.idle_since = Some(Instant::now());
+    }
+
+    /// Returns the proxy that the request goes through.
+    pub(super) fn via(&self) -> Option<Arc<Proxy>> {
+        self.notes().via.clone()
     }
 
     /// Begins a piece of work that can be broken off.
@@ -206,7 +216,7 @@ mod tests {
     fn a_connection_that_was_long_in_opening_is_not_held_against_the_server() {
         const STALL: Duration = Duration::from_secs(1);
         let link = Link::default();
-        link.begin(true);
+        link.begin(true, None);
         link.notes().idle_since = Instant::now().checked_sub(5 * STALL);
         assert!(link.receive(1, STALL).is_err());
         link.note_ready();

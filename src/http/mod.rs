@@ -1,7 +1,7 @@
 //! Floor 2: HTTP as haul uses it, typed. The only place that names ureq.
 //!
 //! ```text
-//! Client (one a worker) ── ureq::Agent ── connector ── resolver, dial, TLS ── Wire (the transport)
+//! Client (one a worker) ── ureq::Agent ── connector ── resolver, dial, proxy, TLS ── Wire (the transport)
 //!         │                                                                     │
 //!         └──────────────────────── Link: what the wire noticed ◄───────────────┘
 //! ```
@@ -11,37 +11,44 @@
 //! end of a body that has no length.
 
 pub mod body;
+mod bounded;
 pub mod client;
 mod connector;
 mod dial;
 pub mod head;
 pub mod jar;
+mod layers;
 mod link;
 mod local;
 mod normalizer;
+mod proxy;
 mod remote;
+mod request;
 mod resolver;
 pub mod tls;
 mod wire;
 
 use std::time::Duration;
 
+use crate::policy::proxy::Proxies;
+
 /// What the user can set about connections.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// How long opening one may take: name look-up, TCP and TLS together.
+    /// How long opening one may take: name look-up, TCP, proxy and TLS together.
     pub connect_timeout: Duration,
     /// How long nothing may come from a server that owes us bytes.
     pub stall_timeout: Duration,
     /// Whom haul trusts, and how it names itself.
     pub tls: tls::Options,
+    /// What requests go through.
+    pub proxies: Proxies,
 }
 
 #[cfg(test)]
 impl Options {
     /// What a test of the engine begins with: one bound for all waits.
     pub(crate) fn plain(timeout: Duration) -> Self {
-        let tls = tls::Options::default();
-        Self { connect_timeout: timeout, stall_timeout: timeout, tls }
+        Self { connect_timeout: timeout, stall_timeout: timeout, ..Self::default() }
     }
 }

@@ -26,20 +26,19 @@ const RAW_BYTES: usize = 64 * 1024;
 const RECORD_BYTES: usize = 16 * 1024;
 
 /// Speaks TLS over `stream` with the server that is called `host`, and returns when the handshake is
-/// done. Before each wait for the stream `bound` says how long that may be, or that it may not.
+/// done. How long each wait may be is up to the stream.
 ///
 /// # Errors
-/// [`Cause::Tls`] for what will not pass; [`Cause::Connection`] with what the stream or `bound` said;
+/// [`Cause::Tls`] for what will not pass; [`Cause::Connection`] with what the stream said;
 /// [`Cause::TrustStore`].
 pub(super) fn wrap(
     trust: &Trust,
     stream: &mut (impl Read + Write),
     host: &str,
-    mut bound: impl FnMut() -> io::Result<()>,
 ) -> Result<Session, Cause> {
     let mut session = Session::new(trust, host)?;
     loop {
-        let step = bound().and_then(|()| session.handshake_step(stream));
+        let step = session.handshake_step(stream);
         session.known.is_asked |= trust.take_question();
         match step {
             Ok(true) => return Ok(session),

@@ -3,6 +3,7 @@
 //! Reads and writes wait for the stall timeout at most, which the kernel counts (`SO_RCVTIMEO`, set
 //! once), and end when the agent is shut down. A timed-out read can be tried again.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io::{self, IoSlice, Read, Write};
 use std::net::TcpStream;
@@ -13,9 +14,11 @@ use rustix::net::RecvFlags;
 use ureq::Timeout;
 use ureq::unversioned::transport::{Buffers, LazyBuffers, NextTimeout, Transport};
 
+use crate::http::layers::Layers;
 use crate::http::link::{Ending, Link};
 use crate::http::normalizer::{Malformed, Normalizer};
-use crate::http::tls::{Received, Session};
+use crate::http::proxy;
+use crate::http::tls::Received;
 use crate::model::error::Cause;
 use crate::model::stop::Stop;
 
@@ -28,15 +31,27 @@ const RAW_BYTES: usize = 32 * 1024;
 /// A request line may be as long as a URL.
 const OUTPUT_BYTES: usize = 72 * 1024;
 
+/// The form of a request's target (RFC 9112 §3.2).
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Form {
+    /// A path: the other end is the origin.
+    Origin,
+    /// A whole URL: the other end is a proxy. ureq knows no such form, so it is given the URL as a path.
+    Absolute,
+}
+
 /// A connection.
 pub(super) struct Wire {
     socket: Arc<TcpStream>,
-    session: Option<Box<Session>>,
+    layers: Layers,
+    form: Form,
     buffers: LazyBuffers,
     link: Arc<Link>,
     stop: Arc<Stop>,
     /// Whether the last response was read to its end and no request was sent since.
     is_idle: bool,
+    /// Whether a request, or its beginning, was sent and nothing came since.
+    is_asking: bool,
     /// How long the kernel lets a read wait.
     patience: Duration,
     stall_timeout: Duration,
@@ -49,7 +64,8 @@ pub(super) struct Wire {
 impl Wire {
     pub(super) fn new(
         socket: Arc<TcpStream>,
-        session: Option<Box<Session>>,
+        layers: Layers,
+        form: Form,
         link: Arc<Link>,
         stop: Arc<Stop>,
         stall_timeout: Duration,
@@ -57,11 +73,13 @@ impl Wire {
         let buffers = LazyBuffers::new(INPUT_BYTES, OUTPUT_BYTES);
         Self {
             socket,
-            session,
+            layers,
+            form,
             buffers,
             link,
             stop,
             is_idle: false,
+            is_asking: false,
             patience: stall_timeout,
             stall_timeout,
             normalizer: Normalizer::new(),
@@ -83,11 +101,14 @@ impl Wire {
     /// Reads what has come into the input buffer.
     fn receive(&mut self) -> Result<Received, ureq::Error> {
         self.be_patient().map_err(to_ureq)?;
+        self.is_asking = false;
         let mut socket = Uninterrupted { socket: &self.socket, stop: &self.stop };
         if self.normalizer.is_transparent() {
             let buffer = self.buffers.input_append_buf();
-            let received = read(&mut self.session, &mut socket, buffer)
-                .map_err(|error| failure(self.session.as_deref(), &self.link, error))?;
+            let received = self
+                .layers
+                .read(&mut socket, buffer)
+                .map_err(|error| failure(&self.layers, &self.link, error))?;
             if let Received::Bytes(count) = received {
                 self.buffers.input_appended(count);
             }
@@ -96,8 +117,10 @@ impl Wire {
         // What comes out is at most twice as much, and a head that was pending.
         let room = self.buffers.input_append_buf().len() / 2;
         self.raw.resize(room.min(RAW_BYTES), 0);
-        let received = read(&mut self.session, &mut socket, &mut self.raw)
-            .map_err(|error| failure(self.session.as_deref(), &self.link, error))?;
+        let received = self
+            .layers
+            .read(&mut socket, &mut self.raw)
+            .map_err(|error| failure(&self.layers, &self.link, error))?;
         let Received::Bytes(count) = received else { return Ok(received) };
         self.plain.clear();
         self.normalizer.push(&self.raw[..count], &mut self.plain).map_err(|malformed| {
@@ -114,21 +137,6 @@ impl Wire {
     }
 }
 
-/// Reads from the session, or from the bare socket.
-fn read(
-    session: &mut Option<Box<Session>>,
-    socket: &mut Uninterrupted<'_>,
-    buffer: &mut [u8],
-) -> io::Result<Received> {
-    match session {
-        Some(session) => session.read(socket, buffer),
-        None => socket.read(buffer).map(|count| match count {
-            0 if !buffer.is_empty() => Received::End(Ending::Orderly),
-            count => Received::Bytes(count),
-        }),
-    }
-}
-
 impl Transport for Wire {
     fn buffers(&mut self) -> &mut dyn Buffers {
         &mut self.buffers
@@ -140,11 +148,13 @@ impl Transport for Wire {
         self.normalizer.expect_head(self.link.has_body());
         let output = &self.buffers.output()[..amount];
         let mut socket = Uninterrupted { socket: &self.socket, stop: &self.stop };
-        let result = match &mut self.session {
-            Some(session) => session.write(&mut socket, output),
-            None => socket.write_all(output),
+        // A head that is longer than the buffer comes in several pieces.
+        let is_first = !std::mem::replace(&mut self.is_asking, true);
+        let result = match self.form {
+            Form::Absolute if is_first => self.layers.write_all(&mut socket, &to_absolute(output)),
+            Form::Absolute | Form::Origin => self.layers.write_all(&mut socket, output),
         };
-        result.map_err(|error| failure(self.session.as_deref(), &self.link, error))
+        result.map_err(|error| failure(&self.layers, &self.link, error))
     }
 
     fn await_input(&mut self, _: NextTimeout) -> Result<bool, ureq::Error> {
@@ -176,7 +186,7 @@ impl Transport for Wire {
     /// ureq asks when a connection is put aside and again when it is taken; only the second answer
     /// matters, and the first would cost a system call.
     fn is_open(&mut self) -> bool {
-        if self.session.as_mut().is_some_and(|session| session.has_unread()) {
+        if self.layers.has_unread() {
             return false;
         }
         if !std::mem::replace(&mut self.is_idle, true) {
@@ -188,7 +198,7 @@ impl Transport for Wire {
     }
 
     fn is_tls(&self) -> bool {
-        self.session.is_some()
+        self.layers.is_tls()
     }
 }
 
@@ -198,12 +208,24 @@ impl fmt::Debug for Wire {
     }
 }
 
-/// Keeps the cause of a failed read or write that is not the connection's but the server's last word.
-fn failure(session: Option<&Session>, link: &Link, error: io::Error) -> ureq::Error {
-    match session.and_then(|session| session.lasting_cause(&error)) {
+/// Keeps the cause of a failed read or write that is not the connection's but the other end's last word.
+fn failure(layers: &Layers, link: &Link, error: io::Error) -> ureq::Error {
+    match layers.lasting_cause(&error) {
+        Some(cause) if layers.ends_at_proxy() => match link.via() {
+            Some(proxy) => link.fail(proxy::blame(&proxy, cause)),
+            None => link.fail(cause),
+        },
         Some(cause) => link.fail(cause),
         None => to_ureq(error),
     }
+}
+
+/// Takes the slash off a request's target, which is a URL behind it.
+fn to_absolute(request: &[u8]) -> Cow<'_, [u8]> {
+    let Some(slash) = request.iter().position(|&byte| byte == b'/') else {
+        return Cow::Borrowed(request);
+    };
+    Cow::Owned([&request[..slash], &request[slash + 1..]].concat())
 }
 
 /// A blocking read or write that a timeout ended comes as `WouldBlock`.

@@ -10,9 +10,11 @@ use std::time::Duration;
 use crate::model::digest::Digest;
 use crate::model::pieces::WrongPieces;
 use crate::model::problem::{CommandFailure, Phase, RedirectProblem};
+use crate::model::proxy::ProxyProblem;
 use crate::model::tls::TlsProblem;
 
 pub use wording::Plain;
+pub(in crate::model) use wording::tls;
 
 /// Why a job failed.
 #[derive(Debug)]
@@ -151,6 +153,13 @@ pub enum Cause {
     Panicked {
         /// The panic's message.
         message: String,
+    },
+    /// The proxy between here and the host does not do its part.
+    Proxy {
+        /// The proxy, without its credentials.
+        proxy: String,
+        /// What is wrong with it.
+        problem: ProxyProblem,
     },
     /// A redirect cannot be followed.
     Redirect {

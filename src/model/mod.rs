@@ -13,6 +13,7 @@ pub mod pieces;
 pub mod pin;
 pub mod problem;
 pub mod progress;
+pub mod proxy;
 pub mod range;
 pub mod range_set;
 pub mod redact;

@@ -8,6 +8,7 @@
 use std::time::{Duration, Instant};
 
 use crate::model::error::Cause;
+use crate::model::proxy::ProxyProblem;
 use crate::policy::resume::Restart;
 use crate::policy::retry::{self, Decision};
 
@@ -150,7 +151,10 @@ pub fn unfit(reason: Restart) -> String {
 /// it sent is to blame, and not the disk, the file's name, a limit of the user's or haul itself.
 pub fn may_help(cause: &Cause) -> bool {
     match cause {
-        Cause::Connect { source, .. } => !retry::is_scarcity(source),
+        Cause::Connect { source, .. }
+        | Cause::Proxy { problem: ProxyProblem::Unreachable { source }, .. } => {
+            !retry::is_scarcity(source)
+        }
         // Of a body on standard output another mirror may have the very version that was begun.
         Cause::BadUrl { .. }
         | Cause::CannotGoOn { .. }
@@ -161,6 +165,7 @@ pub fn may_help(cause: &Cause) -> bool {
         | Cause::Mismatch { existing: None, .. }
         | Cause::NotAsDeclared { .. }
         | Cause::Protocol { .. }
+        | Cause::Proxy { .. }
         | Cause::Redirect { .. }
         | Cause::ResolverSilent { .. }
         | Cause::Stalled { .. }

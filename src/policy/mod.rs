@@ -14,6 +14,7 @@ pub mod netrc;
 pub mod pace;
 pub mod pieces;
 pub mod placement;
+pub mod proxy;
 pub mod rate;
 pub mod redirect;
 pub mod resume;

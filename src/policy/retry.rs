@@ -22,6 +22,7 @@ use std::time::{Duration, SystemTime};
 use rustix::io::Errno;
 
 use crate::model::error::Cause;
+use crate::model::proxy::{ProxyProblem, SocksRefusal};
 
 /// The longest first wait.
 const BASE: Duration = Duration::from_secs(1);
@@ -74,17 +75,8 @@ fn ceiling(failures: u32) -> Duration {
 pub fn is_transient(cause: &Cause) -> bool {
     match cause {
         Cause::Connect { source, .. } | Cause::Disk { source, .. } if is_scarcity(source) => true,
-        Cause::Connect { source, .. } => matches!(
-            source.kind(),
-            ErrorKind::ConnectionRefused
-                | ErrorKind::ConnectionReset
-                | ErrorKind::ConnectionAborted
-                | ErrorKind::HostUnreachable
-                | ErrorKind::NetworkUnreachable
-                | ErrorKind::NetworkDown
-                | ErrorKind::TimedOut
-                | ErrorKind::AddrNotAvailable
-        ),
+        Cause::Connect { source, .. } => may_pass(source),
+        Cause::Proxy { problem, .. } => is_transient_of_proxy(problem),
         Cause::Connection { .. }
         | Cause::ConnectTimeout { .. }
         | Cause::ResolverSilent { .. }
@@ -96,6 +88,43 @@ pub fn is_transient(cause: &Cause) -> bool {
         Cause::WrongPiece { is_again, .. } => !is_again,
         _ => false,
     }
+}
+
+fn is_transient_of_proxy(problem: &ProxyProblem) -> bool {
+    match problem {
+        ProxyProblem::Unreachable { source } => is_scarcity(source) || may_pass(source),
+        ProxyProblem::Unresolved { .. }
+        | ProxyProblem::TimedOut { .. }
+        | ProxyProblem::Broken { .. } => true,
+        ProxyProblem::Refused { code, .. } => is_transient_status(*code),
+        ProxyProblem::Socks(refusal) => matches!(
+            refusal,
+            SocksRefusal::General
+                | SocksRefusal::NetworkUnreachable
+                | SocksRefusal::HostUnreachable
+                | SocksRefusal::ConnectionRefused
+                | SocksRefusal::TtlExpired
+        ),
+        ProxyProblem::NotFound
+        | ProxyProblem::Tls(_)
+        | ProxyProblem::Login { .. }
+        | ProxyProblem::Protocol { .. } => false,
+    }
+}
+
+/// Returns whether a connection that could not be opened may be in a moment.
+fn may_pass(source: &io::Error) -> bool {
+    matches!(
+        source.kind(),
+        ErrorKind::ConnectionRefused
+            | ErrorKind::ConnectionReset
+            | ErrorKind::ConnectionAborted
+            | ErrorKind::HostUnreachable
+            | ErrorKind::NetworkUnreachable
+            | ErrorKind::NetworkDown
+            | ErrorKind::TimedOut
+            | ErrorKind::AddrNotAvailable
+    )
 }
 
 /// Returns whether the system is out of something that other transfers will give back: open files,
@@ -172,6 +201,32 @@ mod tests {
         assert!(!is_transient(&tls(TlsProblem::SelfSigned)));
         assert!(!is_transient(&tls(TlsProblem::CertificateWanted { answer: String::new() })));
         assert!(!is_transient(&Cause::TrustStore { detail: String::new() }));
+    }
+
+    #[test]
+    fn what_a_proxy_says_is_final_and_what_it_could_not_do_is_not() {
+        #[track_caller]
+        fn case(problem: ProxyProblem, transient: bool) {
+            let cause = Cause::Proxy { proxy: "http://p:1".to_owned(), problem };
+            assert_eq!(is_transient(&cause), transient, "{cause}");
+        }
+        let refused = |code| ProxyProblem::Refused { code, reason: "" };
+        for code in [502, 503, 504] {
+            case(refused(code), true);
+        }
+        for code in [302, 400, 403, 404, 405] {
+            case(refused(code), false);
+        }
+        case(ProxyProblem::Unreachable { source: ErrorKind::ConnectionRefused.into() }, true);
+        case(ProxyProblem::Unreachable { source: Errno::MFILE.into() }, true);
+        case(ProxyProblem::Unreachable { source: ErrorKind::PermissionDenied.into() }, false);
+        case(ProxyProblem::TimedOut { after: Duration::from_secs(1) }, true);
+        case(ProxyProblem::Broken { source: ErrorKind::UnexpectedEof.into() }, true);
+        case(ProxyProblem::NotFound, false);
+        case(ProxyProblem::Login { was_given: true, is_basic: true }, false);
+        case(ProxyProblem::Protocol { detail: String::new() }, false);
+        case(ProxyProblem::Socks(SocksRefusal::HostUnreachable), true);
+        case(ProxyProblem::Socks(SocksRefusal::NotAllowed), false);
     }
 
     #[test]

@@ -111,10 +111,15 @@ fn add<'a>(sent: &mut Vec<Cow<'a, Field>>, fields: &'a [Field]) {
     }
 }
 
+/// Returns the field with which credentials are sent.
+pub fn basic(credentials: &Credentials) -> Field {
+    Field::new(AUTHORIZATION, basic_value(credentials))
+}
+
 /// Returns credentials in the `Basic` scheme (RFC 7617 §2).
-pub fn basic(Credentials { user, password }: &Credentials) -> Field {
+pub fn basic_value(Credentials { user, password }: &Credentials) -> String {
     let pair = [user, &b":"[..], password].concat();
-    Field::new(AUTHORIZATION, format!("Basic {}", BASE64_STANDARD.encode(pair)))
+    format!("Basic {}", BASE64_STANDARD.encode(pair))
 }
 
 /// Returns a token in the `Bearer` scheme (RFC 6750 §2.1).

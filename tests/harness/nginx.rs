@@ -71,6 +71,19 @@ impl Nginx {
         format!("https://127.0.0.1:{}{target}", self.ports.wrong_host)
     }
 
+    pub(crate) fn http_port(&self) -> u16 {
+        self.ports.http
+    }
+
+    pub(crate) fn https_port(&self) -> u16 {
+        self.ports.https
+    }
+
+    /// The certificate that its clients must trust.
+    pub(crate) fn certificate(&self) -> PathBuf {
+        self.authority.certificate()
+    }
+
     /// Starts a test that trusts this nginx's authority.
     pub(crate) fn test(&self) -> Test {
         Test::new().env("SSL_CERT_FILE", self.authority.certificate())

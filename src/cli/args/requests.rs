@@ -25,7 +25,7 @@ pub struct RequestArgs {
     #[arg(long)]
     pub allow_downgrade: bool,
 
-    /// How long looking up, connecting and the TLS handshake may take together
+    /// How long looking up, connecting, a proxy and the TLS handshake may take together
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
     pub connect_timeout: f64,
 

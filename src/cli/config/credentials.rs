@@ -39,7 +39,7 @@ const MAX_COOKIE_BYTES: u64 = 16 * 1024 * 1024;
 pub(super) fn options(
     args: &Args,
     sources: &[Source],
-    environment: Environment,
+    environment: &Environment,
 ) -> Result<Secrets> {
     let args = &args.credentials;
     let mut all = Fields::new();
@@ -118,7 +118,7 @@ fn referer(text: &OsStr) -> Result<Field> {
 fn login(
     args: &CredentialArgs,
     is_stdin_taken: bool,
-    environment: Environment,
+    environment: &Environment,
 ) -> Result<Option<Field>> {
     if let Some(user) = &args.user {
         return Ok(Some(secrets::basic(&credentials(user.as_bytes())?)));

@@ -16,7 +16,7 @@ pub(super) fn options(
     args: &Args,
     output: Output,
     secrets: Secrets,
-    environment: Environment,
+    environment: &Environment,
 ) -> Options {
     let mode = mode(args);
     let is_told = args.results.json.is_some() || args.locks.lock.is_some();

@@ -13,7 +13,7 @@ use crate::policy::placement::Base;
 ///
 /// # Errors
 /// No source, or one that can not be what it is taken for.
-pub(super) fn sources(args: &Args, environment: Environment) -> Result<Vec<Source>> {
+pub(super) fn sources(args: &Args, environment: &Environment) -> Result<Vec<Source>> {
     let (urls, lists) = (&args.input.urls, &args.input.input);
     let checksum = &args.checks.checksum;
     if checksum.is_some() && (urls.len() != 1 || !lists.is_empty()) {

@@ -12,7 +12,7 @@ use crate::report::{Options, PathEnd, Results, Verbosity, View};
 ///
 /// # Errors
 /// Two options that contradict each other.
-pub(super) fn options(args: &Args, is_stream: bool, environment: Environment) -> Result<Options> {
+pub(super) fn options(args: &Args, is_stream: bool, environment: &Environment) -> Result<Options> {
     if args.results.json.is_some() && is_stream {
         bail!("`--json` and `--output -` both want standard output; use `--dir` or a file");
     }

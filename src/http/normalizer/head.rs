@@ -3,7 +3,7 @@
 use crate::policy::declared;
 
 /// The fields that haul or ureq look at, next to those that declare what a file is. Others need not be passed on.
-const USED_FIELDS: [&str; 16] = [
+const USED_FIELDS: [&str; 17] = [
     "accept-ranges",
     "connection",
     "content-disposition",
@@ -16,6 +16,7 @@ const USED_FIELDS: [&str; 16] = [
     "keep-alive",
     "last-modified",
     "location",
+    "proxy-authenticate",
     "retry-after",
     SET_COOKIE,
     "transfer-encoding",

@@ -42,6 +42,14 @@ pub struct Options {
     pub is_insecure: bool,
 }
 
+impl Options {
+    /// Returns what holds for https proxies: as with curl the client certificate is not shown to them, and
+    /// the pins are not theirs.
+    pub(in crate::http) fn for_proxies(&self) -> Self {
+        Self { identity: None, pins: Vec::new(), ..self.clone() }
+    }
+}
+
 /// What TLS needs to know, made on first use.
 #[derive(Debug)]
 pub(in crate::http) struct Trust {

@@ -3,7 +3,7 @@
 //! The sentence names what, where and why, in lower case, safe for a terminal. The next step is a
 //! separate hint, given only when there is an action to take.
 
-mod tls;
+pub(in crate::model) mod tls;
 
 use std::fmt;
 use std::io;
@@ -102,6 +102,7 @@ impl fmt::Display for Cause {
             Self::Panicked { message } => {
                 write!(f, "internal error: {}", Printable(message))
             }
+            Self::Proxy { proxy, problem } => write!(f, "proxy {}: {problem}", Printable(proxy)),
             Self::Redirect { problem } => problem.fmt(f),
             Self::ResolverSilent { host, detail } => {
                 write!(f, "cannot look up `{}`: {}", Printable(host), Printable(detail))
@@ -200,6 +201,7 @@ impl Cause {
             Self::NoRoom { .. } => "make room, or give another folder with `--dir`",
             Self::TooLarge { .. } => "`--max-size` allows more",
             Self::Panicked { .. } => "this is a bug in haul; please report it",
+            Self::Proxy { problem, .. } => return problem.hint(),
             Self::Redirect { problem: RedirectProblem::Downgrade { .. } } => {
                 "`--allow-downgrade` follows it, in the clear"
             }
@@ -214,7 +216,9 @@ impl Cause {
             Self::Status { code: 403, .. } => {
                 "it may want a login; `--user`, `--bearer` or `--netrc` give one"
             }
-            Self::Status { code: 407, .. } => "the proxy wants a login",
+            Self::Status { code: 407, .. } => {
+                "the server wants a login as a proxy does; if it is one, name it with `--proxy`"
+            }
             Self::Status { code: 404 | 410, .. } => "check the URL",
             Self::TrustStore { .. } => {
                 "install the system's CA certificates, or name others with `--ca-cert`"

@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::model::error::Cause;
 use crate::model::failure::Failure;
 use crate::model::problem::Phase;
+use crate::model::proxy::ProxyProblem;
 use crate::model::tls::TlsProblem;
 
 /// Why a job failed.
@@ -81,6 +82,17 @@ fn kind(cause: &Cause) -> &'static str {
         Cause::NotAFile { .. } => "not_a_file",
         Cause::Panicked { .. } => "panicked",
         Cause::Protocol { .. } => "protocol",
+        Cause::Proxy { problem, .. } => match problem {
+            ProxyProblem::Login { .. } => "proxy_login",
+            ProxyProblem::Refused { .. } | ProxyProblem::Socks(_) => "proxy_refused",
+            ProxyProblem::Protocol { .. } => "proxy_protocol",
+            ProxyProblem::NotFound
+            | ProxyProblem::Unresolved { .. }
+            | ProxyProblem::Unreachable { .. }
+            | ProxyProblem::TimedOut { .. }
+            | ProxyProblem::Broken { .. }
+            | ProxyProblem::Tls(_) => "proxy_connect",
+        },
         Cause::Redirect { .. } => "redirect",
         Cause::ResolverSilent { .. } => "resolver_silent",
         Cause::SecondOutput { .. } => "second_output",
@@ -103,14 +115,19 @@ fn kind(cause: &Cause) -> &'static str {
 
 fn http_status(cause: &Cause) -> Option<u16> {
     match cause {
-        Cause::Status { code, .. } => Some(*code),
+        Cause::Status { code, .. }
+        | Cause::Proxy { problem: ProxyProblem::Refused { code, .. }, .. } => Some(*code),
         _ => None,
     }
 }
 
 /// Returns the word for what went wrong with TLS. It is never changed either.
 fn tls(cause: &Cause) -> Option<&'static str> {
-    let Cause::Tls { problem, .. } = cause else { return None };
+    let problem = match cause {
+        Cause::Tls { problem, .. } => problem,
+        Cause::Proxy { problem: ProxyProblem::Tls(problem), .. } => problem,
+        _ => return None,
+    };
     Some(match problem {
         TlsProblem::BadSignature => "bad_signature",
         TlsProblem::CertificateRefused { .. } => "client_certificate_refused",
@@ -135,7 +152,9 @@ fn tls(cause: &Cause) -> Option<&'static str> {
 fn phase(cause: &Cause) -> Option<&'static str> {
     match cause {
         Cause::HostNotFound { .. } | Cause::ResolverSilent { .. } => Some("resolve"),
-        Cause::Connect { .. } | Cause::ConnectTimeout { .. } => Some("connect"),
+        Cause::Connect { .. } | Cause::ConnectTimeout { .. } | Cause::Proxy { .. } => {
+            Some("connect")
+        }
         Cause::Tls { .. } | Cause::Stalled { phase: Phase::Handshake, .. } => Some("handshake"),
         Cause::Status { .. } | Cause::Stalled { phase: Phase::Header, .. } => Some("header"),
         Cause::Truncated { .. } | Cause::Stalled { phase: Phase::Body, .. } => Some("body"),

@@ -10,7 +10,11 @@ use crate::model::tls::{TlsProblem, TlsVersion};
 const MAX_NAMES: usize = 8;
 
 /// Says what went wrong with `host`.
-pub(super) fn write(f: &mut fmt::Formatter<'_>, host: &str, problem: &TlsProblem) -> fmt::Result {
+pub(in crate::model) fn write(
+    f: &mut fmt::Formatter<'_>,
+    host: &str,
+    problem: &TlsProblem,
+) -> fmt::Result {
     let host = Printable(host);
     let which = |is_issuer| {
         if is_issuer { "a certificate that vouches for" } else { "the certificate of" }
@@ -69,7 +73,7 @@ pub(super) fn write(f: &mut fmt::Formatter<'_>, host: &str, problem: &TlsProblem
 }
 
 /// Returns the next step that the user can take, if there is one.
-pub(super) fn hint(problem: &TlsProblem) -> Option<String> {
+pub(in crate::model) fn hint(problem: &TlsProblem) -> Option<String> {
     let hint = match problem {
         TlsProblem::Expired { now, .. } | TlsProblem::NotYetValid { now, .. } => {
             return Some(format!("is this machine's clock right? It says {}", Minute(*now)));

@@ -1,0 +1,161 @@
+//! Requests, and how they are written.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use ureq::http::HeaderValue;
+use ureq::http::header::{
+    ACCEPT, ACCEPT_ENCODING, CACHE_CONTROL, COOKIE, HOST, IF_MODIFIED_SINCE, IF_NONE_MATCH,
+    IF_RANGE, PROXY_AUTHORIZATION, RANGE, USER_AGENT,
+};
+use ureq::typestate::WithoutBody;
+use ureq::{Agent, RequestBuilder};
+use url::{Position, Url};
+
+use crate::http::jar::Jar;
+use crate::model::field::Field;
+use crate::model::proxy::Proxy;
+use crate::model::range::ByteRange;
+use crate::policy::secrets::basic_value;
+use crate::policy::update::Condition;
+
+/// The name that servers are told, unless the user gives another.
+const NAME: &str = concat!("haul/", env!("CARGO_PKG_VERSION"));
+
+/// What a request wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    /// The representation.
+    Get,
+    /// The head of the answer to a GET (RFC 9110 §9.3.2).
+    Head,
+}
+
+impl Method {
+    /// Returns the method as it is sent.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Head => "HEAD",
+        }
+    }
+}
+
+/// A request.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    /// What is wanted.
+    pub method: Method,
+    /// What to ask for.
+    pub url: &'a Url,
+    /// What goes along with it, known to be right. Of haul's own fields those are left out that are here.
+    pub fields: &'a [Cow<'a, Field>],
+    /// Only these bytes, if the representation is still that of the validator.
+    pub rest: Option<Rest<'a>>,
+    /// Whether caches on the way are to ask the origin anew (RFC 9111 §5.2.1.4).
+    pub no_cache: bool,
+    /// On which condition a representation is sent.
+    pub condition: Option<&'a Condition>,
+}
+
+/// A range (RFC 9110 §14.1.2), mostly on a condition (§13.1.5).
+#[derive(Clone, Copy, Debug)]
+pub struct Rest<'a> {
+    /// The first byte.
+    pub from: u64,
+    /// The byte after the last one; `None` for all that follow.
+    pub to: Option<u64>,
+    /// A strong ETag, or a Last-Modified that is strong; `None` for a range of any version.
+    pub validator: Option<&'a str>,
+}
+
+/// Returns whether a request goes to the proxy itself, with the whole URL as its target.
+pub(super) fn is_absolute(proxy: &Proxy, url: &Url) -> bool {
+    proxy.kind.is_http() && url.scheme() == "http"
+}
+
+impl Request<'_> {
+    /// Writes it for `agent`, with the cookies of `jar`, as it goes through a proxy or not.
+    pub(super) fn build(
+        &self,
+        agent: &Agent,
+        jar: Option<&Jar>,
+        via: Option<&Arc<Proxy>>,
+    ) -> RequestBuilder<WithoutBody> {
+        let Request { fields, rest, no_cache, condition, .. } = *self;
+        let mut builder = self.begin(agent, via);
+        let own = [(USER_AGENT, NAME), (ACCEPT, "*/*"), (ACCEPT_ENCODING, "identity")];
+        for (name, value) in own.into_iter().filter(|(name, _)| self.is_free(name.as_str())) {
+            builder = builder.header(name, HeaderValue::from_static(value));
+        }
+        let cookies = self.cookies(jar);
+        for field in fields {
+            let is_overruled = (no_cache && field.is(CACHE_CONTROL.as_str()))
+                || (cookies.is_some() && field.is(COOKIE.as_str()));
+            if let Some(value) = field.value.as_deref().filter(|_| !is_overruled) {
+                builder = builder.header_raw(&field.name, value);
+            }
+        }
+        if let Some(cookies) = cookies {
+            builder = builder.header_raw("Cookie", &cookies);
+        }
+        if no_cache {
+            builder = builder.header(CACHE_CONTROL, "no-cache");
+        }
+        builder = match condition {
+            Some(Condition::NoneMatch(etag)) => builder.header(IF_NONE_MATCH, etag),
+            Some(Condition::ModifiedSince(time)) => {
+                builder.header(IF_MODIFIED_SINCE, httpdate::fmt_http_date(*time))
+            }
+            None => builder,
+        };
+        if let Some(Rest { from, to, validator }) = rest {
+            let range = match to {
+                Some(end) => format!("bytes={}", ByteRange { start: from, end }),
+                None => format!("bytes={from}-"),
+            };
+            builder = builder.header(RANGE, range);
+            if let Some(validator) = validator {
+                builder = builder.header(IF_RANGE, validator);
+            }
+        }
+        builder
+    }
+
+    /// Begins it. One that goes to a proxy itself is for ureq one to that host, so that URLs of all hosts
+    /// share the connections to it; the URL is in its path, from where the wire takes it.
+    fn begin(&self, agent: &Agent, via: Option<&Arc<Proxy>>) -> RequestBuilder<WithoutBody> {
+        let Self { method, url, .. } = *self;
+        let ask = |uri: &str| match method {
+            Method::Get => agent.get(uri),
+            Method::Head => agent.head(uri),
+        };
+        let Some(proxy) = via.filter(|proxy| is_absolute(proxy, url)) else {
+            return ask(url.as_str());
+        };
+        let mut builder = ask(&format!("http://{}:{}/{url}", proxy.host, proxy.port));
+        if self.is_free(HOST.as_str()) {
+            builder = builder.header(HOST, &url[Position::BeforeHost..Position::AfterPort]);
+        }
+        match &proxy.credentials {
+            Some(login) => builder.header(PROXY_AUTHORIZATION, basic_value(login)),
+            None => builder,
+        }
+    }
+
+    /// Returns whether the user says nothing of the field of this name.
+    fn is_free(&self, name: &str) -> bool {
+        !self.fields.iter().any(|field| field.is(name))
+    }
+
+    /// Returns its Cookie field if the jar has any for it: its own come first, then those that the user
+    /// gives. The user can also want none.
+    fn cookies(&self, jar: Option<&Jar>) -> Option<Vec<u8>> {
+        let (jar, url) = (jar?, self.url);
+        match self.fields.iter().find(|field| field.is(COOKIE.as_str())).map(|field| &field.value) {
+            None => jar.cookies_for(url).map(String::into_bytes),
+            Some(None) => None,
+            Some(Some(given)) => Some([jar.cookies_for(url)?.as_bytes(), b"; ", given].concat()),
+        }
+    }
+}

@@ -41,6 +41,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, environment: &Environment) 
         return Ok(exit_code::SUCCESS);
     }
     let mut config = Config::resolve(args, environment)?;
+    config.http.check_interface().map_err(|error| anyhow!("`--interface`: {}", Plain(&error)))?;
     let doubts = read_checksums(&mut config)?;
     if config.engine.mode == Mode::Fetch {
         prepare_folders(&config.engine)?;

@@ -8,6 +8,8 @@
 /// The test builder, the scripted server and their helpers.
 mod harness;
 
+/// Where connections go, and where they come from.
+mod addresses;
 /// Lists for aria2.
 mod aria2_lists;
 /// Idle workers help.

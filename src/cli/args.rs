@@ -3,6 +3,7 @@
 
 use clap::{Parser, ValueEnum};
 
+pub use crate::cli::args::addresses::AddressArgs;
 pub use crate::cli::args::checks::CheckArgs;
 pub use crate::cli::args::credentials::CredentialArgs;
 pub use crate::cli::args::files::{FileArgs, IfExistsArg};
@@ -16,6 +17,7 @@ pub use crate::cli::args::results::{JsonArg, ResultArgs};
 pub use crate::cli::args::tls::{TlsArgs, TlsMinArg};
 pub use crate::cli::args::workers::WorkerArgs;
 
+mod addresses;
 mod checks;
 mod credentials;
 mod files;
@@ -91,6 +93,10 @@ pub struct Args {
     /// What connections go through.
     #[command(flatten)]
     pub proxies: ProxyArgs,
+
+    /// Where connections go, and where they come from.
+    #[command(flatten)]
+    pub addresses: AddressArgs,
 
     /// How much, how fast, how long, how often.
     #[command(flatten)]

@@ -11,14 +11,14 @@ use ureq::typestate::WithoutBody;
 use ureq::{Agent, RequestBuilder};
 use url::Url;
 
+use crate::http::Options;
 use crate::http::body::Body;
 use crate::http::connector::{NoLookUp, Opener};
 use crate::http::head::{Framing, Head};
 use crate::http::link::{Ending, Link};
 use crate::http::local;
-use crate::http::proxy::{self, takes_basic};
+use crate::http::proxy::{self, Via, takes_basic};
 use crate::http::remote::Remote;
-use crate::http::request::is_absolute;
 use crate::model::error::Cause;
 use crate::model::problem::Phase;
 use crate::model::proxy::{Proxy, ProxyProblem};
@@ -48,8 +48,15 @@ pub struct Client {
     agent: Agent,
     common: Arc<Common>,
     link: Arc<Link>,
-    /// What ureq is told of all proxies. Their connections are ours.
-    mark: Option<ureq::Proxy>,
+    /// What ureq is told of all proxies, so that it keeps connections to them, those through them and
+    /// others apart. To which proxy a request goes follows from its origin.
+    marks: Marks,
+}
+
+/// Proxies that there are not.
+struct Marks {
+    to: Option<ureq::Proxy>,
+    through: Option<ureq::Proxy>,
 }
 
 impl Client {
@@ -75,8 +82,10 @@ impl Client {
         let agent = Agent::with_parts(config, opener, NoLookUp);
         let handle = agent.clone();
         common.stop.on_stop(move || handle.shutdown());
-        let mark = ureq::Proxy::new("http://proxy.invalid").ok();
-        Self { agent, common: Arc::clone(common), link, mark }
+        let mark = |text| ureq::Proxy::new(text).ok();
+        let marks =
+            Marks { to: mark("http://to.invalid"), through: mark("http://through.invalid") };
+        Self { agent, common: Arc::clone(common), link, marks }
     }
 
     /// Sends a request and waits for the head of its response.
@@ -94,7 +103,8 @@ impl Client {
         if local::is_local(request.url) {
             return local::get(request);
         }
-        let via = self.common.options.proxies.choose(request.url);
+        let via = self.via(request.url);
+        let via = via.as_ref();
         let mut stale = 0;
         let response = loop {
             self.link.begin(request.method == Method::Get, via);
@@ -109,7 +119,7 @@ impl Client {
         };
         self.link.progress();
         let (parts, body) = response.into_parts();
-        if let Some(proxy) = via.filter(|proxy| is_absolute(proxy, request.url))
+        if let Some(Via { proxy, .. }) = via.filter(|via| via.is_absolute)
             && parts.status == StatusCode::PROXY_AUTHENTICATION_REQUIRED
         {
             return Err(login_wanted(proxy, &parts.headers));
@@ -139,18 +149,23 @@ impl Client {
         self.common.options.proxies.choose(url).map(|proxy| &**proxy)
     }
 
-    /// Makes a request. ureq keeps the connections through proxies apart from others; to which one a
-    /// request goes follows from its origin, so that one mark is enough for all.
-    fn build(
-        &self,
-        request: &Request<'_>,
-        via: Option<&Arc<Proxy>>,
-    ) -> RequestBuilder<WithoutBody> {
+    /// Returns how a request for a URL goes through a proxy, if it does: as it is to an HTTP proxy if it is
+    /// in the clear, and for the host of the URL.
+    fn via(&self, url: &Url) -> Option<Via> {
+        let Options { proxies, addresses, .. } = &self.common.options;
+        let proxy = Arc::clone(proxies.choose(url)?);
+        let (host, port) = (url.host_str()?, url.port_or_known_default()?);
+        let is_absolute = proxy.kind.is_http()
+            && url.scheme() == "http"
+            && addresses.detour(host, port) == (host, port);
+        Some(Via { proxy, is_absolute })
+    }
+
+    fn build(&self, request: &Request<'_>, via: Option<&Via>) -> RequestBuilder<WithoutBody> {
         let builder = request.build(&self.agent, self.common.jar.as_deref(), via);
-        match via {
-            Some(_) => builder.config().proxy(self.mark.clone()).build(),
-            None => builder,
-        }
+        let Some(via) = via else { return builder };
+        let mark = if via.is_absolute { &self.marks.to } else { &self.marks.through };
+        builder.config().proxy(mark.clone()).build()
     }
 
     /// Begins a piece of work, of one request or several, that another thread can break off.

@@ -17,14 +17,16 @@ use crate::http::dial::{DialError, dial};
 use crate::http::jar::Jar;
 use crate::http::layers::Layers;
 use crate::http::link::Link;
-use crate::http::proxy;
+use crate::http::proxy::{self, Via};
 use crate::http::resolver::Resolver;
 use crate::http::tls::{self, Session, Trust};
+use crate::http::unix;
 use crate::http::wire::{Form, Wire};
 use crate::model::error::Cause;
 use crate::model::problem::Phase;
 use crate::model::proxy::{Proxy, ProxyKind, ProxyProblem};
 use crate::model::stop::Stop;
+use crate::policy::address::{Addresses, Family};
 
 /// What the connections of all workers have in common.
 #[derive(Debug)]
@@ -80,11 +82,13 @@ impl Connector for Opener {
         let (host, port) = host_and_port(details.uri);
         let is_https = details.uri.scheme() == Some(&Scheme::HTTPS);
         let via = self.link.via();
+        // The name in the URL stays that of the certificate.
+        let (to_host, to_port) = self.common.options.addresses.detour(&host, port);
         let socket = match &via {
-            Some(proxy) => self
+            Some(Via { proxy, .. }) => self
                 .dial(&proxy.host, proxy.port, deadline)
                 .map_err(|cause| proxy::blame(proxy, cause)),
-            None => self.dial(&host, port, deadline),
+            None => self.dial(to_host, to_port, deadline),
         };
         let socket = socket.map_err(|cause| self.link.fail(cause))?;
         // Registered before the handshake, so that a stop breaks that too.
@@ -95,8 +99,8 @@ impl Connector for Opener {
         let mut stream = Bounded { socket: &socket, stop: &self.common.stop, deadline };
         let mut layers = Layers::default();
         let mut form = Form::Origin;
-        if let Some(proxy) = &via {
-            let entered = self.enter(&mut layers, &mut stream, proxy, (&host, port), is_https);
+        if let Some(via) = &via {
+            let entered = self.enter(&mut layers, &mut stream, via, (to_host, to_port));
             form = entered.map_err(|cause| self.link.fail(cause))?;
         }
         if is_https {
@@ -119,39 +123,48 @@ impl Connector for Opener {
 
 impl Opener {
     fn dial(&self, host: &str, port: u16, deadline: Instant) -> Result<Arc<TcpStream>, Cause> {
+        let Addresses { interface, unix_socket, .. } = &self.common.options.addresses;
+        let is_unwanted = || self.is_unwanted();
+        if let Some(path) = unix_socket {
+            let place = path.to_string_lossy();
+            let socket = unix::dial(path, deadline, &self.common.stop, is_unwanted);
+            return socket.map(Arc::new).map_err(|error| self.cause_of(error, &place));
+        }
         let addresses = self.look_up(host, port, deadline)?;
-        let place = || format!("{host}:{port}");
-        let socket =
-            dial(&addresses, deadline, || self.is_unwanted()).map_err(|error| match error {
-                DialError::Io(source) => Cause::Connect { host: place(), source },
-                DialError::Unwanted => {
-                    Cause::Connect { host: place(), source: io::ErrorKind::Interrupted.into() }
-                }
-                DialError::TimedOut => {
-                    let after = self.common.options.connect_timeout;
-                    Cause::ConnectTimeout { host: place(), after }
-                }
-            })?;
+        let place = format!("{host}:{port}");
+        let socket = dial(&addresses, interface.as_ref(), deadline, is_unwanted)
+            .map_err(|error| self.cause_of(error, &place))?;
         // Requests are sent in one piece; waiting for more of it would only delay them.
-        socket.set_nodelay(true).map_err(|source| Cause::Connect { host: place(), source })?;
+        socket.set_nodelay(true).map_err(|source| Cause::Connect { host: place, source })?;
         Ok(Arc::new(socket))
     }
 
-    /// Makes a connection to a proxy one to the origin. For an http URL an HTTP proxy is the other end
-    /// itself.
+    fn cause_of(&self, error: DialError, place: &str) -> Cause {
+        let host = place.to_owned();
+        match error {
+            DialError::Io(source) => Cause::Connect { host, source },
+            DialError::Unwanted => {
+                Cause::Connect { host, source: io::ErrorKind::Interrupted.into() }
+            }
+            DialError::TimedOut => {
+                Cause::ConnectTimeout { host, after: self.common.options.connect_timeout }
+            }
+        }
+    }
+
+    /// Makes a connection to a proxy one to a host, unless the proxy itself is what is asked.
     fn enter(
         &self,
         layers: &mut Layers,
         stream: &mut Bounded<'_>,
-        proxy: &Proxy,
+        Via { proxy, is_absolute }: &Via,
         (host, port): (&str, u16),
-        is_https: bool,
     ) -> Result<Form, Cause> {
         if proxy.kind == ProxyKind::Https {
             let session = self.handshake(&self.common.trust_in_proxies, stream, &proxy.host);
             layers.set_outer(session.map_err(|cause| proxy::blame(proxy, cause))?);
         }
-        if proxy.kind.is_http() && !is_https {
+        if *is_absolute {
             return Ok(Form::Absolute);
         }
         let deadline = stream.deadline;
@@ -167,8 +180,19 @@ impl Opener {
     }
 
     fn look_up(&self, host: &str, port: u16, deadline: Instant) -> Result<Vec<SocketAddr>, Cause> {
-        let Common { resolver, stop, .. } = &*self.common;
-        resolver.look_up(host, port, deadline, stop, || self.is_unwanted())
+        let Common { options, resolver, stop, .. } = &*self.common;
+        if let Some(given) = options.addresses.given(host, port) {
+            return Ok(given.iter().map(|&address| SocketAddr::new(address, port)).collect());
+        }
+        let mut found = resolver.look_up(host, port, deadline, stop, || self.is_unwanted())?;
+        if let Some(family) = options.addresses.only_family() {
+            found.retain(|address| family.has(address.ip()));
+            if found.is_empty() {
+                let host = format!("{host}:{port}");
+                return Err(Cause::Connect { host, source: no_address(family) });
+            }
+        }
+        Ok(found)
     }
 
     fn is_unwanted(&self) -> bool {
@@ -200,6 +224,15 @@ fn last_word(layers: &Layers, proxy: &Proxy, cause: Cause) -> Cause {
         Some(lasting) => proxy::blame(proxy, lasting),
         None => cause,
     }
+}
+
+/// Not a kind of failure that may pass.
+fn no_address(family: Family) -> io::Error {
+    let text = match family {
+        Family::V4 => "it has no address of IPv4",
+        Family::V6 => "it has no address of IPv6",
+    };
+    io::Error::new(io::ErrorKind::Unsupported, text)
 }
 
 fn host_and_port(uri: &Uri) -> (String, u16) {

@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use socket2::{Domain, Protocol, Socket, Type};
 
+use crate::policy::address::Interface;
+
 /// How long an address is alone before the next one is tried too (RFC 8305 §5 recommends 250 ms).
 const HEAD_START: Duration = Duration::from_millis(250);
 
@@ -31,6 +33,7 @@ pub(super) enum DialError {
 /// Connects to the first address that answers.
 pub(super) fn dial(
     addresses: &[SocketAddr],
+    interface: Option<&Interface>,
     deadline: Instant,
     is_unwanted: impl Fn() -> bool,
 ) -> Result<TcpStream, DialError> {
@@ -49,7 +52,7 @@ pub(super) fn dial(
         if now >= next_start || trying.is_empty() {
             match waiting.next() {
                 Some(address) => {
-                    match start(address) {
+                    match start(address, interface) {
                         Ok(socket) => {
                             trying.push(socket);
                             next_start = now + HEAD_START;
@@ -82,9 +85,31 @@ pub(super) fn dial(
     }
 }
 
+/// Checks that connections can come from there.
+pub(super) fn check(interface: &Interface) -> io::Result<()> {
+    let domain = match interface {
+        Interface::Address(address) => Domain::for_address(SocketAddr::new(*address, 0)),
+        Interface::Device(_) => Domain::IPV4,
+    };
+    bind(&Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?, interface)
+}
+
+fn bind(socket: &Socket, interface: &Interface) -> io::Result<()> {
+    match interface {
+        Interface::Address(address) => socket.bind(&SocketAddr::new(*address, 0).into()),
+        #[cfg(target_os = "linux")]
+        Interface::Device(name) => socket.bind_device(Some(name.as_bytes())),
+        #[cfg(not(target_os = "linux"))]
+        Interface::Device(_) => Err(io::ErrorKind::Unsupported.into()),
+    }
+}
+
 /// Starts to connect without waiting.
-fn start(address: SocketAddr) -> io::Result<Socket> {
+fn start(address: SocketAddr, interface: Option<&Interface>) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    if let Some(interface) = interface {
+        bind(&socket, interface)?;
+    }
     socket.set_nonblocking(true)?;
     match socket.connect(&address.into()) {
         Ok(()) => Ok(socket),
@@ -141,7 +166,7 @@ mod tests {
         socket.bind(&"127.0.0.1:0".parse::<SocketAddr>().unwrap().into()).unwrap();
         socket.listen(0).unwrap();
         let address = socket.local_addr().unwrap().as_socket().unwrap();
-        let queued = (0..4).map(|_| start(address).unwrap()).collect();
+        let queued = (0..4).map(|_| start(address, None).unwrap()).collect();
         (socket, address, queued)
     }
 
@@ -159,7 +184,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let began = Instant::now();
         let addresses = [dead, listener.local_addr().unwrap()];
-        dial(&addresses, began + Duration::from_secs(10), || false).unwrap();
+        dial(&addresses, None, began + Duration::from_secs(10), || false).unwrap();
         assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
     }
 
@@ -167,7 +192,7 @@ mod tests {
     fn a_refused_address_costs_nothing() {
         let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let deadline = Instant::now() + Duration::from_secs(10);
-        let error = dial(&[free], deadline, || false).unwrap_err();
+        let error = dial(&[free], None, deadline, || false).unwrap_err();
         let DialError::Io(error) = error else { panic!("{error:?}") };
         assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
     }
@@ -176,8 +201,8 @@ mod tests {
     fn the_deadline_and_who_does_not_want_it_end_it() {
         let (_hole, dead, _queued) = black_hole();
         let soon = Instant::now() + Duration::from_millis(60);
-        assert!(matches!(dial(&[dead], soon, || false), Err(DialError::TimedOut)));
+        assert!(matches!(dial(&[dead], None, soon, || false), Err(DialError::TimedOut)));
         let late = Instant::now() + Duration::from_secs(60);
-        assert!(matches!(dial(&[dead], late, || true), Err(DialError::Unwanted)));
+        assert!(matches!(dial(&[dead], None, late, || true), Err(DialError::Unwanted)));
     }
 }

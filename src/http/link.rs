@@ -9,8 +9,8 @@ use std::net::{Shutdown, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
+use crate::http::proxy::Via;
 use crate::model::error::Cause;
-use crate::model::proxy::Proxy;
 use crate::model::size::Span;
 
 /// How the server's side of a connection ended.
@@ -34,7 +34,7 @@ const GRACE: Duration = Duration::from_secs(1);
 #[derive(Debug, Default)]
 struct Notes {
     /// The proxy that the request goes through.
-    via: Option<Arc<Proxy>>,
+    via: Option<Via>,
     opened: bool,
     /// Whether the answer has a body, if its head says so.
     has_body: bool,
@@ -83,7 +83,7 @@ impl Link {
 
     /// Forgets everything: a request begins, whose answer may have a body or has none, and which goes through
     /// a proxy or not.
-    pub(super) fn begin(&self, has_body: bool, via: Option<&Arc<Proxy>>) {
+    pub(super) fn begin(&self, has_body: bool, via: Option<&Via>) {
         let mut notes = self.notes();
         notes.has_body = has_body;
         notes.via = via.cloned();
@@ -95,7 +95,7 @@ impl Link {
     }
 
     /// Returns the proxy that the request goes through.
-    pub(super) fn via(&self) -> Option<Arc<Proxy>> {
+    pub(super) fn via(&self) -> Option<Via> {
         self.notes().via.clone()
     }
 

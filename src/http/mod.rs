@@ -26,10 +26,13 @@ mod remote;
 mod request;
 mod resolver;
 pub mod tls;
+mod unix;
 mod wire;
 
+use std::io;
 use std::time::Duration;
 
+use crate::policy::address::Addresses;
 use crate::policy::proxy::Proxies;
 
 /// What the user can set about connections.
@@ -43,6 +46,21 @@ pub struct Options {
     pub tls: tls::Options,
     /// What requests go through.
     pub proxies: Proxies,
+    /// Where connections go.
+    pub addresses: Addresses,
+}
+
+impl Options {
+    /// Checks that connections can come from where they are to come from.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn check_interface(&self) -> io::Result<()> {
+        match &self.addresses.interface {
+            Some(interface) => dial::check(interface),
+            None => Ok(()),
+        }
+    }
 }
 
 #[cfg(test)]

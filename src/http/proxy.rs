@@ -5,6 +5,7 @@ mod socks;
 
 use std::io::{self, Read, Write};
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::http::bounded::is_timeout;
@@ -13,6 +14,15 @@ use crate::model::problem::Phase;
 use crate::model::proxy::{Proxy, ProxyKind, ProxyProblem};
 
 pub(super) use crate::http::proxy::connect::takes_basic;
+
+/// How a request goes through a proxy.
+#[derive(Clone, Debug)]
+pub(super) struct Via {
+    /// The proxy.
+    pub(super) proxy: Arc<Proxy>,
+    /// Whether it goes to the proxy itself, with the whole URL as its target, and not through a tunnel.
+    pub(super) is_absolute: bool,
+}
 
 /// Why there is no tunnel.
 enum Failure {

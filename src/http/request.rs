@@ -1,7 +1,6 @@
 //! Requests, and how they are written.
 
 use std::borrow::Cow;
-use std::sync::Arc;
 
 use ureq::http::HeaderValue;
 use ureq::http::header::{
@@ -13,8 +12,8 @@ use ureq::{Agent, RequestBuilder};
 use url::{Position, Url};
 
 use crate::http::jar::Jar;
+use crate::http::proxy::Via;
 use crate::model::field::Field;
-use crate::model::proxy::Proxy;
 use crate::model::range::ByteRange;
 use crate::policy::secrets::basic_value;
 use crate::policy::update::Condition;
@@ -69,18 +68,13 @@ pub struct Rest<'a> {
     pub validator: Option<&'a str>,
 }
 
-/// Returns whether a request goes to the proxy itself, with the whole URL as its target.
-pub(super) fn is_absolute(proxy: &Proxy, url: &Url) -> bool {
-    proxy.kind.is_http() && url.scheme() == "http"
-}
-
 impl Request<'_> {
     /// Writes it for `agent`, with the cookies of `jar`, as it goes through a proxy or not.
     pub(super) fn build(
         &self,
         agent: &Agent,
         jar: Option<&Jar>,
-        via: Option<&Arc<Proxy>>,
+        via: Option<&Via>,
     ) -> RequestBuilder<WithoutBody> {
         let Request { fields, rest, no_cache, condition, .. } = *self;
         let mut builder = self.begin(agent, via);
@@ -124,13 +118,13 @@ impl Request<'_> {
 
     /// Begins it. One that goes to a proxy itself is for ureq one to that host, so that URLs of all hosts
     /// share the connections to it; the URL is in its path, from where the wire takes it.
-    fn begin(&self, agent: &Agent, via: Option<&Arc<Proxy>>) -> RequestBuilder<WithoutBody> {
+    fn begin(&self, agent: &Agent, via: Option<&Via>) -> RequestBuilder<WithoutBody> {
         let Self { method, url, .. } = *self;
         let ask = |uri: &str| match method {
             Method::Get => agent.get(uri),
             Method::Head => agent.head(uri),
         };
-        let Some(proxy) = via.filter(|proxy| is_absolute(proxy, url)) else {
+        let Some(Via { proxy, .. }) = via.filter(|via| via.is_absolute) else {
             return ask(url.as_str());
         };
         let mut builder = ask(&format!("http://{}:{}/{url}", proxy.host, proxy.port));

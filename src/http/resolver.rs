@@ -24,6 +24,9 @@ const MAX_AGE: Duration = Duration::from_secs(60);
 /// retry asks again.
 const MAX_FAILURE_AGE: Duration = Duration::from_secs(2);
 
+/// How many answers are kept before those that are too old are forgotten.
+const MAX_ENTRIES: usize = 1024;
+
 /// How often a wait looks whether it is still wanted.
 const TICK: Duration = Duration::from_millis(50);
 
@@ -121,6 +124,12 @@ impl Resolver {
         if let Some(Entry::Pending(pending)) = cache.get(host) {
             return Ok(pending.clone());
         }
+        if cache.len() >= MAX_ENTRIES {
+            cache.retain(|_, entry| match entry {
+                Entry::Done { answer, at } => at.elapsed() < max_age(answer),
+                Entry::Pending(_) => true,
+            });
+        }
         let (done, pending) = crossbeam_channel::bounded::<Infallible>(0);
         let (shared, name) = (Arc::clone(&self.cache), host.to_owned());
         thread::Builder::new().name("resolver".to_owned()).spawn(move || {
@@ -193,6 +202,24 @@ mod tests {
         assert_eq!(found("127.0.0.1"), ["127.0.0.1:80".parse().unwrap()]);
         assert_eq!(found("[::1]"), ["[::1]:80".parse().unwrap()]);
         assert!(found("localhost").iter().all(|address| address.ip().is_loopback()));
+    }
+
+    #[test]
+    fn answers_that_are_too_old_are_not_used_and_do_not_pile_up() {
+        let resolver = Resolver::default();
+        let old = Instant::now().checked_sub(MAX_AGE).unwrap();
+        let wrong: Arc<[IpAddr]> = ["192.0.2.1".parse().unwrap()].into();
+        let entry = |at| Entry::Done { answer: Answer::Addresses(Arc::clone(&wrong)), at };
+        lock(&resolver.cache).insert("localhost".to_owned(), entry(Instant::now()));
+        let stop = Stop::default();
+        let found = || resolver.look_up("localhost", 80, soon(), &stop, || false).unwrap();
+        assert_eq!(found(), ["192.0.2.1:80".parse().unwrap()]);
+        for number in 0..MAX_ENTRIES {
+            lock(&resolver.cache).insert(number.to_string(), entry(old));
+        }
+        lock(&resolver.cache).insert("localhost".to_owned(), entry(old));
+        assert!(found().iter().all(|address| address.ip().is_loopback()));
+        assert_eq!(lock(&resolver.cache).len(), 1);
     }
 
     #[test]

@@ -212,7 +212,7 @@ impl fmt::Debug for Wire {
 fn failure(layers: &Layers, link: &Link, error: io::Error) -> ureq::Error {
     match layers.lasting_cause(&error) {
         Some(cause) if layers.ends_at_proxy() => match link.via() {
-            Some(proxy) => link.fail(proxy::blame(&proxy, cause)),
+            Some(via) => link.fail(proxy::blame(&via.proxy, cause)),
             None => link.fail(cause),
         },
         Some(cause) => link.fail(cause),

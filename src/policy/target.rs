@@ -37,6 +37,11 @@ pub fn parse(text: &str) -> Result<Target, Cause> {
         None if looks_like_a_host(text) => format!("https://{}", text.trim_start_matches("//")),
         None => return Err(bad_url(format!("`{}`", shorten(text)))),
     };
+    if has_zone(text) {
+        let reason = format!("`{}` has a zone in its address", shorten(text));
+        let hint = Some("leave it out, and name the device with `--interface`".to_owned());
+        return Err(Cause::BadUrl { reason, hint });
+    }
     let mut url = Url::parse(&with_scheme)
         .map_err(|error| bad_url(format!("`{}`: {error}", shorten(text))))?;
     if url.scheme() == "file" && url.host().is_some() {
@@ -128,6 +133,14 @@ fn bad_url(reason: String) -> Cause {
     Cause::BadUrl { reason, hint: None }
 }
 
+/// Returns whether the host is an address with a zone (RFC 6874), which WHATWG has taken out of URLs.
+fn has_zone(text: &str) -> bool {
+    let authority = text.split_once("//").map_or(text, |(_, rest)| rest);
+    let authority = authority.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    host.starts_with('[') && host.contains('%')
+}
+
 /// Returns the scheme of `scheme://...`, and of `mailto:...`-like texts that no host can look like.
 fn scheme_of(text: &str) -> Option<&str> {
     let (scheme, rest) = text.split_once(':')?;
@@ -187,6 +200,8 @@ mod tests {
         case("word", "not a URL: `word`");
         case("two words", "has ` ` in it");
         case("http://h:99999/", "invalid port number");
+        case("http://[fe80::1%25eth0]/x", "has a zone in its address");
+        case("[fe80::1%eth0]:80/x", "has a zone in its address");
         case("http:///x y", "has ` ` in it");
         case("http://", "empty host");
         case("../file", "not a URL");

@@ -2,7 +2,7 @@
 //! say before they pass bytes on, byte for byte, and what they should not say.
 
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -31,6 +31,7 @@ pub(crate) enum Step {
 struct State {
     stopped: bool,
     received: Vec<Vec<u8>>,
+    clients: Vec<IpAddr>,
     streams: Vec<TcpStream>,
     threads: Vec<JoinHandle<()>>,
 }
@@ -69,6 +70,11 @@ impl Peer {
         self.state.lock().unwrap().received.clone()
     }
 
+    /// Returns the addresses of the clients so far.
+    pub(crate) fn clients(&self) -> Vec<IpAddr> {
+        self.state.lock().unwrap().clients.clone()
+    }
+
     /// Waits until so many clients have connected.
     #[track_caller]
     pub(crate) fn wait_for_connections(&self, count: usize) {
@@ -98,12 +104,15 @@ impl Drop for Peer {
 fn accept(listener: &TcpListener, steps: &Arc<[Step]>, shared: &Arc<Mutex<State>>) {
     for client in listener.incoming() {
         let client = client.unwrap();
+        let address = client.peer_addr().map(|address| address.ip());
         let mut state = shared.lock().unwrap();
         if state.stopped {
             return;
         }
         state.streams.push(client.try_clone().unwrap());
         state.received.push(Vec::new());
+        // One that has gone again has none.
+        state.clients.extend(address);
         let number = state.received.len() - 1;
         let (steps, shared) = (Arc::clone(steps), Arc::clone(shared));
         state.threads.push(std::thread::spawn(move || {

@@ -142,6 +142,8 @@ mod tls;
 mod tls_errors;
 /// Whom haul trusts over https.
 mod trust;
+/// What servers pack for the way.
+mod unpacked;
 /// What the server has changed comes anew.
 mod update;
 /// Files on the disk against a list.

@@ -122,6 +122,9 @@ fn check_mode(args: &Args, output: &Output) -> Result<()> {
     if args.results.null {
         bail!("`--null` ends paths, and `{option}` prints none; `--json` is for any name");
     }
+    if args.mode.spider && args.requests.compressed {
+        bail!("`--compressed` is of what is downloaded, and `--spider` downloads nothing");
+    }
     if args.mode.spider && args.checks.checksum.is_some() {
         bail!("`--checksum` needs the bytes, and `{option}` gets none; leave out one of them");
     }

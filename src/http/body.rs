@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::http::local::Local;
 use crate::http::remote::Remote;
+use crate::http::unpack::Unpacked;
 use crate::model::error::Cause;
 
 /// The body of a response.
@@ -15,6 +16,8 @@ enum Source {
     Local(Local),
     /// A server.
     Remote(Remote),
+    /// A server that packed it.
+    Unpacked(Box<Unpacked>),
 }
 
 impl From<Local> for Body {
@@ -29,6 +32,12 @@ impl From<Remote> for Body {
     }
 }
 
+impl From<Unpacked> for Body {
+    fn from(unpacked: Unpacked) -> Self {
+        Self(Source::Unpacked(Box::new(unpacked)))
+    }
+}
+
 impl Body {
     /// Reads into `buffer` what has come, at least one byte; 0 is the end, and then the body is whole.
     ///
@@ -40,13 +49,14 @@ impl Body {
         match &mut self.0 {
             Source::Local(local) => local.read(buffer),
             Source::Remote(remote) => remote.read(buffer),
+            Source::Unpacked(unpacked) => unpacked.read(buffer),
         }
     }
 
     /// Reads and forgets the rest if it is small, so that the connection can be used again.
     pub fn drain(self) {
         match self.0 {
-            Source::Local(_) => {}
+            Source::Local(_) | Source::Unpacked(_) => {}
             Source::Remote(remote) => remote.drain(),
         }
     }
@@ -57,6 +67,7 @@ impl Body {
         match &self.0 {
             Source::Local(_) => {}
             Source::Remote(remote) => remote.set_patience(patience),
+            Source::Unpacked(unpacked) => unpacked.remote().set_patience(patience),
         }
     }
 }

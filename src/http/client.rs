@@ -19,10 +19,12 @@ use crate::http::link::{Ending, Link};
 use crate::http::local;
 use crate::http::proxy::{self, Via, takes_basic};
 use crate::http::remote::Remote;
+use crate::http::unpack;
 use crate::model::error::Cause;
 use crate::model::problem::Phase;
 use crate::model::proxy::{Proxy, ProxyProblem};
 use crate::model::tls::TlsProblem;
+use crate::policy::coding;
 
 pub use crate::http::connector::Common;
 pub use crate::http::link::Canceller;
@@ -129,7 +131,7 @@ impl Client {
                 jar.take(request.url, field.as_bytes());
             }
         }
-        let head = Head::read(&parts)?;
+        let mut head = Head::read(&parts)?;
         self.check_identity(request.url, &head)?;
         let stall_timeout = self.common.options.stall_timeout;
         let framing = match request.method {
@@ -138,7 +140,12 @@ impl Client {
             Method::Head => Framing::Length(0),
         };
         let body = Remote::new(body, framing, Arc::clone(&self.link), stall_timeout);
-        Ok(Response { head, body: body.into() })
+        let body = if self.common.options.unpacks && request.method == Method::Get {
+            unpack::unpack(body, &mut head, request.url)?
+        } else {
+            body.into()
+        };
+        Ok(Response { head, body })
     }
 
     /// Returns the proxy that a request for a URL goes through.
@@ -162,7 +169,8 @@ impl Client {
     }
 
     fn build(&self, request: &Request<'_>, via: Option<&Via>) -> RequestBuilder<WithoutBody> {
-        let builder = request.build(&self.agent, self.common.jar.as_deref(), via);
+        let codings = if self.common.options.unpacks { coding::ACCEPTED } else { "identity" };
+        let builder = request.build(&self.agent, self.common.jar.as_deref(), via, codings);
         let Some(via) = via else { return builder };
         let mark = if via.is_absolute { &self.marks.to } else { &self.marks.through };
         builder.config().proxy(mark.clone()).build()

@@ -1,8 +1,8 @@
 //! The head of a response, reduced to what haul uses.
 
 use ureq::http::header::{
-    ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, DATE, ETAG,
-    HeaderMap, LAST_MODIFIED, LOCATION, RETRY_AFTER, TRANSFER_ENCODING,
+    ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE,
+    CONTENT_TYPE, DATE, ETAG, HeaderMap, LAST_MODIFIED, LOCATION, RETRY_AFTER, TRANSFER_ENCODING,
 };
 use ureq::http::{HeaderValue, StatusCode, Version, response};
 
@@ -45,6 +45,8 @@ pub struct Head {
     pub location: Option<Vec<u8>>,
     /// What the server says that the whole representation is; in a box, because few do.
     pub declared: Option<Box<Digest>>,
+    /// How the body is packed, as it came; nothing for `identity`.
+    pub coding: Option<String>,
     /// Not as text: most runs do not look at it, and this costs them no copy.
     content_type: Option<HeaderValue>,
 }
@@ -82,6 +84,7 @@ impl Head {
                 headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())),
             )
             .map(Box::new),
+            coding: coding(headers),
             content_type: headers.get(CONTENT_TYPE).cloned(),
         })
     }
@@ -104,6 +107,7 @@ impl Head {
             disposition: None,
             location: None,
             declared: None,
+            coding: None,
             content_type: None,
         }
     }
@@ -136,6 +140,16 @@ fn field<'a>(headers: &'a HeaderMap, name: &ureq::http::header::HeaderName) -> O
 fn text(headers: &HeaderMap, name: &ureq::http::header::HeaderName) -> Option<String> {
     let value = std::str::from_utf8(field(headers, name)?).ok()?.trim();
     (!value.is_empty()).then(|| value.to_owned())
+}
+
+/// Returns all fields Content-Encoding as one.
+fn coding(headers: &HeaderMap) -> Option<String> {
+    let fields = headers.get_all(CONTENT_ENCODING).iter();
+    let texts: Vec<_> = fields.map(|field| String::from_utf8_lossy(field.as_bytes())).collect();
+    let coding = texts.join(", ");
+    let is_packed =
+        |name: &str| !name.trim().is_empty() && !name.trim().eq_ignore_ascii_case("identity");
+    coding.split(',').any(is_packed).then_some(coding)
 }
 
 /// Transfer-Encoding wins over Content-Length (RFC 9112 §6.3). ureq has refused lengths that are no

@@ -27,6 +27,7 @@ mod request;
 mod resolver;
 pub mod tls;
 mod unix;
+mod unpack;
 mod wire;
 
 use std::io;
@@ -48,6 +49,8 @@ pub struct Options {
     pub proxies: Proxies,
     /// Where connections go.
     pub addresses: Addresses,
+    /// Whether servers are asked to pack bodies, which are unpacked as they come.
+    pub unpacks: bool,
 }
 
 impl Options {

@@ -69,16 +69,18 @@ pub struct Rest<'a> {
 }
 
 impl Request<'_> {
-    /// Writes it for `agent`, with the cookies of `jar`, as it goes through a proxy or not.
+    /// Writes it for `agent`, with the cookies of `jar`, as it goes through a proxy or not. `codings`
+    /// are those that a body may have.
     pub(super) fn build(
         &self,
         agent: &Agent,
         jar: Option<&Jar>,
         via: Option<&Via>,
+        codings: &'static str,
     ) -> RequestBuilder<WithoutBody> {
         let Request { fields, rest, no_cache, condition, .. } = *self;
         let mut builder = self.begin(agent, via);
-        let own = [(USER_AGENT, NAME), (ACCEPT, "*/*"), (ACCEPT_ENCODING, "identity")];
+        let own = [(USER_AGENT, NAME), (ACCEPT, "*/*"), (ACCEPT_ENCODING, codings)];
         for (name, value) in own.into_iter().filter(|(name, _)| self.is_free(name.as_str())) {
             builder = builder.header(name, HeaderValue::from_static(value));
         }

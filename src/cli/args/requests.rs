@@ -16,6 +16,13 @@ pub struct RequestArgs {
     #[arg(long, value_name = "SCHEMES", allow_hyphen_values = true)]
     pub proto: Option<Schemes>,
 
+    /// Let servers pack files for the way (gzip, br, zstd), and save them unpacked
+    ///
+    /// Then no partial file is gone on with or kept, and no idle worker helps: the bytes of what is unpacked
+    /// cannot be asked for. A file whose name says that it is packed stays as it is.
+    #[arg(long)]
+    pub compressed: bool,
+
     /// How many redirects to follow for one file
     #[arg(long, value_name = "N", default_value_t = 10,
           value_parser = clap::value_parser!(u16).range(0..=100))]

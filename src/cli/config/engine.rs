@@ -36,7 +36,8 @@ pub(super) fn options(
             .per_host
             .filter(|_| matches!(mode, Mode::Fetch | Mode::Ask))
             .map_or(usize::MAX, usize::from),
-        min_split: (!args.workers.no_split).then_some(args.workers.min_split.0),
+        min_split: (!args.workers.no_split && !args.requests.compressed)
+            .then_some(args.workers.min_split.0),
         output,
         folder: args.files.dir.clone().unwrap_or_default(),
         server_name: args.files.server_name,
@@ -57,7 +58,8 @@ pub(super) fn options(
             Allocation::AsWritten
         },
         if_locked: if args.files.wait_lock { IfLocked::Wait } else { IfLocked::Fail },
-        resume: match (args.files.no_resume, args.files.restart) {
+        // What is unpacked has no ranges.
+        resume: match (args.files.no_resume || args.requests.compressed, args.files.restart) {
             (true, _) => Resume::Never,
             (false, true) => Resume::WithinRun,
             (false, false) => Resume::Always,

@@ -27,5 +27,6 @@ pub(super) fn options(args: &Args, environment: &Environment) -> Result<Options>
         tls: tls::options(&args.tls)?,
         proxies,
         addresses,
+        unpacks: args.requests.compressed,
     })
 }

@@ -5,7 +5,10 @@ use crate::engine::transfer::Transfer;
 use crate::engine::transfer::answer::fresh;
 use crate::http::head::Head;
 use crate::model::error::Cause;
+use crate::model::event::Event;
 use crate::model::range::ByteRange;
+use crate::model::redact::Redacted;
+use crate::policy::coding;
 use crate::policy::resume::{Held, Verdict};
 
 impl<'a> Transfer<'a> {
@@ -40,6 +43,7 @@ impl<'a> Transfer<'a> {
         range: ByteRange,
     ) -> Result<bool, Cause> {
         self.note_declared(sink, held, response);
+        self.note_coding(response);
         if self.has_other_size(sink, held)? {
             return Ok(false);
         }
@@ -50,5 +54,20 @@ impl<'a> Transfer<'a> {
         self.progress.set_length(held.length);
         self.progress.set_position(held.ranges.len());
         Ok(true)
+    }
+
+    /// Says that a file is saved as its server packed it, unless its name says so.
+    fn note_coding(&self, response: &Head) {
+        let Some(coding) = response.coding.as_deref().filter(|_| self.work.attempts == 0) else {
+            return;
+        };
+        let url = self.work.target().0;
+        let known = coding::read(coding);
+        if known.as_ref().is_ok_and(|codings| coding::is_in_name(codings, url.path())) {
+            return;
+        }
+        let hint = if known.is_ok() { "; `--compressed` saves it unpacked" } else { "" };
+        let text = format!("{}: saved as the server packed it ({coding}){hint}", Redacted(url));
+        self.shared.observer.event(&Event::Warned { text: &text });
     }
 }

@@ -12,7 +12,7 @@ const OWN: [&str; 4] = ["host", "user-agent", "accept", "accept-encoding"];
 
 /// A way to give a secret, as it is put before a URL.
 #[derive(Clone, Copy, Debug)]
-enum Secret {
+pub(crate) enum Secret {
     Userinfo,
     User,
     Bearer,
@@ -27,7 +27,7 @@ enum Secret {
 }
 
 impl Secret {
-    const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Userinfo,
         Self::User,
         Self::Bearer,
@@ -42,7 +42,7 @@ impl Secret {
     ];
 
     /// Makes haul download `url` with it.
-    fn given(self, test: Test, url: &str) -> Test {
+    pub(crate) fn given(self, test: Test, url: &str) -> Test {
         match self {
             Self::Userinfo => test.arg(url.replace("://", "://me:s3cret@")),
             Self::User => test.args(["--user", "me:s3cret", url]),
@@ -80,7 +80,7 @@ impl Secret {
     }
 
     #[track_caller]
-    fn is_seen(self, request: &Request) {
+    pub(crate) fn is_seen(self, request: &Request) {
         let (name, value) = self.field();
         assert_eq!(request.header(name), Some(&*value), "{self:?}: {request:?}");
     }
@@ -88,7 +88,7 @@ impl Secret {
 
 /// Fails unless a request to another port of the host says nothing, but for a login that is the host's.
 #[track_caller]
-fn nothing_but_the_hosts_is_seen(secret: Secret, request: &Request) {
+pub(crate) fn nothing_but_the_hosts_is_seen(secret: Secret, request: &Request) {
     match secret {
         Secret::Netrc | Secret::Jar => secret.is_seen(request),
         _ => nothing_is_seen(secret, request),
@@ -97,7 +97,7 @@ fn nothing_but_the_hosts_is_seen(secret: Secret, request: &Request) {
 
 /// Fails unless a request says nothing but what every request does.
 #[track_caller]
-fn nothing_is_seen(secret: Secret, request: &Request) {
+pub(crate) fn nothing_is_seen(secret: Secret, request: &Request) {
     let is_own = |name: &str| OWN.iter().any(|own| own.eq_ignore_ascii_case(name));
     let is_clean = request.headers.iter().all(|(name, _)| is_own(name));
     assert!(is_clean, "{secret:?}: {request:?}");
@@ -244,5 +244,27 @@ fn helpers_send_what_the_first_connection_sent() {
     assert!(!ledger.parts().is_empty(), "nobody helped");
     for request in server.requests() {
         secret.is_seen(&request);
+    }
+}
+
+#[test]
+fn a_question_takes_along_what_a_download_does() {
+    let (first, second) = (Server::start(), Server::start());
+    first.always("/a", Reply::redirect(302, "/b"));
+    first.always("/b", Reply::redirect(302, second.url("/c")));
+    for secret in Secret::ALL {
+        let count = first.requests().len();
+        // It does not know HEAD, so that it is asked for the first byte too.
+        second.serve("/c", Reply::status(405, "-"));
+        second.serve("/c", Reply::ok("x").close());
+        let test = first.test().server(&second).args(["--spider"]);
+        secret.given(test, &first.url("/a")).any_stdout().any_stderr().run();
+        first.requests()[count..].iter().for_each(|request| secret.is_seen(request));
+        for request in second.requests().iter().rev().take(2) {
+            let range = |(name, _): &(String, String)| name.eq_ignore_ascii_case("range");
+            let mut request = request.clone();
+            request.headers.retain(|field| !range(field));
+            nothing_but_the_hosts_is_seen(secret, &request);
+        }
     }
 }

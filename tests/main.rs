@@ -32,6 +32,8 @@ mod compressed;
 mod cookies;
 /// What is given for a host goes to that host.
 mod credentials;
+/// The same by way of proxies, which have secrets of their own.
+mod credentials_by_proxy;
 /// What servers declare of their files.
 mod declared;
 /// A full disk, and one that is told to keep what it was given.

@@ -24,6 +24,8 @@ pub(crate) enum Step {
     Hold(Gate),
     /// Connects to another server, and passes on what comes from either side.
     Relay(String),
+    /// The same with the server that the header before names, which is one of CONNECT.
+    RelayAsked,
 }
 
 /// What its threads share.
@@ -58,6 +60,12 @@ impl Peer {
     pub(crate) fn tunnel(to: &str) -> Self {
         let yes = b"HTTP/1.1 200 Connection established\r\n\r\n".to_vec();
         Self::start([Step::TakeHead, Step::Send(yes), Step::Relay(to.to_owned())])
+    }
+
+    /// A proxy that takes CONNECT, says yes, and passes everything on to who is named there.
+    pub(crate) fn proxy() -> Self {
+        let yes = b"HTTP/1.1 200 Connection established\r\n\r\n".to_vec();
+        Self::start([Step::TakeHead, Step::Send(yes), Step::RelayAsked])
     }
 
     /// Host and port.
@@ -151,16 +159,24 @@ fn play(
                 std::thread::sleep(*pause);
             },
             Step::Hold(gate) => gate.pass(|| shared.lock().unwrap().stopped),
-            Step::Relay(to) => {
-                let upstream = TcpStream::connect(to)?;
-                shared.lock().unwrap().streams.push(upstream.try_clone()?);
-                std::thread::scope(|scope| {
-                    scope.spawn(|| copy(client, &upstream));
-                    copy(&upstream, client);
-                });
+            Step::Relay(to) => relay(client, to, shared)?,
+            Step::RelayAsked => {
+                let head = String::from_utf8(shared.lock().unwrap().received[number].clone());
+                let head = head.unwrap();
+                relay(client, head.split_whitespace().nth(1).unwrap(), shared)?;
             }
         }
     }
+    Ok(())
+}
+
+fn relay(client: &TcpStream, to: &str, shared: &Mutex<State>) -> std::io::Result<()> {
+    let upstream = TcpStream::connect(to)?;
+    shared.lock().unwrap().streams.push(upstream.try_clone()?);
+    std::thread::scope(|scope| {
+        scope.spawn(|| copy(client, &upstream));
+        copy(&upstream, client);
+    });
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use base64::prelude::{BASE64_STANDARD, Engine};
 use rustix::process::Signal;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::harness::{Gate, Output, Reply, Server, Test, content};
 
@@ -42,6 +42,9 @@ fn all_is_clean(output: &Output, known: &[&str]) {
     }
 }
 
+/// How results are told.
+const RESULTS: [&str; 2] = ["--json", "--json=events"];
+
 /// Files with secrets, and the arguments that name them.
 fn given(test: Test) -> Test {
     let test = test.existing("netrc", format!("machine 127.0.0.1 login me password {SECRET}"));
@@ -51,7 +54,7 @@ fn given(test: Test) -> Test {
     fs::set_permissions(netrc, fs::Permissions::from_mode(0o600)).unwrap();
     test.existing("token", SECRET)
         .existing("headers", format!("X-Key: {SECRET}\nCookie: a={SECRET}\n"))
-        .args(["--bearer", "@token", "-H", "@headers", "-v", "--json"])
+        .args(["--bearer", "@token", "-H", "@headers", "-v", "--lock", "lock"])
         .args(["--netrc-file", "netrc"])
         .args(["--retries", "0", "--failed", "failed"])
 }
@@ -60,13 +63,19 @@ const KNOWN: [&str; 6] = ["token", "headers", "netrc", "jar", "saved", "failed"]
 
 #[test]
 fn no_secret_is_in_what_an_interrupted_run_leaves() {
+    for results in RESULTS {
+        interrupted(results);
+    }
+}
+
+fn interrupted(results: &str) {
     let (first, second) = (Server::start(), Server::start());
     let gate = Gate::default();
     let body = content(1, 400_000);
     let held = Reply::ok(&body).header("ETag", "\"v\"").hold_after(300_000, &gate);
     first.serve("/a", Reply::redirect(302, second.url("/b")));
     second.serve("/b", held);
-    let test = given(first.test().server(&second)).any_result();
+    let test = given(first.test().server(&second)).arg(results).any_result();
     let login = first.url("/a").replace("://", &format!("://me:{SECRET}@"));
     let mut running = test.arg("-i").arg("list").existing("list", login).start();
     gate.wait_reached(1);
@@ -80,6 +89,12 @@ fn no_secret_is_in_what_an_interrupted_run_leaves() {
 
 #[test]
 fn no_secret_is_told_of_what_fails_in_any_way() {
+    for results in RESULTS {
+        failing(results);
+    }
+}
+
+fn failing(results: &str) {
     let server = Server::start();
     server.maybe("/status", Reply::status(401, SECRET).body(SECRET));
     server.maybe("/status?2", Reply::status(403, SECRET));
@@ -90,7 +105,7 @@ fn no_secret_is_told_of_what_fails_in_any_way() {
     server.maybe("/good", Reply::ok("x"));
     let targets = ["/status", "/loop", "/away", "/cut", "/broken", "/good"];
     let login = |target| server.url(target).replace("://", &format!("://me:{SECRET}@"));
-    let test = given(server.test()).args(targets.map(login)).any_result();
+    let test = given(server.test()).arg(results).args(targets.map(login)).any_result();
     let lines = [
         json!({"url": server.url("/status?2"), "headers": {"X-Key": SECRET}}),
         json!({"url": server.url("/good"), "headers": {"X-Key": [SECRET, "\n"]}}),
@@ -102,4 +117,87 @@ fn no_secret_is_told_of_what_fails_in_any_way() {
     let output = test.arg("http://me:s3cret@127.0.0.1:99999/").run();
     assert_eq!(output.status, Some(1));
     all_is_clean(&output, &[&KNOWN[..], &["list"]].concat());
+    is_locked(&output, "/good");
+}
+
+/// Fails unless the lock has a line for this file, which says nothing of headers.
+#[track_caller]
+fn is_locked(output: &Output, target: &str) {
+    let lock = fs::read_to_string(output.folder.path().join("lock")).unwrap();
+    let lines = lock.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let found: Vec<Value> = lines
+        .filter(|line| line["url"].as_str().is_some_and(|url| url.ends_with(target)))
+        .collect();
+    assert!(!found.is_empty() && found.iter().all(|line| line.get("headers").is_none()), "{lock}");
+}
+
+#[test]
+fn no_secret_of_a_proxy_is_told_however_it_was_given() {
+    const WAYS: [&str; 3] = ["url", "option", "environment"];
+    for (results, way) in RESULTS.iter().flat_map(|&results| WAYS.map(|way| (results, way))) {
+        let server = Server::start();
+        let wanted = Reply::status(407, SECRET).header("Proxy-Authenticate", "Basic realm=s3cret");
+        server.maybe("http://one.invalid/a", Reply::ok("x"));
+        server.maybe("http://one.invalid/b", Reply::redirect(302, "http://two.invalid/c"));
+        server.maybe("http://two.invalid/c", wanted.body(SECRET));
+        server.maybe("one.invalid:443", Reply::status(403, SECRET).body(SECRET));
+        let test = server.test().args(["--retries", "0", "-v", "--failed", "failed"]);
+        let test = test.args(["--lock", "lock", results]).any_result();
+        let proxy = format!("http://me:{SECRET}@{}", server.authority());
+        let test = match way {
+            "url" => test.args(["--proxy", &proxy]),
+            "option" => test.args(["--proxy", &server.authority(), "--proxy-user", "me:s3cret"]),
+            _ => test.env("all_proxy", &proxy),
+        };
+        let urls = ["http://one.invalid/a", "http://one.invalid/b", "https://one.invalid/d"];
+        let output = test.args(urls).run();
+        assert_eq!(output.status, Some(1));
+        let login = format!("Basic {}", BASE64_STANDARD.encode(format!("me:{SECRET}")));
+        for request in server.requests() {
+            assert_eq!(request.header("proxy-authorization"), Some(&*login));
+        }
+        all_is_clean(&output, &[]);
+        is_locked(&output, "/a");
+    }
+}
+
+#[test]
+fn no_secret_of_a_proxy_is_told_when_it_is_of_no_use() {
+    for proxy in ["ftp://me:s3cret@h", "http://me:s3cret@h:x", "me:s3cret@", "http://me:s3cret@/ h"]
+    {
+        for by in ["--proxy", "all_proxy"] {
+            let test = Test::new().any_result().arg("http://h.invalid/a");
+            let test = match by {
+                "--proxy" => test.args([by, proxy]),
+                _ => test.env(by, proxy),
+            };
+            let output = test.run();
+            assert_eq!(output.status, Some(2), "{proxy}: {}", output.stderr);
+            all_is_clean(&output, &[]);
+        }
+    }
+}
+
+#[test]
+fn headers_of_a_list_are_in_no_result_but_the_list_of_what_failed() {
+    let server = Server::start();
+    server.serve("/a", Reply::ok("x"));
+    server.serve("/b", Reply::status(404, "-"));
+    let list = ["/a", "/b"].map(|target| {
+        let entry = json!({"url": server.url(target), "headers": {"X-Key": SECRET}});
+        format!("{entry}\n")
+    });
+    let test = server.test().existing("list", list.concat()).args(["-i", "list", "-v", "--json"]);
+    let output = test.args(["--lock", "lock", "--failed", "failed"]).any_result().run();
+    all_is_clean(&output, &["list", "failed"]);
+    is_locked(&output, "/a");
+    let failed = fs::read_to_string(output.folder.path().join("failed")).unwrap();
+    let failed: Value = serde_json::from_str(&failed).unwrap();
+    assert_eq!(failed["headers"], json!({"X-Key": [SECRET]}));
+    // The same list checks what is there, and says no more.
+    let test =
+        Test::new().in_folder(output.folder).args(["--verify", "-i", "list", "-v", "--json"]);
+    let output = test.any_result().run();
+    assert_eq!(output.status, Some(1), "{}", output.stderr);
+    all_is_clean(&output, &["list", "failed"]);
 }

@@ -140,6 +140,8 @@ mod templates;
 mod terminal;
 /// The end of a connection over TLS.
 mod tls;
+/// TLS by way of proxies: for the host, and for the proxy.
+mod tls_by_proxy;
 /// What is wrong with TLS is told apart.
 mod tls_errors;
 /// Whom haul trusts over https.

@@ -65,7 +65,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, environment: &Environment) 
     if let Some(text) = warning {
         reporter.event(&Event::Warned { text });
     }
-    let has_command = config.engine.hook.is_some();
+    let has_command = config.engine.hook.is_some() || config.engine.refresh.is_some();
     let workers = descriptors::workers_that_fit(config.engine.workers, has_command);
     if workers < config.engine.workers {
         let text = format!(

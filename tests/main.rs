@@ -112,6 +112,8 @@ mod real_proxies;
 mod records;
 /// Redirects: resolved, bounded, and without secrets.
 mod redirects;
+/// A new URL for one that has expired.
+mod refresh;
 /// What one run leaves for the next.
 mod reruns;
 /// Transfers that break go on inside one run.

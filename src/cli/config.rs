@@ -95,6 +95,7 @@ impl Config {
             checksums: input::checksums(&mut args)?,
             engine: crate::engine::Options {
                 hook: exec::hook(&args, &output)?,
+                refresh: exec::refresh(&args)?,
                 template: naming::template(&args)?,
                 ..engine::options(&args, output, secrets, environment)
             },

@@ -268,6 +268,7 @@ impl Feeder<'_> {
             id,
             url: wanted.target.url,
             credentials: wanted.target.credentials,
+            fresh: None,
             mirrors: wanted.mirrors,
             size: wanted.size,
             checksum: wanted.checksum,

@@ -20,6 +20,9 @@ use crate::model::redact::Redacted;
 use crate::policy::command::{Command, operand};
 use crate::process::{self, Call, Failed};
 
+/// The longest line that is told as one, in bytes.
+const LONGEST_LINE: usize = 4096;
+
 /// How much later than a command we may see a signal that went to both.
 const SIGNAL_DELAY: Duration = Duration::from_millis(200);
 
@@ -61,11 +64,12 @@ impl Hook {
             name,
             arguments: self.command.arguments(file.path, &url),
             variables: variables(job, &url, file),
+            longest_line: LONGEST_LINE,
         };
         let words: Vec<_> = call.arguments.iter().map(|word| word.to_string_lossy()).collect();
         let text = format!("runs {name} {}", words.join(" "));
         shared.observer.event(&Event::Noted { job, text: &text });
-        let mut tell = |text: &str| shared.observer.event(&Event::Said { job, text });
+        let mut tell = |_, text: &str| shared.observer.event(&Event::Said { job, text });
         let run = || process::run(&call, shared.stop, &mut tell);
         // A panic drops the program, which ends it.
         let ended =

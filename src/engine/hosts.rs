@@ -190,6 +190,7 @@ mod tests {
             id: JobId(id),
             url: "http://h/".parse().unwrap(),
             credentials: None,
+            fresh: None,
             mirrors: Vec::new(),
             fields: None,
             size: None,

@@ -150,6 +150,8 @@ pub struct Options {
     pub max_size: Option<u64>,
     /// How many bytes ahead of their turn may be held for standard output.
     pub stdout_buffer: u64,
+    /// What gives a new URL in the place of one that has expired.
+    pub refresh: Option<Hook>,
     /// What is run for each file.
     pub hook: Option<Hook>,
     /// How much is told of jobs that end.
@@ -214,6 +216,7 @@ impl Options {
             server_name: false,
             template: None,
             hook: None,
+            refresh: None,
             if_exists: IfExists::Skip,
             set_modified: true,
             sync: false,

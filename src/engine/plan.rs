@@ -6,7 +6,6 @@ use crate::disk::partial::{self, Replace};
 use crate::engine::Resume;
 use crate::engine::transfer::{Done, Place, Setback, Transfer};
 use crate::model::job::Destination;
-use crate::model::redact::Redacted;
 use crate::model::survey::{self, Planned};
 use crate::policy::resume;
 
@@ -53,7 +52,7 @@ impl Transfer<'_> {
         if self.shared.options.resume != Resume::Always {
             return (0, None);
         }
-        let url = Redacted(self.work.target().0).to_string();
+        let url = self.work.recorded_url();
         let held = partial::look(path, &url, &self.work.recorded_urls());
         match resume::plan(held.as_ref()) {
             resume::Plan::Rest { .. } => {

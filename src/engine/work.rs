@@ -34,6 +34,10 @@ pub(super) struct Work {
     pub(super) attempts: u32,
     /// Attempts at the mirror in use that failed since the last that made progress.
     pub(super) failures: u32,
+    /// How many new URLs it got in the place of its main one since the last progress.
+    pub(super) refreshed: u32,
+    /// How far it was when it got the last one.
+    pub(super) refreshed_at: u64,
     /// How far the best attempt came, in bytes.
     pub(super) reached: u64,
     /// Bytes received by all attempts.
@@ -78,6 +82,8 @@ impl Work {
             started: None,
             attempts: 0,
             failures: 0,
+            refreshed: 0,
+            refreshed_at: 0,
             reached: 0,
             received: 0,
             resumed_from: None,
@@ -119,13 +125,18 @@ impl Work {
         self.job.target(self.mirrors.current())
     }
 
+    /// Returns the URL in use, as records have it.
+    pub(super) fn recorded_url(&self) -> String {
+        Redacted(self.job.given(self.mirrors.current())).to_string()
+    }
+
     /// Returns all URLs of a job that has several, as records have them.
     pub(super) fn recorded_urls(&self) -> Vec<String> {
         let count = match self.job.mirrors.len() {
             0 => 0,
             others => others + 1,
         };
-        (0..count).map(|mirror| Redacted(self.job.target(mirror).0).to_string()).collect()
+        (0..count).map(|mirror| Redacted(self.job.given(mirror)).to_string()).collect()
     }
 
     /// Returns the URLs that are not in use and may be asked, the credentials for them, and since when.
@@ -165,7 +176,7 @@ impl Work {
         let old = self.mirrors.current();
         let chosen = choose(&mut self.mirrors, &mut self.failures);
         if let Some(held) = self.streamed.as_mut().filter(|_| self.mirrors.current() != old) {
-            let url = self.job.target(old).0;
+            let url = self.job.given(old);
             held.elsewhere.get_or_insert_with(|| Redacted(url).to_string());
         }
         chosen

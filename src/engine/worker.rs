@@ -32,6 +32,7 @@ use crate::policy::retry::{self, Decision};
 use crate::policy::{disk_failure, filename};
 
 mod end;
+mod refresh;
 
 /// How many bytes are gathered before each write. ureq hands out at most one TLS record (16 KiB) a
 /// read, and 256 KiB a write cost a quarter less CPU than that; 1 MiB cost more again (cache).
@@ -218,6 +219,9 @@ impl Worker<'_> {
             if shared.stop.is_stopped() {
                 shared.give_up(&work, &mut self.totals);
                 return Taken::Ended;
+            }
+            if self.refresh(&mut work, &setback.cause) {
+                continue;
             }
             let Some(after) = self.follow(&mut work, decision, setback) else {
                 return Taken::Ended;

@@ -84,6 +84,8 @@ pub struct Job {
     pub url: Url,
     /// `Basic` credentials from the URL's userinfo, for that URL's origin only.
     pub credentials: Option<Credentials>,
+    /// What is asked in the place of the main URL, because that has expired.
+    pub fresh: Option<Box<Target>>,
     /// More URLs of the same file. Empty, and not allocated, for most jobs.
     pub mirrors: Vec<Target>,
     /// How many bytes its file has, where that is known before it is asked for.
@@ -108,7 +110,18 @@ impl Job {
     pub fn target(&self, mirror: usize) -> (&Url, Option<&Credentials>) {
         match mirror.checked_sub(1).and_then(|index| self.mirrors.get(index)) {
             Some(Target { url, credentials }) => (url, credentials.as_ref()),
-            None => (&self.url, self.credentials.as_ref()),
+            None => match &self.fresh {
+                Some(fresh) => (&fresh.url, fresh.credentials.as_ref()),
+                None => (&self.url, self.credentials.as_ref()),
+            },
+        }
+    }
+
+    /// Returns the URL of a mirror as it was given, also where another is asked in its place.
+    pub fn given(&self, mirror: usize) -> &Url {
+        match mirror.checked_sub(1).and_then(|index| self.mirrors.get(index)) {
+            Some(target) => &target.url,
+            None => &self.url,
         }
     }
 }

@@ -30,6 +30,16 @@ pub enum CommandProblem {
     Signal(i32),
 }
 
+impl fmt::Display for CommandProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Code(code) => write!(f, "ended with status {code}"),
+            Self::NotRun(source) => write!(f, "could not be run: {}", Plain(source)),
+            Self::Signal(signal) => write!(f, "was ended by signal {signal}"),
+        }
+    }
+}
+
 /// A command that failed for a file, which is complete.
 #[derive(Debug)]
 pub struct CommandFailure {
@@ -47,11 +57,7 @@ impl fmt::Display for CommandFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let path = self.path.to_string_lossy();
         write!(f, "saved {}, but `{}` ", Printable(&path), Printable(&self.program))?;
-        match &self.problem {
-            CommandProblem::Code(code) => write!(f, "ended with status {code}")?,
-            CommandProblem::NotRun(source) => write!(f, "could not be run: {}", Plain(source))?,
-            CommandProblem::Signal(signal) => write!(f, "was ended by signal {signal}")?,
-        }
+        write!(f, "{}", self.problem)?;
         self.last_line.iter().try_for_each(|line| write!(f, ": {}", Printable(&shorten(line))))
     }
 }

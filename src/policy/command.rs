@@ -55,6 +55,20 @@ impl Command {
     }
 }
 
+impl Command {
+    /// Returns the arguments where `{}` stands for a text, which is the last one where no word has a place for
+    /// it.
+    pub fn arguments_of(&self, text: &str) -> Vec<OsString> {
+        let text = OsString::from(text);
+        let mut arguments: Vec<OsString> =
+            self.arguments.iter().map(|word| fill(word, &text, URL)).collect();
+        if !self.arguments.iter().any(|word| word.contains(PATH)) {
+            arguments.push(text);
+        }
+        arguments
+    }
+}
+
 /// Returns a path in a form that no program takes for an option.
 pub fn operand(path: &Path) -> OsString {
     let is_option = path.as_os_str().as_bytes().starts_with(b"-");

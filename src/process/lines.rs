@@ -1,11 +1,10 @@
 //! What a program writes, as lines, in bounded memory.
 
-/// The longest line that is told as one, in bytes.
-const MAX_LINE: usize = 4096;
-
 /// The lines of a stream.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Lines {
+    /// The longest line that is told as one, in bytes.
+    longest: usize,
     /// The beginning of a line.
     begun: Vec<u8>,
     /// The last line that says something.
@@ -13,6 +12,10 @@ pub(super) struct Lines {
 }
 
 impl Lines {
+    pub(super) fn new(longest: usize) -> Self {
+        Self { longest, begun: Vec::new(), last: None }
+    }
+
     /// Takes the next bytes, and tells the lines that are whole.
     pub(super) fn feed(&mut self, bytes: &[u8], tell: &mut dyn FnMut(&str)) {
         for piece in bytes.split_inclusive(|&byte| byte == b'\n') {
@@ -21,8 +24,8 @@ impl Lines {
                 _ => (piece, false),
             };
             let mut rest = text;
-            while self.begun.len() + rest.len() > MAX_LINE {
-                let (head, tail) = rest.split_at(MAX_LINE - self.begun.len());
+            while self.begun.len() + rest.len() > self.longest {
+                let (head, tail) = rest.split_at(self.longest - self.begun.len());
                 self.begun.extend_from_slice(head);
                 self.flush(tell);
                 rest = tail;
@@ -65,9 +68,11 @@ mod tests {
 
     use super::*;
 
+    const MAX_LINE: usize = 4096;
+
     fn told(pieces: &[&[u8]]) -> (Vec<String>, Option<String>) {
         let mut told = Vec::new();
-        let mut lines = Lines::default();
+        let mut lines = Lines::new(MAX_LINE);
         let mut tell = |line: &str| told.push(line.to_owned());
         for piece in pieces {
             lines.feed(piece, &mut tell);

@@ -59,6 +59,17 @@ pub struct Call<'a> {
     pub arguments: Vec<OsString>,
     /// Variables that are set, or are not to be.
     pub variables: Vec<(&'static str, Option<OsString>)>,
+    /// The longest line that is told as one, in bytes.
+    pub longest_line: usize,
+}
+
+/// Where a program wrote something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stream {
+    /// Standard error.
+    Err,
+    /// Standard output.
+    Out,
 }
 
 /// How a program failed.
@@ -85,7 +96,7 @@ pub fn find(name: &str) -> Option<PathBuf> {
 ///
 /// # Errors
 /// That it was not run, or how it ended otherwise than well. Any when the run must end.
-pub fn run(call: &Call<'_>, stop: &Stop, tell: &mut dyn FnMut(&str)) -> Result<(), Failed> {
+pub fn run(call: &Call<'_>, stop: &Stop, tell: &mut dyn FnMut(Stream, &str)) -> Result<(), Failed> {
     let mut command = Command::new(call.program);
     command.arg0(call.name).args(&call.arguments);
     for (name, value) in &call.variables {
@@ -96,8 +107,9 @@ pub fn run(call: &Call<'_>, stop: &Stop, tell: &mut dyn FnMut(&str)) -> Result<(
     }
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut running = Running { child: command.spawn()?, urges: 0, since: None };
-    let mut out = Output::new(running.child.stdout.take());
-    let mut err = Output::new(running.child.stderr.take());
+    let longest = call.longest_line;
+    let mut out = Output::new(Stream::Out, running.child.stdout.take(), longest);
+    let mut err = Output::new(Stream::Err, running.child.stderr.take(), longest);
     let mut turn = FIRST_TURN;
     let status = loop {
         if let Some(reason) = stop.reason().filter(|_| stop.is_stopped()) {
@@ -120,7 +132,7 @@ pub fn run(call: &Call<'_>, stop: &Stop, tell: &mut dyn FnMut(&str)) -> Result<(
         while let Some(read) = output.read(tell)?.filter(|_| left > 0) {
             left = left.saturating_sub(read);
         }
-        output.lines.end(tell);
+        output.end(tell);
     }
     match problem(status) {
         None => Ok(()),
@@ -195,6 +207,7 @@ fn urges(reason: StopReason) -> [(Duration, Signal); 2] {
 
 /// What a program writes to one of its streams.
 struct Output {
+    stream: Stream,
     /// `None` after its end.
     pipe: Option<Box<dyn Pipe>>,
     lines: Lines,
@@ -205,12 +218,19 @@ trait Pipe: Read + AsFd {}
 impl<P: Read + AsFd> Pipe for P {}
 
 impl Output {
-    fn new(pipe: Option<impl Pipe + 'static>) -> Self {
-        Self { pipe: pipe.map(|pipe| Box::new(pipe) as Box<dyn Pipe>), lines: Lines::default() }
+    fn new(stream: Stream, pipe: Option<impl Pipe + 'static>, longest_line: usize) -> Self {
+        let pipe = pipe.map(|pipe| Box::new(pipe) as Box<dyn Pipe>);
+        Self { stream, pipe, lines: Lines::new(longest_line) }
+    }
+
+    fn end(&mut self, tell: &mut dyn FnMut(Stream, &str)) {
+        let stream = self.stream;
+        self.lines.end(&mut |text| tell(stream, text));
     }
 
     /// Reads what is there, without waiting; returns how much that is, `None` for nothing or the end.
-    fn read(&mut self, tell: &mut dyn FnMut(&str)) -> io::Result<Option<usize>> {
+    fn read(&mut self, tell: &mut dyn FnMut(Stream, &str)) -> io::Result<Option<usize>> {
+        let stream = self.stream;
         let Some(pipe) = &mut self.pipe else { return Ok(None) };
         let mut fds = [PollFd::new(pipe, PollFlags::IN)];
         match rustix::event::poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })) {
@@ -224,7 +244,7 @@ impl Output {
                 Ok(None)
             }
             Ok(count) => {
-                self.lines.feed(&piece[..count], tell);
+                self.lines.feed(&piece[..count], &mut |text| tell(stream, text));
                 Ok(Some(count))
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(Some(0)),

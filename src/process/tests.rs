@@ -9,9 +9,9 @@ fn shell(script: &str, stop: &Stop) -> (Result<(), Failed>, Vec<String>) {
     let program = find("sh").unwrap();
     let arguments = ["-c", script].map(OsString::from).to_vec();
     let variables = vec![("WITH", Some("value".into())), ("PATH", None)];
-    let call = Call { program: &program, name: "shell", arguments, variables };
+    let call = Call { program: &program, name: "shell", arguments, variables, longest_line: 4096 };
     let mut lines = Vec::new();
-    let ended = run(&call, stop, &mut |line| lines.push(line.to_owned()));
+    let ended = run(&call, stop, &mut |_, line| lines.push(line.to_owned()));
     (ended, lines)
 }
 
@@ -45,8 +45,14 @@ fn a_signal_is_told() {
 fn a_program_that_cannot_be_started_is_told() {
     let folder = tempfile::tempdir().unwrap();
     let arguments = Vec::new();
-    let call = Call { program: folder.path(), name: "x", arguments, variables: Vec::new() };
-    let failed = run(&call, &Stop::default(), &mut |_| {}).unwrap_err();
+    let call = Call {
+        program: folder.path(),
+        name: "x",
+        arguments,
+        variables: Vec::new(),
+        longest_line: 9,
+    };
+    let failed = run(&call, &Stop::default(), &mut |_, _| {}).unwrap_err();
     assert!(matches!(failed.problem, CommandProblem::NotRun(_)), "{failed:?}");
 }
 

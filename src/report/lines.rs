@@ -132,6 +132,7 @@ pub(super) mod tests {
             id: JobId(id),
             url: "http://h.example/a?token=x".parse().unwrap(),
             credentials: None,
+            fresh: None,
             mirrors: Vec::new(),
             fields: None,
             size: None,

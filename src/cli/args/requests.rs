@@ -3,6 +3,7 @@
 use clap::Args;
 
 use crate::cli::values::seconds;
+use crate::policy::command::Command;
 use crate::policy::scheme::Schemes;
 
 /// How servers are asked.
@@ -31,6 +32,14 @@ pub struct RequestArgs {
     /// Follow redirects from https to http
     #[arg(long)]
     pub allow_downgrade: bool,
+
+    /// Run a command for a new URL when a server refuses one (401, 403), such as `sign-again {}`
+    ///
+    /// `{}` is the URL as it was given; without it that is the last argument. The first line that the command
+    /// writes to stdout is asked instead, for the same file: what is there of it is gone on with if it is
+    /// still the same. Up to three times without progress in between. Words are divided as for `--exec`.
+    #[arg(long, value_name = "COMMAND")]
+    pub refresh_cmd: Option<Command>,
 
     /// How long looking up, connecting, a proxy and the TLS handshake may take together
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]

@@ -43,6 +43,7 @@ pub(super) fn options(
         server_name: args.files.server_name,
         template: None,
         hook: None,
+        refresh: None,
         if_exists: IfExists::from(args.files.if_exists),
         set_modified: !args.files.no_mtime,
         schemes: args.requests.proto.unwrap_or_default(),

@@ -9,7 +9,6 @@ use crate::engine::sink::Sink;
 use crate::engine::transfer::Transfer;
 use crate::engine::{IfLocked, Output, Resume};
 use crate::model::error::Cause;
-use crate::model::redact::Redacted;
 use crate::policy::existing::Presence;
 use crate::policy::resume::Held;
 
@@ -21,7 +20,7 @@ impl<'a> Transfer<'a> {
         replace: Replace,
     ) -> Result<(Sink<'a>, Option<Held>), Cause> {
         self.work.place = Some((path.to_owned(), replace));
-        let url = Redacted(self.work.target().0).to_string();
+        let url = self.work.recorded_url();
         let urls = self.work.recorded_urls();
         if self.is_deeper(path) {
             let folder = path.parent().unwrap_or(path);

@@ -85,6 +85,7 @@ fn joint(file: &Arc<Partial>, client: &Client) -> (Arc<Joint>, Lane) {
         id: JobId(1),
         url,
         credentials: None,
+        fresh: None,
         mirrors: Vec::new(),
         fields: None,
         checksum: None,

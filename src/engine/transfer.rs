@@ -11,7 +11,6 @@
 //! ```
 
 use std::collections::VecDeque;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -26,20 +25,16 @@ use crate::engine::work::Work;
 use crate::engine::{Account, Resume, Shared};
 use crate::http::body::Body;
 use crate::http::client::{Client, Method, Response, Rest};
-use crate::model::digest::Digest;
 use crate::model::error::Cause;
 use crate::model::event::Event;
-use crate::model::failure::Kept;
-use crate::model::known::Found;
 use crate::model::progress::Progress;
 use crate::model::range::ByteRange;
-use crate::model::survey::{self, Planned};
-use crate::model::validator::Validators;
 use crate::policy::pace::Pace;
 use crate::policy::resume::{self, Held, Plan, Restart, Verdict};
 
 mod answer;
 mod declared;
+mod done;
 pub(super) mod existing;
 mod lead;
 mod open;
@@ -53,68 +48,10 @@ mod verify;
 
 pub(super) use answer::judge as refusal;
 use answer::{fresh, judge, verdict};
+pub(super) use done::{Done, Setback};
 use lead::First;
 pub(super) use place::Place;
 use solo::Solo;
-
-/// How a transfer ended well.
-pub(super) enum Done {
-    /// All bytes are where they belong.
-    Completed {
-        /// The file, `None` for standard output.
-        path: Option<PathBuf>,
-        /// Its size.
-        size: u64,
-        /// Its digests that this run tells.
-        digests: Vec<Digest>,
-        /// When the file was modified, in a run that tells details.
-        modified: Option<SystemTime>,
-        /// What told this version of it from others.
-        validators: Validators,
-    },
-    /// The server has the file, which was not wanted.
-    Found(Box<survey::Found>),
-    /// It would be brought.
-    Planned(Planned),
-    /// The file on the disk is what it must be.
-    Verified {
-        /// The file.
-        path: PathBuf,
-        /// What is known of it.
-        found: Found,
-    },
-    /// The file was there.
-    Skipped {
-        /// The file.
-        path: PathBuf,
-        /// What is known of it.
-        found: Option<Found>,
-        /// Whether the server was asked for another, and has none.
-        is_unchanged: bool,
-    },
-}
-
-impl Done {
-    pub(super) fn skipped(path: PathBuf, found: Option<Found>) -> Self {
-        Self::Skipped { path, found, is_unchanged: false }
-    }
-}
-
-/// How an attempt failed.
-pub(super) struct Setback {
-    /// Why.
-    pub(super) cause: Cause,
-    /// What is kept for the next attempt or run.
-    pub(super) kept: Option<Kept>,
-    /// Whether bytes went to a stream that nothing can go on with.
-    pub(super) is_stream_lost: bool,
-}
-
-impl From<Cause> for Setback {
-    fn from(cause: Cause) -> Self {
-        Self { cause, kept: None, is_stream_lost: false }
-    }
-}
 
 /// How many answers make one attempt at most. A server that gives a file in more pieces is asked for
 /// the rest after a pause.

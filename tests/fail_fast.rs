@@ -3,6 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
+use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::harness::folder::Entry;
@@ -178,4 +179,25 @@ fn a_limit_that_means_nothing_is_wrong_usage() {
         assert_eq!(output.status, Some(2));
         assert!(output.stderr.contains(why), "{}", output.stderr);
     }
+}
+
+#[test]
+fn the_first_signal_after_it_still_ends_in_good_order() {
+    let (server, gate) = (Server::start(), Gate::default());
+    server.serve("/a", Reply::ok("hello"));
+    server.serve("/b", Reply::status(404, "Not Found").hold_header(&gate));
+    let command = "sh -c 'trap \": >told\" TERM; : >up; while [ ! -e end ]; do sleep 0.01; done'";
+    let test = server.get(["/a", "/b"]).args(["--fail-fast", "--failed", LIST, "--exec", command]);
+    let mut running = test.any_result().start();
+    running.wait_for_file("up");
+    gate.open();
+    // The run ends, and waits for the command.
+    running.wait_for_file("told");
+    running.signal(Signal::INT);
+    std::fs::write(running.path().join("end"), "").unwrap();
+    let output = running.finish();
+    assert_eq!(output.status, Some(1));
+    assert!(output.stderr.contains(", 1 failed"), "{}", output.stderr);
+    assert!(output.folder.path().join(LIST).exists());
+    assert!(!output.folder.path().join(format!("{LIST}.haul")).exists());
 }

@@ -30,11 +30,13 @@ impl Catcher {
         let mut signals = Signals::new(caught)?;
         let handle = signals.handle();
         thread::Builder::new().name("signals".to_owned()).spawn(move || {
+            // A run that ends for another reason is in good order too.
+            let mut is_second = false;
             for signal in &mut signals {
                 if signal == SIGXFSZ {
                     continue;
                 }
-                if stop.is_stopped() {
+                if std::mem::replace(&mut is_second, true) {
                     signal_hook::low_level::exit(128 + signal);
                 }
                 stop.stop(StopReason::Signal(signal));

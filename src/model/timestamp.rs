@@ -46,6 +46,14 @@ impl fmt::Display for FileTime {
     }
 }
 
+impl FileTime {
+    /// Returns it as text, if that can be read again: not before 1970, and not after 9999.
+    pub fn text(self) -> Option<String> {
+        let text = self.to_string();
+        (text.parse() == Ok(self)).then_some(text)
+    }
+}
+
 impl FromStr for FileTime {
     type Err = String;
 
@@ -167,6 +175,14 @@ mod tests {
             assert_eq!((year, month, day), expected);
             before = (year, month, day);
         }
+    }
+
+    #[test]
+    fn what_cannot_be_read_again_has_no_text() {
+        let text = |seconds: u64| FileTime(UNIX_EPOCH + Duration::from_secs(seconds)).text();
+        assert_eq!(text(253_402_300_799).unwrap(), "9999-12-31T23:59:59Z");
+        assert_eq!(text(253_402_300_800), None);
+        assert_eq!(FileTime(UNIX_EPOCH - Duration::from_secs(1)).text(), None);
     }
 
     #[test]

@@ -47,7 +47,7 @@ fn end<'a>(event: &Event<'a>) -> Option<End<'a>> {
         Event::Completed { job, path, size, digests, modified, validators, details, .. } => End {
             size: Some(*size),
             digests: Digests(digests),
-            mtime: modified.map(|time| FileTime(time).to_string()),
+            mtime: modified.and_then(|time| FileTime(time).text()),
             etag: validators.etag.as_deref(),
             last_modified: validators.last_modified.as_deref(),
             content_type: details.served.and_then(|served| served.content_type.as_deref()),
@@ -230,7 +230,7 @@ impl<'a> End<'a> {
         Self {
             size: found.map(|found| found.size),
             digests: Digests(digests),
-            mtime: modified.map(|time| FileTime(time).to_string()),
+            mtime: modified.and_then(|time| FileTime(time).text()),
             ..Self::of(job, Status::Skipped).at(Some(path))
         }
     }

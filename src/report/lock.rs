@@ -120,7 +120,7 @@ impl LockFile {
             sha256: sha256.hex(),
             etag: validators.etag.as_deref(),
             last_modified: validators.last_modified.as_deref(),
-            mtime: found.modified.map(|time| FileTime(time).to_string()),
+            mtime: found.modified.and_then(|time| FileTime(time).text()),
         })
     }
 

@@ -77,6 +77,7 @@ mod lists;
 /// URLs that need no server.
 mod local;
 /// What one run brought, the next one holds to.
+mod locked_names;
 mod locks;
 /// Logins, and how they are given.
 mod logins;

@@ -9,7 +9,6 @@ use crate::model::digest::Digest;
 use crate::model::error::Cause;
 use crate::model::job::{Destination, Job};
 use crate::model::known::Known;
-use crate::model::redact::Redacted;
 use crate::policy::placement::Placement;
 
 /// What holds the files of a run to what an earlier one brought.
@@ -30,7 +29,7 @@ impl Locking {
         if self.accepts_drift {
             return None;
         }
-        let Row { place, known, .. } = self.lock.take(&Redacted(&job.url).to_string(), None)?;
+        let Row { place, known, .. } = self.lock.take(&job.url, None)?;
         place.folder.starts_with(folder).then_some((place, known))
     }
 
@@ -40,7 +39,7 @@ impl Locking {
             Destination::File(path) => placed(path, options),
             Destination::ByContent(_) | Destination::Stdout | Destination::Unnamed(_) => None,
         };
-        let row = self.lock.take(&Redacted(&job.url).to_string(), place.as_ref())?;
+        let row = self.lock.take(&job.url, place.as_ref())?;
         Some(row.known)
     }
 
@@ -57,14 +56,11 @@ impl Locking {
     }
 }
 
-/// Returns a path as one below the folder of all files.
+/// Returns a path as a lock has it, below the folder of all files.
 fn placed(path: &Path, options: &Options) -> Option<Placement> {
-    let below = match &options.output {
-        Output::Folder | Output::File(_) => path.strip_prefix(&options.folder).ok()?,
-        Output::Stdout => return None,
-    };
-    Some(Placement {
-        folder: below.parent().map(Path::to_owned).unwrap_or_default(),
-        name: Some(below.file_name()?.to_str()?.to_owned()),
-    })
+    if options.output == Output::Stdout {
+        return None;
+    }
+    let below = path.strip_prefix(&options.folder).ok()?;
+    Placement::file(below.as_os_str().as_encoded_bytes()).ok()
 }

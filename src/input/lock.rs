@@ -13,13 +13,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
+use url::Url;
 
 use crate::model::digest::Digest;
 use crate::model::known::{Known, Locked};
-use crate::model::redact::shorten;
+use crate::model::redact::{Redacted, shorten};
 use crate::model::timestamp::FileTime;
 use crate::model::validator::Validators;
 use crate::policy::placement::{Base, Placement};
+use crate::policy::target;
 
 /// What a line says.
 #[derive(Deserialize)]
@@ -112,9 +114,13 @@ impl Lock {
         Ok(lock)
     }
 
-    /// Returns what is locked for a URL, as far as that is shown. Of several files with it the one at
-    /// `place`, if that is known; else the first that nobody has asked for.
-    pub fn take(&self, url: &str, place: Option<&Placement>) -> Option<Row> {
+    /// Returns what is locked for a URL. Of several files with it the one at `place`, if that is known; else
+    /// the first that nobody has asked for, whose time says nothing about a file elsewhere.
+    pub fn take(&self, url: &Url, place: Option<&Placement>) -> Option<Row> {
+        let shown = Redacted(url).to_string();
+        // Without its secrets it may be one of several, of which each has another file.
+        let needs_place = place.is_some() && shown != url.as_str();
+        let url = &*shown;
         let hash = self.hasher.hash_one(url);
         let first = self.index.partition_point(|&(other, _)| other < hash);
         let same = self.index[first..].iter().take_while(|(other, _)| *other == hash);
@@ -130,11 +136,16 @@ impl Lock {
                 other = Some((number, row));
                 break;
             }
-            if other.is_none() && !self.taken[number].load(Ordering::Relaxed) {
+            if other.is_none() && !needs_place && !self.taken[number].load(Ordering::Relaxed) {
                 other = Some((number, row));
             }
         }
-        let (number, row) = other?;
+        let (number, mut row) = other?;
+        if place.is_some_and(|place| *place != row.place)
+            && let Some(locked) = &mut row.known.locked
+        {
+            locked.modified = None;
+        }
         self.taken[number].store(true, Ordering::Relaxed);
         Some(row)
     }
@@ -165,7 +176,12 @@ fn row(line: &str, folder: &Base) -> Result<Option<Row>, String> {
     if object.totals.is_some() || object.event.is_some() || is_incomplete {
         return Ok(None);
     }
-    let url = object.url.ok_or("no `url`")?.into_owned();
+    let url = object.url.ok_or("no `url`")?;
+    // By hand it may be written in another way.
+    let url = match target::parse(&url) {
+        Ok(target) => Redacted(&target.url).to_string(),
+        Err(_) => url.into_owned(),
+    };
     let (Some(size), Some(sha256)) = (object.size, &object.sha256) else {
         // A file that was skipped without a look at it.
         return if object.status.is_some() {
@@ -225,7 +241,8 @@ mod tests {
         ]);
         let place = |path: &str| Placement::file(path.as_bytes()).unwrap();
         let take = |url: &str, path: Option<&str>| {
-            lock.take(url, path.map(place).as_ref()).map(|row| size(&row))
+            let url = Url::parse(url).unwrap();
+            lock.take(&url, path.map(place).as_ref()).map(|row| size(&row))
         };
         assert_eq!(take("http://a/x", Some("x")), Some(1));
         assert_eq!(take("http://b/x", Some("sub/x")), Some(3));
@@ -237,6 +254,34 @@ mod tests {
         assert_eq!(lock.rest().collect::<Vec<_>>(), [line("http://c/x", "y", 4)]);
         assert_eq!(take("http://c/x", None), Some(4));
         assert_eq!(lock.rest().count(), 0);
+    }
+
+    #[test]
+    fn a_line_by_hand_is_found_however_its_url_is_written() {
+        let lock = lock(&[line("HTTP://A:80/y/../x", "x", 1), line("a.example", "y", 2)]);
+        for (url, locked) in [("http://a/x", 1), ("https://a.example/", 2)] {
+            let row = lock.take(&Url::parse(url).unwrap(), None).unwrap();
+            assert_eq!(size(&row), locked);
+        }
+    }
+
+    #[test]
+    fn a_file_elsewhere_is_not_known_by_its_time() {
+        let timed = |out: &str, query: &str| {
+            let mtime = r#","mtime":"2026-08-24T13:19:19Z"}"#;
+            line(&format!("http://a/x{query}"), out, 1).replace('}', mtime)
+        };
+        let lock = lock(&[timed("x", ""), timed("y", "?token=***")]);
+        let take = |url: &str, path: &str| {
+            let place = Placement::file(path.as_bytes()).unwrap();
+            let row = lock.take(&Url::parse(url).unwrap(), Some(&place))?;
+            Some(row.known.locked.unwrap().modified.is_some())
+        };
+        assert_eq!(take("http://a/x", "z"), Some(false));
+        assert_eq!(take("http://a/x", "x"), Some(true));
+        // Which of the files with such a URL it is, only its place tells.
+        assert_eq!(take("http://a/x?token=1", "z"), None);
+        assert_eq!(take("http://a/x?token=2", "y"), Some(true));
     }
 
     #[test]
@@ -255,7 +300,7 @@ mod tests {
         ];
         let lock = lock(&printed);
         assert_eq!(lock.rest().count(), 1);
-        let Row { place, known, .. } = lock.take("http://a/x", None).unwrap();
+        let Row { place, known, .. } = lock.take(&Url::parse("http://a/x").unwrap(), None).unwrap();
         assert_eq!(place, Placement::file(b"s/x").unwrap());
         assert_eq!(known.validators.etag.as_deref(), Some("\"e\""));
         assert_eq!(known.validators.last_modified.as_deref(), Some("l"));

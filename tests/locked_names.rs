@@ -1,0 +1,67 @@
+//! `--lock` with names that are not simply those of the URLs.
+
+use std::fs::{self, File};
+use std::time::{Duration, UNIX_EPOCH};
+
+use serde_json::{Value, json};
+
+use crate::harness::folder::Entry;
+use crate::harness::objects::sha256;
+use crate::harness::{Output, Reply, Server, Test};
+
+const LOCK: &str = "files.lock";
+
+fn locking(test: Test) -> Test {
+    test.args(["--lock", LOCK]).expect_entry(LOCK, Entry::AnyFile)
+}
+
+fn lines(output: &Output) -> Vec<Value> {
+    let text = fs::read_to_string(output.folder.path().join(LOCK)).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn there(test: Test, path: &str, bytes: &str) -> Test {
+    test.expect_entry(path, Entry::File(bytes.as_bytes().to_vec()))
+}
+
+#[test]
+fn urls_that_differ_in_a_secret_alone_keep_their_files_apart() {
+    let server = Server::start();
+    let list = ["/x?token=1", "/x?token=2"];
+    server.serve(list[0], Reply::status(404, "Not Found"));
+    server.serve(list[1], Reply::ok("second"));
+    let test = locking(server.get(list)).args(["-j", "1"]).any_stderr().status(1);
+    let output = test.expect_file("x.1", "second").run();
+    server.serve(list[0], Reply::ok("first!"));
+    let test = locking(server.get(list).in_folder(output.folder)).expect_file("x", "first!");
+    let output = there(test, "x.1", "second").skips("x.1", "exists already").run();
+    let sums: Vec<_> = lines(&output).iter().map(|line| line["sha256"].clone()).collect();
+    assert_eq!(sums, [json!(sha256("first!")), json!(sha256("second"))]);
+}
+
+#[test]
+fn a_line_that_was_written_by_hand_holds_its_file() {
+    let server = Server::start();
+    let url = server.url("/up/../a").replace("http:", "HTTP:");
+    let line = json!({"url": url, "out": "./a", "size": 5, "sha256": sha256("aaaaa")});
+    for _ in 0..2 {
+        server.serve("/a", Reply::ok("aaAaa"));
+    }
+    let test = server.get(["/a"]).existing(LOCK, line.to_string());
+    let told = locking(test).any_stderr().status(1).run().stderr;
+    assert!(told.contains("the server has another file than the lock"), "{told}");
+}
+
+#[test]
+fn a_file_from_the_far_future_leaves_a_lock_that_can_be_read() {
+    let server = Server::start();
+    let test = locking(server.get(["/a"])).existing("a", "aaaaa");
+    let time = UNIX_EPOCH + Duration::from_secs(300_000_000_000);
+    let file = File::options().write(true).open(test.path().join("a")).unwrap();
+    if file.set_modified(time).is_err() || file.metadata().unwrap().modified().unwrap() != time {
+        return crate::harness::skip("the file system has no such time");
+    }
+    let output = test.skips("a", "exists already").run();
+    let test = locking(server.get(["/a"]).in_folder(output.folder));
+    there(test, "a", "aaaaa").skips("a", "exists already").run();
+}

@@ -25,6 +25,26 @@ fn there(test: Test, path: &str, bytes: &str) -> Test {
 }
 
 #[test]
+fn a_place_that_a_lock_cannot_have_is_wrong_usage() {
+    for file in ["../x", "/tmp/x", "..."] {
+        let test = Test::new().args(["--lock", LOCK, "-d", "out", "-o", file, "http://h/a"]);
+        let told = test.stdout("").any_stderr().status(2).run().stderr;
+        assert!(told.contains("has paths below the folder of `--dir`"), "{told}");
+    }
+}
+
+#[test]
+fn a_name_of_the_users_own_is_found_again() {
+    let server = Server::start();
+    server.serve("/a", Reply::ok("aaaaa"));
+    let named = |test: Test| locking(test.args(["-d", "out", "-o", "./.sub/.a"]));
+    let output = named(server.get(["/a"])).stdout("out/./.sub/.a\n").any_stderr();
+    let output = there(output, "out/.sub/.a", "aaaaa").run();
+    let test = named(server.get(["/a"]).in_folder(output.folder));
+    there(test, "out/.sub/.a", "aaaaa").skips("out/./.sub/.a", "exists already").run();
+}
+
+#[test]
 fn urls_that_differ_in_a_secret_alone_keep_their_files_apart() {
     let server = Server::start();
     let list = ["/x?token=1", "/x?token=2"];

@@ -24,6 +24,7 @@ use crate::cli::environment::Environment;
 use crate::engine::{Mode, Output};
 use crate::http::jar::Jar;
 use crate::input::Source;
+use crate::policy::placement::Placement;
 
 /// Names of standard output.
 const STDOUT: [&str; 4] = ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"];
@@ -157,6 +158,17 @@ fn lock(args: &Args, output: &Output) -> Result<Option<Lock>> {
             "`--lock {}` is the list too; with `-i` alone its files are downloaded and checked",
             path.display()
         );
+    }
+    if let Output::File(file) = output {
+        let folder = args.files.dir.clone().unwrap_or_default();
+        let path = folder.join(file);
+        let below = path.strip_prefix(&folder).unwrap_or(&path).to_str();
+        if below.is_none_or(|below| Placement::file(below.as_bytes()).is_err()) {
+            bail!(
+                "`--lock` has paths below the folder of `--dir`, and `--output {}` is none",
+                file.display()
+            );
+        }
     }
     let (is_hashed, accepts_drift) = (args.locks.lock_verify, args.locks.lock_update);
     Ok(Some(Lock { path, is_hashed, accepts_drift }))

@@ -25,6 +25,29 @@ fn there(test: Test, path: &str, bytes: &str) -> Test {
 }
 
 #[test]
+fn what_has_its_name_by_its_content_is_never_numbered() {
+    let server = Server::start();
+    for target in ["/a", "/b", "/b", "/a"] {
+        server.serve(target, Reply::ok("aaaaa"));
+    }
+    let name = sha256("aaaaa");
+    let by_content = |test: Test| locking(test.args(["--name", "{sha256}", "-j", "1"]));
+    let output = by_content(server.get(["/a", "/b"])).any_stderr().expect_file(&name, "aaaaa");
+    let output = output.run();
+    assert_eq!(lines(&output).len(), 2);
+    let again = |output: Output| {
+        let test = server.get(["/a", "/b"]).in_folder(output.folder);
+        there(by_content(test), &name, "aaaaa").skips(&name, "exists already")
+    };
+    let output = again(output).skips(&name, "exists already").run();
+    assert_eq!(lines(&output).len(), 2);
+    server.serve("/b", Reply::ok("aaaaa"));
+    let output = again(output).skips(&name, "exists already");
+    let output = output.args(["--if-exists", "rename"]).run();
+    assert_eq!(lines(&output).len(), 2);
+}
+
+#[test]
 fn a_place_that_a_lock_cannot_have_is_wrong_usage() {
     for file in ["../x", "/tmp/x", "..."] {
         let test = Test::new().args(["--lock", LOCK, "-d", "out", "-o", file, "http://h/a"]);

@@ -30,6 +30,7 @@ use crate::model::job::{Destination, Job, JobId, Origin};
 use crate::model::known::Known;
 use crate::model::redact::{Redacted, redact_text};
 use crate::model::totals::Totals;
+use crate::policy::existing::IfExists;
 use crate::policy::filename;
 use crate::policy::placement::Placement;
 use crate::policy::template::Template;
@@ -324,22 +325,30 @@ impl Feeder<'_> {
                 let of_url = || filename::from_url(&job.url).filter(|_| !options.server_name);
                 let name = place.name.or_else(|| of_url().filter(|_| template.is_none()));
                 let by_content = template.is_some_and(Template::has_sha256);
+                // What has a name by its content is never numbered.
+                let may_be_there = !by_content || options.if_exists != IfExists::Rename;
+                let mut known = None;
                 if name.is_none()
+                    && may_be_there
                     && (by_content || options.server_name || of_url().is_none())
                     && let Some(locking) = &options.lock
-                    && let Some((locked, known)) = locking.place(job, &place.folder)
+                    && let Some((locked, found)) = locking.place(job, &place.folder)
                 {
                     let folder = claims.folder(&options.folder, &locked.folder);
                     let name = locked.name.unwrap_or_default();
-                    return Ok(match claims.claim(&folder, &name, &job.url) {
-                        Claim::Granted(path) => Some((Destination::File(path), Some(known))),
-                        Claim::Duplicate => None,
-                    });
+                    match claims.claim(&folder, &name, &job.url) {
+                        Claim::Granted(path) if !by_content || path.ends_with(&name) => {
+                            return Ok(Some((Destination::File(path), Some(found))));
+                        }
+                        // Another job has the same content.
+                        Claim::Granted(_) => known = Some(found),
+                        Claim::Duplicate => return Ok(None),
+                    }
                 }
                 let folder = claims.folder(&options.folder, &place.folder);
                 if let (None, Some(template)) = (&name, template) {
                     let destination = self.shared.destination_by(template, job, folder);
-                    return Ok(destination.map(|destination| (destination, None)));
+                    return Ok(destination.map(|destination| (destination, known)));
                 }
                 let Some(name) = name else {
                     let is_new = claims.claim_unnamed(&folder, &job.url);

@@ -160,6 +160,18 @@ fn what_an_earlier_run_left_of_the_new_version_is_used() {
 }
 
 #[test]
+fn what_a_server_was_only_asked_for_is_not_what_is_there() {
+    let server = Server::start();
+    conditionally(&server, "\"v2\"", LATER, "newer");
+    let found = json!({
+        "url": server.url("/a"), "path": "a", "status": "found", "size": 5, "etag": "\"v2\"",
+        "last_modified": LATER,
+    });
+    let test = updating(server.test()).stdin(found.to_string());
+    there(test, "older").expect_file("a", "newer").run();
+}
+
+#[test]
 fn objects_say_that_a_file_is_unchanged() {
     let server = Server::start();
     conditionally(&server, "\"v1\"", DATE, "same!");

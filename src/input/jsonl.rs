@@ -124,14 +124,17 @@ fn wanted<'a>(object: &'a Object<'_>, folder: &Base) -> Result<Wanted, (Cause, &
     let mirrors = object.mirrors.iter().flatten().map(AsRef::as_ref);
     let (target, mirrors) = urls::collect(std::iter::once(url).chain(mirrors), target::parse)?;
     // What is told of a file that did not come is not what it must be; a `checksum` is always a wish.
-    let has_come = !matches!(object.status.as_deref(), Some("failed" | "cancelled"));
+    let status = object.status.as_deref();
+    let has_come = !matches!(status, Some("failed" | "cancelled"));
+    // Nor is a file that a server was only asked for the one that is there.
+    let is_here = has_come && !matches!(status, Some("found" | "planned"));
     let rest = || -> Result<Wanted, Cause> {
         Ok(Wanted {
             target,
             mirrors,
             size: object.size.filter(|_| has_come),
             checksum: digest(object.checksum.as_deref(), object.digests().filter(|_| has_come))?,
-            known: known(object).filter(|_| has_come),
+            known: known(object).filter(|_| is_here),
             pieces: None,
             place: place(object, folder).map_err(|reason| bad_line(&reason))?,
             fields: object.headers.map(headers::read).transpose()?.flatten(),

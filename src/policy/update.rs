@@ -20,7 +20,9 @@ pub enum Condition {
 /// Returns what tells whether the server has another file than `found`, which came under the validators
 /// `known`, if those are known. `None` when nothing does.
 pub fn condition(known: Option<&Validators>, found: &Found) -> Option<Condition> {
-    if let Some(etag) = known.and_then(|known| known.etag.clone()) {
+    // A list may have one that no header field can.
+    let is_sendable = |etag: &String| !etag.contains(|char: char| char.is_ascii_control());
+    if let Some(etag) = known.and_then(|known| known.etag.clone()).filter(is_sendable) {
         return Some(Condition::NoneMatch(etag));
     }
     let modified = known.and_then(Validators::modified).or(found.modified)?;
@@ -83,6 +85,8 @@ mod tests {
             let known = validators(Some(etag), Some(DATE));
             assert_eq!(condition(Some(&known), &file), Some(Condition::NoneMatch(etag.to_owned())));
         }
+        let known = validators(Some("\"v\"\r\nX: y"), Some(DATE));
+        assert_eq!(condition(Some(&known), &file), Some(Condition::ModifiedSince(date())));
         assert_eq!(condition(None, &found(None)), None);
         assert_eq!(condition(None, &found(Some(UNIX_EPOCH - Duration::from_secs(1)))), None);
     }

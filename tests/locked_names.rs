@@ -48,6 +48,20 @@ fn what_has_its_name_by_its_content_is_never_numbered() {
 }
 
 #[test]
+fn a_file_whose_command_fails_is_in_the_lock() {
+    let server = Server::start();
+    server.serve("/a", Reply::ok("old"));
+    server.serve("/a", Reply::ok("newer"));
+    let output = locking(server.get(["/a"])).expect_file("a", "old").run();
+    let options = ["--lock-update", "--if-exists", "overwrite", "--exec", "false"];
+    let test = locking(server.get(["/a"]).in_folder(output.folder)).args(options).any_stderr();
+    let output = there(test, "a", "newer").status(1).run();
+    assert_eq!(lines(&output).len(), 1);
+    let test = locking(server.get(["/a"]).in_folder(output.folder)).arg("--lock-verify");
+    there(test, "a", "newer").skips("a", "exists already").run();
+}
+
+#[test]
 fn a_place_that_a_lock_cannot_have_is_wrong_usage() {
     for file in ["../x", "/tmp/x", "..."] {
         let test = Test::new().args(["--lock", LOCK, "-d", "out", "-o", file, "http://h/a"]);

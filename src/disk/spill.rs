@@ -54,14 +54,15 @@ impl Spill {
         Ok(())
     }
 
-    /// Gives all lines in the order of their numbers.
+    /// Gives all lines in the order of their numbers, of several with one number the first.
     ///
     /// # Errors
     /// [`Cause::Disk`]; what `take` says.
     pub fn give(mut self, mut take: impl FnMut(&[u8]) -> Result<(), Cause>) -> Result<(), Cause> {
         self.file.flush().map_err(|source| self.failed(WRITE, source))?;
         let mut spans = std::mem::take(&mut self.spans);
-        spans.sort_unstable_by_key(|span| span.number);
+        spans.sort_unstable_by_key(|span| (span.number, span.start));
+        spans.dedup_by_key(|span| span.number);
         let mut line = Vec::new();
         for Span { length, start, .. } in spans {
             line.resize(length as usize, 0);
@@ -91,6 +92,7 @@ mod tests {
             spill.add(number, line(number).as_bytes()).unwrap();
         }
         assert_eq!(folder.path().read_dir().unwrap().count(), 0);
+        spill.add(7, b"again").unwrap();
         let mut next = 0;
         spill
             .give(|bytes| {

@@ -5,7 +5,7 @@
 //! and it is right. Facts of a job's life are never dropped. For one job the order is
 //! `Listed`, then for each attempt `Started` and any of `Requested`, `Responded`, `Redirected`,
 //! `Noted`, `Helped` (each with its `HelpEnded`), and between two attempts `Retrying` or `Switched`; then any
-//! of `Said`; at last exactly one of `Completed`, `Skipped`, `Failed`, `Cancelled` or `Unstarted`; in a run
+//! of `Said` and a `Kept`; at last exactly one of `Completed`, `Skipped`, `Failed`, `Cancelled` or `Unstarted`; in a run
 //! that downloads nothing `Verified`, `Planned` or `Found` in the place of `Completed`. A job that needs no
 //! transfer has no `Started`. `ListEnded`
 //! comes after the last `Listed`.
@@ -106,6 +106,17 @@ pub enum Event<'a> {
         job: &'a Job,
         /// The line.
         text: &'a str,
+    },
+    /// The file is complete and under its final name, but its command failed, and with it the job.
+    Kept {
+        /// The job.
+        job: &'a Job,
+        /// The file.
+        path: &'a Path,
+        /// What is known of it.
+        found: &'a Found,
+        /// What told this version of it from others.
+        validators: &'a Validators,
     },
     /// The file is complete and under its final name, or all of the body is on standard output.
     Completed {

@@ -241,6 +241,7 @@ impl State {
             Event::Retrying { job, .. } | Event::Switched { job, .. } => self.leave(job),
             Event::Helped { .. }
             | Event::HelpEnded { .. }
+            | Event::Kept { .. }
             | Event::Noted { .. }
             | Event::Redirected { .. }
             | Event::Requested { .. }

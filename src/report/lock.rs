@@ -68,6 +68,10 @@ impl LockFile {
                 };
                 self.add(job.id, &self.row(job, path, &found, validators));
             }
+            // Its end, which follows, tells no more of the file.
+            Event::Kept { job, path, found, validators } => {
+                self.add(job.id, &self.row(job, path, found, validators));
+            }
             Event::Skipped {
                 job,
                 reason:

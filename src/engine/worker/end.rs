@@ -11,6 +11,7 @@ use crate::model::digest::Digest;
 use crate::model::error::Cause;
 use crate::model::event::{Event, Skip, Subject};
 use crate::model::failure::{Exhausted, Failure};
+use crate::model::known::Found;
 use crate::model::redact::Redacted;
 
 impl Worker<'_> {
@@ -24,7 +25,10 @@ impl Worker<'_> {
         let details = work.details();
         let result = result.and_then(|done| match self.run_hook(work, &done) {
             Ok(()) => Ok(done),
-            Err(cause) => Err(Setback::from(cause)),
+            Err(cause) => {
+                self.tell_kept(work, &done);
+                Err(Setback::from(cause))
+            }
         });
         if result.is_err() && self.shared.stop.is_stopped() {
             self.shared.give_up(work, &mut self.totals);
@@ -75,6 +79,16 @@ impl Worker<'_> {
             }
             Err(setback) => self.fail(work, setback),
         }
+    }
+
+    /// Tells of a file that is complete while its job is not.
+    fn tell_kept(&self, work: &Work, done: &Done) {
+        let Done::Completed { path: Some(path), size, digests, modified, validators } = done else {
+            return;
+        };
+        let sha256 = Digest::sha256_of(digests).cloned();
+        let found = &Found { size: *size, modified: *modified, sha256 };
+        self.shared.observer.event(&Event::Kept { job: &work.job, path, found, validators });
     }
 
     /// Gives back the works that have room at their hosts now: a command may take long.

@@ -48,6 +48,21 @@ fn what_has_its_name_by_its_content_is_never_numbered() {
 }
 
 #[test]
+fn a_lock_whose_names_are_contents_is_a_list_of_them() {
+    let server = Server::start();
+    let (name, bytes) = (sha256("aaaaa"), "aaaaa");
+    let line = |target: &str| {
+        let url = server.url(target);
+        json!({"url": url, "out": name, "size": 5, "sha256": name}).to_string() + "\n"
+    };
+    server.serve("/a", Reply::ok(bytes));
+    let test = || server.test().existing("list", line("/a") + &line("/b")).args(["-i", "list"]);
+    test().expect_file(&name, bytes).skips(server.url("/b"), "listed twice").run();
+    let test = test().args(["--verify"]).existing(&name, bytes).any_stderr();
+    test.stdout(format!("{name}\n")).run();
+}
+
+#[test]
 fn a_file_whose_command_fails_is_in_the_lock() {
     let server = Server::start();
     server.serve("/a", Reply::ok("old"));

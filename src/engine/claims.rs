@@ -18,6 +18,7 @@ use std::sync::{Mutex, PoisonError};
 
 use url::Url;
 
+use crate::model::digest::Digest;
 use crate::policy::filename;
 
 /// What a path is claimed for that is a folder, instead of the hash of a URL.
@@ -56,8 +57,17 @@ impl Claims {
 
     /// Claims `folder/name` for a URL, or the next free number of that name in this run.
     pub(super) fn claim(&self, folder: &Path, name: &str, url: &Url) -> Claim {
+        self.claim_as(folder, name, self.hasher.hash_one(url.as_str()))
+    }
+
+    /// Claims a name that a list made of the content that the file must have: whatever its URL, it is one
+    /// file.
+    pub(super) fn claim_content(&self, folder: &Path, name: &str, content: &Digest) -> Claim {
+        self.claim_as(folder, name, self.hasher.hash_one(content.hex()))
+    }
+
+    fn claim_as(&self, folder: &Path, name: &str, url: u64) -> Claim {
         let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
-        let url = self.hasher.hash_one(url.as_str());
         let wanted = self.key(folder, name);
         let free = !self.is_taken(&table, folder, name);
         if free {

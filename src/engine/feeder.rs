@@ -354,7 +354,12 @@ impl Feeder<'_> {
                     let is_new = claims.claim_unnamed(&folder, &job.url);
                     return Ok(is_new.then_some((Destination::Unnamed(folder), None)));
                 };
-                Ok(match claims.claim(&folder, &name, &job.url) {
+                let content = job.checksum.as_deref().filter(|sum| name.contains(&sum.hex()));
+                let claim = match content {
+                    Some(content) => claims.claim_content(&folder, &name, content),
+                    None => claims.claim(&folder, &name, &job.url),
+                };
+                Ok(match claim {
                     Claim::Granted(path) => Some((Destination::File(path), None)),
                     Claim::Duplicate => None,
                 })

@@ -87,6 +87,14 @@ fn a_list_of_checksums_says_enough() {
 }
 
 #[test]
+fn every_line_of_a_file_is_looked_at() {
+    let sums = |bytes: [&str; 2]| bytes.map(|bytes| sha256(bytes) + "  a\n").concat();
+    let output = run(verifying(&sums(["a", "b"])).existing("out/a", "a").status(1));
+    assert!(output.stderr.contains("out/a exists, and its checksum is"), "{}", output.stderr);
+    run(verifying(&sums(["a", "a"])).existing("out/a", "a"));
+}
+
+#[test]
 fn what_nothing_is_known_of_cannot_be_verified() {
     let list = format!("{}\nhttp://127.0.0.1:1/\n", url("a"));
     let output = run(verifying(&list).existing("out/a", "a").status(1));

@@ -66,6 +66,13 @@ impl Claims {
         self.claim_as(folder, name, self.hasher.hash_one(content.hex()))
     }
 
+    /// Returns whether a URL has a name as it is, without a number.
+    pub(super) fn has(&self, folder: &Path, name: &str, url: &Url) -> bool {
+        let table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
+        let url = self.hasher.hash_one(url.as_str());
+        table.taken.get(&self.key(folder, name)) == Some(&url)
+    }
+
     fn claim_as(&self, folder: &Path, name: &str, url: u64) -> Claim {
         let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
         let wanted = self.key(folder, name);

@@ -21,7 +21,7 @@ use crossbeam_channel::{Receiver, Select, Sender, TryRecvError, TrySendError};
 
 use crate::engine::claims::Claim;
 use crate::engine::work::{Returned, Work};
-use crate::engine::{Output, Shared};
+use crate::engine::{Mode, Output, Shared};
 use crate::input::{Batch, Entry};
 use crate::model::error::Cause;
 use crate::model::event::{Details, Event, Skip, Subject};
@@ -359,8 +359,13 @@ impl Feeder<'_> {
                     Some(content) => claims.claim_content(&folder, &name, content),
                     None => claims.claim(&folder, &name, &job.url),
                 };
+                let checks_again = || options.mode == Mode::Verify && job.checksum.is_some();
                 Ok(match claim {
                     Claim::Granted(path) => Some((Destination::File(path), None)),
+                    // Another line may say another thing of the same file.
+                    Claim::Duplicate if checks_again() && claims.has(&folder, &name, &job.url) => {
+                        Some((Destination::File(folder.join(&name)), None))
+                    }
                     Claim::Duplicate => None,
                 })
             }

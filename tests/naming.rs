@@ -1,7 +1,7 @@
 //! Which name a file gets: the URL's, made harmless; the server's only when asked for; another one
 //! when the name is taken in the same run.
 
-use crate::harness::{Gate, Reply, Server};
+use crate::harness::{Gate, Reply, Server, Test};
 
 /// Downloads `target` and expects one file of this name in the folder and nothing anywhere else.
 #[track_caller]
@@ -18,6 +18,27 @@ fn suggested(field: impl AsRef<[u8]>, name: &str) {
     let reply = Reply::ok("x").header("Content-Disposition", field);
     server.serve("/given", reply);
     server.get(["/given"]).arg("-J").expect_file(name, "x").run();
+}
+
+#[test]
+fn no_file_gets_the_name_of_a_lock_or_a_list() {
+    let server = Server::start();
+    server.serve("/l", Reply::ok("l"));
+    server.serve("/f", Reply::ok("f"));
+    let reply = Reply::ok("u").header("Content-Disposition", "attachment; filename=l");
+    server.serve("/", reply);
+    let options = ["--lock", "out/l", "--failed", "./out/f", "-d", "out"];
+    let output = server.get(["/l", "/f", "/"]).args(options).any_result().run();
+    assert_eq!(output.status, Some(0), "{}", output.stderr);
+    for (name, bytes) in [("l.1", "l"), ("f.1", "f"), ("l.2", "u")] {
+        let found = std::fs::read_to_string(output.folder.path().join("out").join(name));
+        assert_eq!(found.unwrap(), bytes);
+    }
+    for own in ["--lock", "--failed"] {
+        let test = Test::new().args([own, "x", "-o", "./x", "http://h/a"]);
+        let told = test.stdout("").any_stderr().status(2).run().stderr;
+        assert!(told.contains("` and `--output` name one file"), "{told}");
+    }
 }
 
 #[test]

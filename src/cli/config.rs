@@ -90,6 +90,7 @@ impl Config {
         let lock = lock(&args, &output)?;
         let sources = input::sources(&args, environment)?;
         let secrets = credentials::options(&args, &sources, environment)?;
+        check_own_files(&args, &output)?;
         Ok(Self {
             sources,
             input: input::options(&args)?,
@@ -172,6 +173,21 @@ fn lock(args: &Args, output: &Output) -> Result<Option<Lock>> {
     }
     let (is_hashed, accepts_drift) = (args.locks.lock_verify, args.locks.lock_update);
     Ok(Some(Lock { path, is_hashed, accepts_drift }))
+}
+
+/// Refuses a name for a file that the run writes itself, at its end.
+fn check_own_files(args: &Args, output: &Output) -> Result<()> {
+    let Output::File(file) = output else { return Ok(()) };
+    let folder = args.files.dir.clone().unwrap_or_default();
+    let is_file = |own: &PathBuf| {
+        let [file, own] = [&folder.join(file), own].map(std::path::absolute);
+        file.is_ok_and(|file| own.is_ok_and(|own| own == file))
+    };
+    let mut own = [("lock", &args.locks.lock), ("failed", &args.results.failed)].into_iter();
+    if let Some((option, _)) = own.find(|(_, own)| own.as_ref().is_some_and(is_file)) {
+        bail!("`--{option}` and `--output` name one file; give one of them another name");
+    }
+    Ok(())
 }
 
 /// Where files go.

@@ -24,6 +24,9 @@ use crate::policy::filename;
 /// What a path is claimed for that is a folder, instead of the hash of a URL.
 const FOLDER: u64 = 0;
 
+/// The same for a file that is none of a URL.
+const RESERVED: u64 = 1;
+
 /// What came of a claim.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Claim {
@@ -53,6 +56,14 @@ impl Claims {
     /// Makes an empty table for a folder that may take `A` and `a` for one name.
     pub(super) fn new(folds_case: bool) -> Self {
         Self { hasher: RandomState::new(), folds_case, table: Mutex::default() }
+    }
+
+    /// Takes the name of a file that is none of a URL.
+    pub(super) fn reserve(&self, path: &Path) {
+        let Some(name) = path.file_name() else { return };
+        let key = self.key(path.parent().unwrap_or(Path::new("")), &name.to_string_lossy());
+        let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
+        table.taken.insert(key, RESERVED);
     }
 
     /// Claims `folder/name` for a URL, or the next free number of that name in this run.

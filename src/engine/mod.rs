@@ -134,6 +134,8 @@ pub struct Options {
     pub server_name: bool,
     /// What names are made by, if not by the URL's last component.
     pub template: Option<Template>,
+    /// Files that the run itself writes at its end, whose names no file gets.
+    pub reserved: Vec<PathBuf>,
     /// What happens when a file is there.
     pub if_exists: IfExists,
     /// Whether a file gets the time at which its representation was last modified.
@@ -215,6 +217,7 @@ impl Options {
             folder: PathBuf::new(),
             server_name: false,
             template: None,
+            reserved: Vec::new(),
             hook: None,
             refresh: None,
             if_exists: IfExists::Skip,

@@ -52,12 +52,16 @@ pub fn run(
     entries: &Receiver<Batch>,
 ) -> std::io::Result<Summary> {
     let here = if options.folder.as_os_str().is_empty() { Path::new(".") } else { &options.folder };
+    let claims = Claims::new(folder::folds_case(here));
+    for file in &options.reserved {
+        claims.reserve(file);
+    }
     let shared = Shared {
         options,
         http,
         observer,
         stop,
-        claims: Claims::new(folder::folds_case(here)),
+        claims,
         hosts: Hosts::new(options.per_host),
         assist: Assist::new(options.workers),
         in_flight: InFlight::default(),

@@ -2,7 +2,7 @@
 //!
 //! What haul prints about its jobs is such a list. As input it checks: the size and the checksum of a file
 //! that was complete are what the file must have. Keys that mean nothing here are passed over, and so are
-//! objects with `totals` or `event`, which stand for no file.
+//! objects with `totals` or `event`, and those that were listed twice, which stand for no file of their own.
 //!
 //! Nothing is built of what is passed over, and however deep it is nested it takes no stack; the length of
 //! a line is bounded.
@@ -56,6 +56,8 @@ struct Object<'a> {
     path: Option<Cow<'a, str>>,
     #[serde(borrow)]
     status: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    reason: Option<Cow<'a, str>>,
     size: Option<u64>,
     #[serde(borrow)]
     etag: Option<Cow<'a, str>>,
@@ -96,7 +98,9 @@ pub(super) fn read(origin: Origin, line: Line<'_>, folder: &Base) -> Option<Entr
         Ok(object) => object,
         Err(cause) => return Some(Entry::bad(origin, cause, "")),
     };
-    if object.totals.is_some() || object.event.is_some() {
+    // A job that was the same as another has the same file.
+    let is_duplicate = object.path.is_none() && object.reason.as_deref() == Some("duplicate");
+    if object.totals.is_some() || object.event.is_some() || is_duplicate {
         return None;
     }
     Some(match wanted(&object, folder) {
@@ -289,6 +293,8 @@ mod tests {
         assert!(read(br#"{"haul":1,"event":"started","id":1,"url":"http://h/a"}"#).is_none());
         assert_eq!(told(r#"{"url":"http://h/a","event":null}"#), "http://h/a");
         assert!(read(br#"{"totals":{"completed":1}}"#).is_none());
+        let duplicate = br#"{"url":"http://h/a","status":"skipped","reason":"duplicate"}"#;
+        assert!(read(duplicate).is_none());
         assert!(read(br#"{"schema":1,"totals":[]}"#).is_none());
     }
 

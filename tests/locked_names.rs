@@ -137,3 +137,26 @@ fn a_file_from_the_far_future_leaves_a_lock_that_can_be_read() {
     let test = locking(server.get(["/a"]).in_folder(output.folder));
     there(test, "a", "aaaaa").skips("a", "exists already").run();
 }
+
+#[test]
+fn a_url_that_is_listed_twice_is_found_once_again() {
+    for options in [&["-J"] as &[&str], &["-J", "--name", "{name}"], &["--name", "{sha256}"], &[]] {
+        let server = Server::start();
+        server.serve("/", Reply::ok("aaaaa"));
+        let test = |test: Test| locking(test.args(options)).any_stderr().any_stdout();
+        let first = test(server.get(["/", "/"])).any_result().run();
+        let again = test(server.get(["/", "/"]).in_folder(first.folder)).any_result().run();
+        assert_eq!((again.status, server.requests().len()), (Some(0), 1), "{}", again.stderr);
+        assert_eq!((lines(&again).len(), again.folder.path().read_dir().unwrap().count()), (1, 2));
+    }
+}
+
+#[test]
+fn a_template_goes_before_the_place_in_a_lock() {
+    let server = Server::start();
+    server.serve("/", Reply::ok("aaaaa"));
+    let test = |test: Test| locking(test.args(["--name", "x/{name}"]));
+    let output = test(server.get(["/"])).expect_file("x/index.html", "aaaaa").run();
+    let test = test(server.get(["/"]).in_folder(output.folder));
+    there(test, "x/index.html", "aaaaa").skips("x/index.html", "exists already").run();
+}

@@ -14,6 +14,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -321,38 +322,12 @@ impl Feeder<'_> {
                 Ok(Some((Destination::File(options.folder.join(path)), None)))
             }
             Output::Folder => {
-                let (options, template) = (&options, options.template.as_ref());
                 let of_url = || filename::from_url(&job.url).filter(|_| !options.server_name);
-                let name = place.name.or_else(|| of_url().filter(|_| template.is_none()));
-                let by_content = template.is_some_and(Template::has_sha256);
-                // What has a name by its content is never numbered.
-                let may_be_there = !by_content || options.if_exists != IfExists::Rename;
-                let mut known = None;
-                if name.is_none()
-                    && may_be_there
-                    && (by_content || options.server_name || of_url().is_none())
-                    && let Some(locking) = &options.lock
-                    && let Some((locked, found)) = locking.place(job, &place.folder)
-                {
-                    let folder = claims.folder(&options.folder, &locked.folder);
-                    let name = locked.name.unwrap_or_default();
-                    match claims.claim(&folder, &name, &job.url) {
-                        Claim::Granted(path) if !by_content || path.ends_with(&name) => {
-                            return Ok(Some((Destination::File(path), Some(found))));
-                        }
-                        // Another job has the same content.
-                        Claim::Granted(_) => known = Some(found),
-                        Claim::Duplicate => return Ok(None),
-                    }
-                }
+                let has_template = options.template.is_some();
+                let name = place.name.or_else(|| of_url().filter(|_| !has_template));
                 let folder = claims.folder(&options.folder, &place.folder);
-                if let (None, Some(template)) = (&name, template) {
-                    let destination = self.shared.destination_by(template, job, folder);
-                    return Ok(destination.map(|destination| (destination, known)));
-                }
                 let Some(name) = name else {
-                    let is_new = claims.claim_unnamed(&folder, &job.url);
-                    return Ok(is_new.then_some((Destination::Unnamed(folder), None)));
+                    return Ok(self.unlisted(job, folder, &place.folder));
                 };
                 let content = job.checksum.as_deref().filter(|sum| name.contains(&sum.hex()));
                 let claim = match content {
@@ -369,6 +344,35 @@ impl Feeder<'_> {
                     Claim::Duplicate => None,
                 })
             }
+        }
+    }
+
+    /// Decides it for a file of `folder`, which is `deeper` below that of all, whose name neither its list nor
+    /// its URL alone tells.
+    fn unlisted(&self, job: &Job, folder: PathBuf, deeper: &Path) -> Option<Placed> {
+        let Shared { options, claims, .. } = self.shared;
+        let template = options.template.as_ref();
+        let destination = match template {
+            Some(template) => self.shared.destination_by(template, job, folder)?,
+            None if claims.claim_unnamed(&folder, &job.url) => Destination::Unnamed(folder),
+            None => return None,
+        };
+        let by_content = template.is_some_and(Template::has_sha256);
+        let is_told = matches!(destination, Destination::File(_));
+        // What has a name by its content is never numbered.
+        if is_told || (by_content && options.if_exists == IfExists::Rename) {
+            return Some((destination, None));
+        }
+        let locked = options.lock.as_ref().and_then(|locking| locking.place(job, deeper));
+        let Some((locked, known)) = locked else { return Some((destination, None)) };
+        let folder = claims.folder(&options.folder, &locked.folder);
+        let name = locked.name.unwrap_or_default();
+        match claims.claim(&folder, &name, &job.url) {
+            Claim::Granted(path) if !by_content || path.ends_with(&name) => {
+                Some((Destination::File(path), Some(known)))
+            }
+            // Another job has the same content.
+            Claim::Granted(_) | Claim::Duplicate => Some((destination, Some(known))),
         }
     }
 }

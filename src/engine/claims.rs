@@ -10,16 +10,19 @@
 //! Should two names collide, the second gets a number; should both hashes of two jobs (one in 2^128),
 //! the second would be taken for the same URL.
 
-use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
-use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher};
+use std::hash::{BuildHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use url::Url;
 
 use crate::model::digest::Digest;
 use crate::policy::filename;
+
+mod table;
+
+use table::{ByHash, Table};
 
 /// What a path is claimed for that is a folder, instead of the hash of a URL.
 const FOLDER: u64 = 0;
@@ -41,29 +44,28 @@ pub(super) enum Claim {
 pub(super) struct Claims {
     hasher: RandomState,
     folds_case: bool,
-    table: Mutex<Table>,
+    state: Mutex<State>,
 }
 
 #[derive(Debug, Default)]
-struct Table {
+struct State {
     /// Hash of a path, or of a URL that has no path yet, to the hash of its URL.
-    taken: HashMap<u64, u64, BuildHasherDefault<Identity>>,
+    taken: Table,
     /// Hash of a path that more than one job wanted, to the last number that was given.
-    numbers: HashMap<u64, u32, BuildHasherDefault<Identity>>,
+    numbers: ByHash<u32>,
 }
 
 impl Claims {
     /// Makes an empty table for a folder that may take `A` and `a` for one name.
     pub(super) fn new(folds_case: bool) -> Self {
-        Self { hasher: RandomState::new(), folds_case, table: Mutex::default() }
+        Self { hasher: RandomState::new(), folds_case, state: Mutex::default() }
     }
 
     /// Takes the name of a file that is none of a URL.
     pub(super) fn reserve(&self, path: &Path) {
         let Some(name) = path.file_name() else { return };
         let key = self.key(path.parent().unwrap_or(Path::new("")), &name.to_string_lossy());
-        let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
-        table.taken.insert(key, RESERVED);
+        self.lock().taken.insert(key, RESERVED);
     }
 
     /// Claims `folder/name` for a URL, or the next free number of that name in this run.
@@ -79,24 +81,21 @@ impl Claims {
 
     /// Returns whether a URL has a name as it is, without a number.
     pub(super) fn has(&self, folder: &Path, name: &str, url: &Url) -> bool {
-        let table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
         let url = self.hasher.hash_one(url.as_str());
-        table.taken.get(&self.key(folder, name)) == Some(&url)
+        self.lock().taken.get(self.key(folder, name)) == Some(url)
     }
 
     fn claim_as(&self, folder: &Path, name: &str, url: u64) -> Claim {
-        let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
         let wanted = self.key(folder, name);
-        let free = !self.is_taken(&table, folder, name);
-        if free {
-            table.taken.insert(wanted, url);
+        let mut state = self.lock();
+        if state.taken.insert(wanted, url) {
             return Claim::Granted(folder.join(name));
         }
         let again = self.hasher.hash_one((wanted, url));
-        if table.taken.get(&wanted) == Some(&url) || table.taken.insert(again, url).is_some() {
+        if state.taken.get(wanted) == Some(url) || !state.taken.insert(again, url) {
             return Claim::Duplicate;
         }
-        Claim::Granted(self.next_free(&mut table, folder, name, wanted, url))
+        Claim::Granted(self.next_free(&mut state, folder, name, wanted, url))
     }
 
     /// Returns the folder `deeper` below `base`, which a file that was claimed before does not become: a
@@ -106,12 +105,16 @@ impl Claims {
         if deeper.as_os_str().is_empty() {
             return folder;
         }
-        let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.lock();
         for name in deeper {
             let name = name.to_string_lossy();
             let mut wanted = name.clone().into_owned();
             let mut number = 0;
-            while *table.taken.entry(self.key(&folder, &wanted)).or_insert(FOLDER) != FOLDER {
+            loop {
+                let key = self.key(&folder, &wanted);
+                if state.taken.insert(key, FOLDER) || state.taken.get(key) == Some(FOLDER) {
+                    break;
+                }
                 number += 1;
                 wanted = filename::numbered(&name, number);
             }
@@ -122,40 +125,37 @@ impl Claims {
 
     /// Claims the next free number of a name, because the disk has it already.
     pub(super) fn claim_number(&self, folder: &Path, name: &str, url: &Url) -> PathBuf {
-        let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
         let (url, wanted) = (self.hasher.hash_one(url.as_str()), self.key(folder, name));
-        self.next_free(&mut table, folder, name, wanted, url)
+        self.next_free(&mut self.lock(), folder, name, wanted, url)
     }
 
     /// Claims a URL for a folder, whose name there is not known yet; returns whether it is the first of its kind.
     pub(super) fn claim_unnamed(&self, folder: &Path, url: &Url) -> bool {
-        let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
         let hash = self.hasher.hash_one(url.as_str());
-        table.taken.insert(self.hasher.hash_one(("unnamed", folder, hash)), hash).is_none()
+        self.lock().taken.insert(self.hasher.hash_one(("unnamed", folder, hash)), hash)
     }
 
     fn next_free(
         &self,
-        table: &mut Table,
+        state: &mut State,
         folder: &Path,
         name: &str,
         wanted: u64,
         url: u64,
     ) -> PathBuf {
-        let mut number = table.numbers.get(&wanted).copied().unwrap_or_default();
+        let mut number = state.numbers.get(&wanted).copied().unwrap_or_default();
         loop {
             number += 1;
             let numbered = filename::numbered(name, number);
-            if !self.is_taken(table, folder, &numbered) {
-                table.numbers.insert(wanted, number);
-                table.taken.insert(self.key(folder, &numbered), url);
+            if state.taken.insert(self.key(folder, &numbered), url) {
+                state.numbers.insert(wanted, number);
                 return folder.join(numbered);
             }
         }
     }
 
-    fn is_taken(&self, table: &Table, folder: &Path, name: &str) -> bool {
-        table.taken.contains_key(&self.key(folder, name))
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn key(&self, folder: &Path, name: &str) -> u64 {
@@ -168,26 +168,6 @@ impl Claims {
             name.hash(&mut hasher);
         }
         hasher.finish()
-    }
-}
-
-/// Keys are hashes already.
-#[derive(Clone, Copy, Debug, Default)]
-struct Identity(u64);
-
-impl Hasher for Identity {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(byte);
-        }
-    }
-
-    fn write_u64(&mut self, hash: u64) {
-        self.0 = hash;
     }
 }
 

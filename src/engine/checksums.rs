@@ -51,6 +51,9 @@ impl Checksums {
     /// # Errors
     /// [`Cause::Contradiction`], [`Cause::NoChecksum`].
     pub(super) fn settle(&self, job: &mut Job, options: &Options) -> Result<(), Cause> {
+        if self.listed.is_none() && !self.is_required {
+            return Ok(());
+        }
         let of_url = || filename::from_url(&job.url);
         match &job.destination {
             // Its name is still to come, and may be listed.

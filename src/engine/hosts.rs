@@ -10,8 +10,11 @@
 //! offered again later.
 
 use std::collections::{HashMap, VecDeque};
+use std::fmt::Write as _;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+
+use url::Url;
 
 use crate::engine::work::Work;
 
@@ -134,19 +137,10 @@ impl Hosts {
         let room = host.limit.saturating_sub(host.active).min(host.parked.len());
         *parked -= room;
         let freed = host.parked.drain(..room).collect();
-        self.forget(hosts, name);
-        freed
-    }
-
-    /// A host that nobody talks to and that has no complaints is as one never seen.
-    fn forget(&self, hosts: &mut HashMap<String, Host>, name: &str) {
-        let is_as_new = |host: &Host| {
-            let Host { active, limit, paused_until, parked, .. } = host;
-            *active == 0 && *limit == self.most && paused_until.is_none() && parked.is_empty()
-        };
-        if hosts.get(name).is_some_and(is_as_new) {
+        if host.is_as_new(self.most) {
             hosts.remove(name);
         }
+        freed
     }
 
     /// Returns everything that is parked, for a run that ends.
@@ -162,11 +156,25 @@ impl Hosts {
 }
 
 impl Host {
+    /// Returns whether nobody talks to it and it has no complaints: it is as one never seen.
+    fn is_as_new(&self, most: usize) -> bool {
+        let Self { active, limit, paused_until, parked, .. } = self;
+        *active == 0 && *limit == most && paused_until.is_none() && parked.is_empty()
+    }
+
     /// Returns how long it must be left alone.
     fn wait(&mut self, now: Instant) -> Option<Duration> {
         self.paused_until = self.paused_until.filter(|until| now < *until);
         self.paused_until.map(|until| until - now)
     }
+}
+
+/// Returns the name of a URL's host, with its port.
+pub(super) fn host_of(url: &Url) -> String {
+    let port = url.port_or_known_default().unwrap_or_default();
+    let mut name = url.host_str().unwrap_or_default().to_owned();
+    let _ = write!(name, ":{port}");
+    name
 }
 
 /// Returns what is known of a host, which may be nothing.

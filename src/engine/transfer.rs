@@ -14,8 +14,6 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use url::Url;
-
 use crate::disk::device::Device;
 use crate::engine::ask::{Ask, Reply};
 use crate::engine::limits::Throttle;
@@ -331,10 +329,4 @@ pub(super) fn time_left(shared: &Shared<'_>, began: Instant) -> Result<Option<Du
         Some(left) if !left.is_zero() => Ok(Some(left.min(shared.http.stall_timeout()))),
         _ => Err(Cause::TimeOver { limit }),
     }
-}
-
-/// Returns the name of a URL's host, with its port.
-pub(super) fn host_of(url: &Url) -> String {
-    let port = url.port_or_known_default().unwrap_or_default();
-    format!("{}:{port}", url.host_str().unwrap_or_default())
 }

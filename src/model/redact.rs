@@ -82,11 +82,24 @@ pub fn is_secret(name: &str) -> bool {
         || name == "x-goog-credential"
 }
 
+/// Returns whether a URL can be shown as it is, which is true of nearly all.
+fn has_nothing_to_hide(url: &Url) -> bool {
+    url.has_authority()
+        && url.username().is_empty()
+        && url.password().is_none()
+        && url.query().is_none()
+        && url.fragment().is_none()
+        && url.as_str().bytes().all(|byte| byte.is_ascii_graphic())
+}
+
 impl fmt::Display for Redacted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let url = self.0;
         if url.cannot_be_a_base() {
             return write!(f, "{}", Printable(url.as_str()));
+        }
+        if has_nothing_to_hide(url) {
+            return f.write_str(url.as_str());
         }
         write!(f, "{}://", url.scheme())?;
         if let Some(host) = url.host_str() {

@@ -218,6 +218,8 @@ impl<'a> Reporter<'a> {
     fn tell(&self, event: &Event<'_>, text: String) {
         match &self.bars {
             Some(bars) => bars.note(event, text),
+            // Most events of most files: no worker waits for another's turn at the stream.
+            None if text.is_empty() => {}
             None => {
                 let _ = self.stderr.write_line(text.as_bytes());
             }

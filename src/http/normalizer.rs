@@ -124,35 +124,49 @@ impl Normalizer {
     }
 
     fn head<'i>(&mut self, input: &'i [u8], output: &mut Vec<u8>) -> Result<&'i [u8], Malformed> {
-        let old = self.pending.len();
-        self.pending.extend_from_slice(input);
+        let mut pending = std::mem::take(&mut self.pending);
+        let old = pending.len();
+        // With a whole head mostly all of a small file comes, which need not be copied for it.
+        let seen = if old == 0 {
+            input
+        } else {
+            pending.extend_from_slice(input);
+            &pending
+        };
         // Empty lines before the status line are nothing (RFC 9112 §2.2).
-        let blank = self.pending.iter().take_while(|b| matches!(b, b'\r' | b'\n')).count();
-        if !could_be_http(&self.pending[blank..]) {
+        let blank = seen.iter().take_while(|b| matches!(b, b'\r' | b'\n')).count();
+        if !could_be_http(&seen[blank..]) {
             // Whatever it is, ureq has a word for it.
-            output.append(&mut self.pending);
+            output.extend_from_slice(seen);
             self.state = State::Body;
             return Ok(&[]);
         }
         // The end may begin in what was there before.
-        let Some(end) = end_of_head(&self.pending, blank.max(old.saturating_sub(3))) else {
+        let Some(end) = end_of_head(seen, blank.max(old.saturating_sub(3))) else {
             self.counted += input.len();
-            let is_long = self.counted > MAX_HEAD_BYTES;
-            return if is_long { Err(Malformed::HeadTooLong) } else { Ok(&[]) };
+            if self.counted > MAX_HEAD_BYTES {
+                return Err(Malformed::HeadTooLong);
+            }
+            if old == 0 {
+                pending.extend_from_slice(input);
+            }
+            self.pending = pending;
+            return Ok(&[]);
         };
         let rest = &input[end - old..];
         self.counted += end - old;
         if self.counted > MAX_HEAD_BYTES {
             return Err(Malformed::HeadTooLong);
         }
-        let head = Head::read(&self.pending[blank..end]);
+        let head = Head::read(&seen[blank..end]);
         if !head.is_interim() {
             head.write(output);
             let is_chunked = self.has_body && head.is_chunked();
             self.state = if is_chunked { State::ChunkSize } else { State::Body };
             self.counted = 0;
         }
-        self.pending.clear();
+        pending.clear();
+        self.pending = pending;
         Ok(rest)
     }
 

@@ -39,10 +39,13 @@ use crate::policy::template::Template;
 /// How many jobs may wait for another attempt before no new ones are read.
 const WINDOW: usize = 1024;
 
-/// How long the feeder leaves a full queue to the workers: without a rest each job that a worker takes
-/// would wake this thread to put in one more, two system calls a job. At 40,000 files a second ten
-/// are taken meanwhile; jobs that need no transfer go by at up to half a million a second.
-const REST: Duration = Duration::from_micros(250);
+/// How long the feeder leaves a full queue to the workers at least: without a rest each job that a worker
+/// takes would wake this thread to put in one more, two system calls a job. Jobs that need no transfer go
+/// by at up to half a million a second.
+const MIN_REST: Duration = Duration::from_micros(250);
+
+/// How long it does at most. Nobody waits longer for the feeder than this.
+const MAX_REST: Duration = Duration::from_millis(4);
 
 /// Feeds `queue` from `batches` until nothing is left to do or the run must end; returns what needed
 /// no worker, and whether everything was fed.
@@ -61,6 +64,7 @@ pub(super) fn feed(
         batch: VecDeque::new(),
         waiting: BinaryHeap::new(),
         next: None,
+        rest: MIN_REST,
     };
     if shared.options.output == Output::Stdout {
         // Told of the end of each, it offers the next one.
@@ -115,6 +119,8 @@ struct Feeder<'a> {
     waiting: BinaryHeap<Reverse<Waiting>>,
     /// What had no room in the queue.
     next: Option<Box<Work>>,
+    /// How long the next rest is.
+    rest: Duration,
 }
 
 impl Feeder<'_> {
@@ -174,7 +180,7 @@ impl Feeder<'_> {
     }
 
     /// Waits for something to do; returns whether the run must end.
-    fn wait(&self, returns: &Receiver<Returned>, full: Option<&Sender<Box<Work>>>) -> bool {
+    fn wait(&mut self, returns: &Receiver<Returned>, full: Option<&Sender<Box<Work>>>) -> bool {
         let stopped = self.shared.stop.receiver();
         let mut select = Select::new();
         select.recv(stopped);
@@ -189,10 +195,24 @@ impl Feeder<'_> {
             Some(due) => select.ready_deadline(due).ok(),
             None => Some(select.ready()),
         };
-        if ready.is_some() && ready == room {
-            return self.shared.stop.wait(REST);
+        match full.filter(|_| ready.is_some() && ready == room) {
+            Some(queue) => self.rest(queue),
+            None => self.shared.stop.is_stopped(),
         }
-        self.shared.stop.is_stopped()
+    }
+
+    /// Leaves a full queue to the workers until about half of it is taken, as far as the last rest told;
+    /// returns whether the run must end.
+    fn rest(&mut self, queue: &Sender<Box<Work>>) -> bool {
+        let must_end = self.shared.stop.wait(self.rest);
+        let (left, capacity) = (queue.len(), queue.capacity().unwrap_or_default());
+        self.rest = match left {
+            0 => MIN_REST,
+            left if left > capacity / 4 * 3 => (self.rest * 2).min(MAX_REST),
+            left if left < capacity / 4 => (self.rest / 2).max(MIN_REST),
+            _ => self.rest,
+        };
+        must_end
     }
 
     fn may_read(&self) -> bool {

@@ -30,6 +30,8 @@ mod client_certificates;
 mod compressed;
 /// Cookies, and where they belong.
 mod cookies;
+/// What haul costs, counted.
+mod costs;
 /// What is given for a host goes to that host.
 mod credentials;
 /// The same by way of proxies, which have secrets of their own.

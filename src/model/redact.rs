@@ -143,6 +143,22 @@ mod tests {
     }
 
     #[test]
+    fn a_url_with_nothing_to_hide_is_shown_as_it_is() {
+        #[track_caller]
+        fn case(text: &str, shown: &str) {
+            assert_eq!(Redacted(&Url::parse(text).unwrap()).to_string(), shown);
+        }
+        for url in ["http://h/", "https://h:8443/a@b:c%20d/..x", "http://[::1]:80/a", "file:///a"] {
+            case(url, Url::parse(url).unwrap().as_str());
+        }
+        case("http://u@h/a", "http://h/a");
+        case("http://:p@h/a", "http://h/a");
+        case("http://h/a#token=t", "http://h/a");
+        case("http://h/a?", "http://h/a?");
+        case("foo:/a", "foo:///a");
+    }
+
+    #[test]
     fn userinfo_and_secret_parameters_are_hidden() {
         let url =
             Url::parse("https://u:p@h.example:8443/a%20b?x=1&X-Amz-Signature=abc&Token=t#frag");

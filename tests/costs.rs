@@ -1,0 +1,110 @@
+//! What haul costs, in numbers that no busy machine changes: system calls for each small file, and memory
+//! for each URL of a list. Who makes them larger has a reason, and writes it here.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use crate::harness::{Reply, Server, Test, content, is_missing};
+
+/// Moving all this with an unoptimized build takes a while when other tests run beside it.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How often each system call was made, by its name.
+type Calls = BTreeMap<String, f64>;
+
+/// Downloads so many small files with four workers under strace.
+fn calls_for(files: u32) -> Calls {
+    let server = Server::start();
+    let reply = Reply::ok(content(1, 10 * 1024))
+        .header("ETag", "\"v1\"")
+        .header("Last-Modified", "Sat, 21 Nov 2026 11:00:00 GMT");
+    server.handle(move |_| reply.clone());
+    let mut list = String::new();
+    for number in 0..files {
+        let _ = writeln!(list, "{}", server.url(&format!("/{number}.bin")));
+    }
+    let log = tempfile::NamedTempFile::new().unwrap();
+    let path = log.path().to_str().unwrap();
+    let output = server
+        .test()
+        .args(["-j4", "-d", "out", "-i", "-"])
+        .stdin(list)
+        .shell(&format!("exec strace -f -c -o {path} \"$@\""))
+        .within(PATIENCE)
+        .any_result()
+        .run();
+    assert_eq!(output.status, Some(0), "{}", output.stderr);
+    let saved = std::fs::read_dir(output.folder.path().join("out")).unwrap().count();
+    assert_eq!(saved, files as usize);
+    // % time, seconds, microseconds a call, calls, errors if there are any, the call's name.
+    let text = std::fs::read_to_string(log.path()).unwrap();
+    let lines = text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let counted = lines.filter(|fields| fields.len() >= 5 && fields.last() != Some(&"total"));
+    let call = |fields: Vec<&str>| {
+        Some((fields.last().map(|name| (*name).to_owned())?, fields[3].parse().ok()?))
+    };
+    counted.filter_map(call).collect()
+}
+
+#[test]
+fn a_small_file_takes_few_system_calls() {
+    /// How often threads wait for each other, and in how many pieces an answer comes, is chance; a build
+    /// that is not optimized checks descriptors before it closes them.
+    const CHANCE: [&str; 5] = ["fcntl", "futex", "madvise", "recvfrom", "sched_yield"];
+    /// Two looks (at the name; at the new file once it is locked), openat, flock, sendto, pwrite64,
+    /// utimensat, renameat2, close; a path on standard output, a line on standard error.
+    const WORK: f64 = 11.0;
+    const FILES: u32 = 200;
+    if is_missing("strace") {
+        return;
+    }
+    // What a run costs by itself is not of the files.
+    let (few, many) = (calls_for(20), calls_for(20 + FILES));
+    let each: Calls = many
+        .iter()
+        .map(|(name, count)| {
+            let before = few.get(name).copied().unwrap_or_default();
+            (name.clone(), (count - before) / f64::from(FILES))
+        })
+        .collect();
+    let work: f64 =
+        each.iter().filter(|(name, _)| !CHANCE.contains(&name.as_str())).map(|(_, n)| n).sum();
+    assert!(work < WORK + 0.5, "{work} calls for each file: {each:?}");
+    let of = |name: &str| each.get(name).copied().unwrap_or_default();
+    // A look whether the connection is still good, and the answer, mostly in one piece.
+    assert!(of("recvfrom") < 4.0 && of("futex") < 4.0, "{each:?}");
+}
+
+/// Returns the most memory that a run takes for a list of so many names.
+fn memory_for(urls: u32) -> u64 {
+    let mut running = Test::new()
+        .args(["-q", "-j2", "--dry-run", "-i", "-"])
+        .shell("exec \"$@\" >/dev/null")
+        .open_stdin()
+        .within(PATIENCE)
+        .any_result()
+        .start();
+    for hundred in 0..urls / 100 {
+        let mut list = String::new();
+        for number in 0..100 {
+            let _ = writeln!(list, "http://host.example/a/folder/{hundred}-{number}.tar.gz");
+        }
+        running.write(list);
+    }
+    // All of it is read, but for what a pipe and a queue hold.
+    let peak = running.peak_memory();
+    running.close_stdin();
+    assert_eq!(running.finish().status, Some(0));
+    peak
+}
+
+#[test]
+fn a_listed_url_takes_few_bytes() {
+    const URLS: u32 = 200_000;
+    // What a run takes by itself, its queue full, is not of the list.
+    let (few, many) = (memory_for(5000), memory_for(5000 + URLS));
+    let each = many.saturating_sub(few) / u64::from(URLS);
+    // 16 for the claims of a name and a URL, and what is merged into them next.
+    assert!(each <= 24, "{each} bytes for each URL");
+}

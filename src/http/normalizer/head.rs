@@ -1,5 +1,7 @@
 //! The head of a response, taken apart and written again in the plain form.
 
+use std::borrow::Cow;
+
 use crate::policy::declared;
 
 /// The fields that haul or ureq look at, next to those that declare what a file is. Others need not be passed on.
@@ -36,7 +38,8 @@ const DECIDING_FIELDS: [&str; 4] =
 /// A head in parts.
 pub(super) struct Head<'a> {
     status_line: &'a [u8],
-    fields: Vec<(&'a [u8], Vec<u8>)>,
+    /// Names and values; a value that was folded is one of its own.
+    fields: Vec<(&'a [u8], Cow<'a, [u8]>)>,
 }
 
 impl<'a> Head<'a> {
@@ -44,13 +47,14 @@ impl<'a> Head<'a> {
         let mut lines =
             head.split(|&b| b == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
         let status_line = lines.next().unwrap_or_default();
-        let mut fields: Vec<(&[u8], Vec<u8>)> = Vec::new();
+        let mut fields: Vec<(&[u8], Cow<[u8]>)> = Vec::new();
         // A folded line belongs to the field before it, also when that one is left out.
         let mut is_kept = false;
         let mut cookies = 0;
         for line in lines {
             if line.starts_with(b" ") || line.starts_with(b"\t") {
                 if let Some((_, value)) = fields.last_mut().filter(|_| is_kept) {
+                    let value = value.to_mut();
                     value.push(b' ');
                     value.extend_from_slice(line.trim_ascii());
                 }
@@ -65,7 +69,7 @@ impl<'a> Head<'a> {
                 is_kept = cookies <= MAX_COOKIES;
             }
             if let Some(colon) = colon.filter(|_| is_kept) {
-                fields.push((name, line[colon + 1..].trim_ascii().to_vec()));
+                fields.push((name, line[colon + 1..].trim_ascii().into()));
             }
         }
         Self { status_line, fields }
@@ -99,7 +103,11 @@ impl<'a> Head<'a> {
             // Nobody may decide by what was not meant; ureq refuses it.
             let decides = DECIDING_FIELDS.iter().any(|d| name.eq_ignore_ascii_case(d.as_bytes()));
             let is_control = |b: u8| !decides && ((b < 0x20 && b != b'\t') || b == 0x7f);
-            output.extend(value.iter().map(|&b| if is_control(b) { b' ' } else { b }));
+            let from = output.len();
+            output.extend_from_slice(value);
+            for byte in output[from..].iter_mut().filter(|byte| is_control(**byte)) {
+                *byte = b' ';
+            }
             output.extend_from_slice(b"\r\n");
         }
         output.extend_from_slice(b"\r\n");

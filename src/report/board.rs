@@ -141,6 +141,9 @@ impl Board {
         lines: String,
         is_stopped: impl Fn() -> bool,
     ) -> Option<String> {
+        if lines.is_empty() && !is_counted(event) {
+            return None;
+        }
         let mut state = self.lock();
         state.take_note(event);
         if lines.is_empty() {
@@ -208,6 +211,35 @@ impl Board {
     }
 }
 
+/// Returns whether an event changes what is known of the run. For those that do not, which are many, no
+/// worker waits for another's turn at the board.
+fn is_counted(event: &Event<'_>) -> bool {
+    match event {
+        Event::Cancelled { .. }
+        | Event::Completed { .. }
+        | Event::Failed { .. }
+        | Event::Found { .. }
+        | Event::Listed
+        | Event::ListEnded
+        | Event::Planned { .. }
+        | Event::Retrying { .. }
+        | Event::Skipped { .. }
+        | Event::Started { .. }
+        | Event::Switched { .. }
+        | Event::Verified { .. } => true,
+        Event::Helped { .. }
+        | Event::HelpEnded { .. }
+        | Event::Kept { .. }
+        | Event::Noted { .. }
+        | Event::Redirected { .. }
+        | Event::Requested { .. }
+        | Event::Responded { .. }
+        | Event::Said { .. }
+        | Event::Unstarted { .. }
+        | Event::Warned { .. } => false,
+    }
+}
+
 impl State {
     fn take_note(&mut self, event: &Event<'_>) {
         match event {
@@ -239,16 +271,7 @@ impl State {
             | Event::Planned { job, .. }
             | Event::Skipped { job, .. } => self.end_job(Some(job)),
             Event::Retrying { job, .. } | Event::Switched { job, .. } => self.leave(job),
-            Event::Helped { .. }
-            | Event::HelpEnded { .. }
-            | Event::Kept { .. }
-            | Event::Noted { .. }
-            | Event::Redirected { .. }
-            | Event::Requested { .. }
-            | Event::Responded { .. }
-            | Event::Said { .. }
-            | Event::Unstarted { .. }
-            | Event::Warned { .. } => {}
+            _ => debug_assert!(!is_counted(event)),
         }
     }
 

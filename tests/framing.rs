@@ -282,6 +282,9 @@ fn codings_of_content_are_kept_as_they_are() {
         let server = Server::start();
         let body = content(1, 5000);
         server.serve("/a", Reply::ok(&body).header("Content-Encoding", coding));
-        server.get(["/a"]).expect_file("a", body).run();
+        let output = server.get(["/a"]).any_stderr().expect_file("a", body).run();
+        let is_told = output.stderr.contains("saved as the server packed it");
+        assert_eq!(is_told, coding != "identity", "{}", output.stderr);
+        assert!(output.stderr.len() < 400, "{}", output.stderr);
     }
 }

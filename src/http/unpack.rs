@@ -20,9 +20,6 @@ use crate::policy::coding::{self, Coding};
 /// How much of the body is read at once.
 const BUFFER: usize = 64 * 1024;
 
-/// How many times a body may be packed.
-const MAX_LAYERS: usize = 2;
-
 /// The longest window in bits that a server may use (RFC 9659).
 const ZSTD_WINDOW_LOG: u32 = 23;
 
@@ -36,7 +33,7 @@ pub(super) fn unpack(remote: Remote, head: &mut Head, url: &Url) -> Result<respo
     let Some(Ok(codings)) = codings.filter(|read| {
         read.as_ref().is_ok_and(|codings| {
             !codings.is_empty()
-                && codings.len() <= MAX_LAYERS
+                && codings.len() <= coding::MAX_LAYERS
                 && !coding::is_in_name(codings, url.path())
         })
     }) else {

@@ -14,6 +14,9 @@ pub enum Coding {
 /// What is asked for when bodies are to be unpacked (RFC 9110 §12.5.3).
 pub const ACCEPTED: &str = "gzip, br, zstd";
 
+/// How many times over a body may be packed to be unpacked.
+pub const MAX_LAYERS: usize = 2;
+
 /// How many times as long as what came an unpacked body may be, once it is long. Text is packed to a
 /// twentieth at best; a thousandth is a trap, or nothing but zeros.
 const MAX_RATIO: u64 = 250;

@@ -7,7 +7,7 @@ use crate::http::head::Head;
 use crate::model::error::Cause;
 use crate::model::event::Event;
 use crate::model::range::ByteRange;
-use crate::model::redact::Redacted;
+use crate::model::redact::{Redacted, shorten};
 use crate::policy::coding;
 use crate::policy::resume::{Held, Verdict};
 
@@ -66,8 +66,10 @@ impl<'a> Transfer<'a> {
         if known.as_ref().is_ok_and(|codings| coding::is_in_name(codings, url.path())) {
             return;
         }
-        let hint = if known.is_ok() { "; `--compressed` saves it unpacked" } else { "" };
-        let text = format!("{}: saved as the server packed it ({coding}){hint}", Redacted(url));
+        let is_simple = known.is_ok_and(|codings| codings.len() <= coding::MAX_LAYERS);
+        let hint = if is_simple { "; `--compressed` saves it unpacked" } else { "" };
+        let (url, coding) = (Redacted(url), shorten(coding));
+        let text = format!("{url}: saved as the server packed it ({coding}){hint}");
         self.shared.observer.event(&Event::Warned { text: &text });
     }
 }

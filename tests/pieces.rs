@@ -341,3 +341,14 @@ fn whatever_is_spoiled_no_wrong_byte_is_in_a_file() {
         }
     }
 }
+
+#[test]
+fn an_update_replaces_a_file_with_a_wrong_piece() {
+    let server = Server::start();
+    let _ = offer(&server, &v1(), &[]);
+    let mut wrong = body();
+    wrong[20_001] ^= 1;
+    let test = run(&server, false).existing("x", wrong).args(["--if-exists", "update"]);
+    test.expect_file("x", body()).run();
+    assert_eq!(server.requests()[0].header("if-modified-since"), None);
+}

@@ -21,10 +21,12 @@ impl Transfer<'_> {
     /// What the disk says; any when the run must end.
     pub(super) fn place_update(&mut self, path: PathBuf) -> Result<Place, Cause> {
         let job = &self.work.job;
-        let found = match examine(self.shared, job, &path, self.progress) {
+        let examined = examine(self.shared, job, &path, self.progress);
+        let judged = examined.and_then(|found| self.judge_existing_pieces(&path).map(|()| found));
+        let found = match judged {
             Ok(Some(found)) => found,
             Ok(None) => disk::found(&path)?,
-            Err(Cause::Mismatch { .. } | Cause::WrongSize { .. }) => {
+            Err(Cause::Mismatch { .. } | Cause::WrongPiece { .. } | Cause::WrongSize { .. }) => {
                 return Ok(Place::Write(path, Replace::Allowed));
             }
             Err(cause) => return Err(cause),

@@ -160,3 +160,19 @@ fn a_template_goes_before_the_place_in_a_lock() {
     let test = test(server.get(["/"]).in_folder(output.folder));
     there(test, "x/index.html", "aaaaa").skips("x/index.html", "exists already").run();
 }
+
+#[test]
+fn a_lock_does_not_vouch_for_another_checksum() {
+    let server = Server::start();
+    server.serve("/a", Reply::ok("aaaaa"));
+    let output = locking(server.get(["/a"])).expect_file("a", "aaaaa").run();
+    let run = |output: Output, sum: &str| {
+        let test = locking(server.get(["/a"]).in_folder(output.folder));
+        there(test.args(["--checksum", sum]), "a", "aaaaa")
+    };
+    let right = "md5:594f803b380a41396ed63dca39503542";
+    let output = run(output, right).skips("a", "exists already").run();
+    let wrong = format!("sha256:{}", sha256("other"));
+    let output = run(output, &wrong).any_stderr().status(1).run();
+    assert!(output.stderr.contains("a exists, and its checksum is"), "{}", output.stderr);
+}

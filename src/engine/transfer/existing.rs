@@ -34,8 +34,11 @@ pub(in crate::engine) fn examine(
         let existing = Some(path.to_owned());
         return Err(Cause::WrongSize { existing, wanted, found: Some(found.size) });
     }
+    // What else is known that the file must be, the lock cannot vouch for.
+    let is_all = |sum: &Digest| job.checksum.as_deref().is_none_or(|wanted| wanted == sum);
     if let Some(locked) = locked.filter(|locked| locked.is_untouched(&found))
         && locking.is_none_or(|locking| !locking.is_hashed)
+        && is_all(&locked.sha256)
     {
         found.sha256 = Some(locked.sha256.clone());
         return Ok(Some(found));

@@ -242,3 +242,20 @@ fn checksums_may_come_from_standard_input() {
     let test = server.get(["/a"]).args(["--require-checksum", "--checksums", "/dev/stdin"]);
     test.stdin(format!("{}  a\n", hasher.digest().hex())).expect_file("a", body).run();
 }
+
+#[test]
+fn a_file_whose_name_by_its_content_the_lock_tells_is_checked_by_that_of_its_url() {
+    let server = server(&["/a"]);
+    let name = hex(Algorithm::Sha256, "/a");
+    let run = |test: Test, wanted: &str| {
+        let test = with(test, line(wanted, "a")).args(["--lock", "l", "--name", "{sha256}"]);
+        test.expect_entry("l", Entry::AnyFile).expect_entry(&name, Entry::File(b"/a".to_vec()))
+    };
+    let output = run(server.get(["/a"]), "/a").stdout(format!("{name}\n")).any_stderr().run();
+    let output = run(server.get(["/a"]).in_folder(output.folder), "/a");
+    let output = output.skips(&name, "exists already").run();
+    // The lock alone is not enough.
+    let output = run(server.get(["/a"]).in_folder(output.folder), "/b").any_stderr().status(1);
+    let told = output.run().stderr;
+    assert!(told.contains("exists, and its checksum is"), "{told}");
+}

@@ -9,6 +9,7 @@ use crate::model::error::Cause;
 use crate::model::job::{Destination, Job};
 use crate::policy::filename;
 use crate::policy::known_sums::{self, KnownSums};
+use crate::policy::template::Template;
 
 /// What files are checked by that do not bring their own checksum. Clones are of the same lists.
 #[derive(Clone, Debug, Default)]
@@ -64,8 +65,12 @@ impl Checksums {
                 self.apply(job, options, name.iter().map(Path::new))
             }
             Destination::File(path) => {
-                // The name that the user chose need not be that of the list.
-                let other = of_url().filter(|_| matches!(options.output, Output::File(_)));
+                // The name that the user chose need not be that of the list, nor one by its content that only
+                // the lock could tell.
+                let is_locked = job.known.as_ref().is_some_and(|known| known.locked.is_some());
+                let by_content = options.template.as_ref().is_some_and(Template::has_sha256);
+                let is_chosen = matches!(options.output, Output::File(_));
+                let other = of_url().filter(|_| is_chosen || (by_content && is_locked));
                 let path = path.clone();
                 let path = path.strip_prefix(&options.folder).unwrap_or(&path);
                 self.apply(job, options, [path].into_iter().chain(other.iter().map(Path::new)))

@@ -51,13 +51,14 @@ def note(text: str) -> None:
 
 def main() -> None:
     arguments = options.parse(__doc__)
-    if not arguments.redraw:
-        run_rows(arguments)
+    broken = [] if arguments.redraw else run_rows(arguments)
     publish.publish(arguments.results, arguments.readme)
+    if broken:
+        raise Failed(f"haul did not do its work in: {', '.join(broken)}")
 
 
-def run_rows(arguments) -> None:
-    """Runs the rows and saves the result of each as soon as it is there."""
+def run_rows(arguments) -> list[str]:
+    """Runs the rows, saves each result as soon as it is there, and returns where haul failed."""
     # A stray setting of a proxy would send the loopback requests elsewhere.
     environment = {k: v for k, v in os.environ.items() if not k.lower().endswith("_proxy")}
     environment["PATH"] = os.environ["PATH"] = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
@@ -87,11 +88,14 @@ def run_rows(arguments) -> None:
         ground = Ground(folder, on_disk, listening, ca, found, environment)
         about = {"machine": results.machine(), "versions": tools.versions(found, nginx)}
         about["memory"] = "tmpfs" if is_tmpfs(place) else "disk"
+        broken = []
         for row in rows:
             kept = {**measure_row(row, ground, arguments.rounds), **about}
+            broken += [row.name] * any(name.startswith("haul") for name in kept["failures"])
             everything = results.load(arguments.results)
             everything["rows"][row.name] = kept
             results.save(arguments.results, everything)
+    return broken
 
 
 def temporary(place: Path) -> tempfile.TemporaryDirectory:
@@ -210,6 +214,8 @@ def run_once(work: Work, name: str, entrant: Contestant, watch: bool = False) ->
 
 
 if __name__ == "__main__":
+    if sys.version_info < (3, 11):
+        sys.exit("peers: Python 3.11 or newer is needed")
     try:
         main()
     except Failed as failure:

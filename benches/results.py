@@ -71,13 +71,18 @@ def of_tool(runs: list[Sample]) -> dict:
 
 def is_peer(name: str) -> bool:
     """Returns whether it is somebody else's tool, to which haul is compared."""
-    return not any(name == ours or name.startswith(f"{ours},") for ours in OURS)
+    return not any(ours in name for ours in OURS)
 
 
 def best_peer(row: dict, column: str) -> float | None:
     """Returns the least value among the peers."""
     values = [tool[column] for name, tool in row["tools"].items() if is_peer(name)]
     return min(values) if values else None
+
+
+def fetched(row: dict) -> float:
+    """Returns how many bytes the tools of a row had to bring."""
+    return row["bytes"] / 2 if row["kind"] == "resume" else row["bytes"]
 
 
 def rate(row: dict, tool: dict) -> str:
@@ -87,8 +92,7 @@ def rate(row: dict, tool: dict) -> str:
     if row["ideal"]:
         return f"{tool['wall'] / row['ideal']:.2f} x ideal"
     if row["is_large"]:
-        done = row["bytes"] / (2 if row["kind"] == "resume" else 1)
-        return f"{done / MIB / tool['wall']:,.0f} MiB/s"
+        return f"{fetched(row) / MIB / tool['wall']:,.0f} MiB/s"
     return f"{row['files'] / tool['wall']:,.0f} files/s"
 
 
@@ -97,7 +101,7 @@ def cost(row: dict, tool: dict) -> str:
     if row["kind"] in ("version", "tiny", "first-request") or not row["files"]:
         return ""
     if row["is_large"]:
-        return f"{tool['cpu'] / (row['bytes'] / GIB):.2f} s/GiB"
+        return f"{tool['cpu'] / (fetched(row) / GIB):.2f} s/GiB"
     return f"{tool['cpu'] / row['files'] * 1000:.3f} s/1000"
 
 

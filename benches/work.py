@@ -154,14 +154,17 @@ class Resume(Work):
         super().reset(tool)
         half, name = self.row.size // 2, self.names[0]
         if tool == "haul":
-            self.interrupt_haul(half)
-            return
+            for _ in range(5):
+                if self.interrupt_haul(half):
+                    return
+                super().reset(tool)
+            raise Failed("it could not be interrupted half way")
         shutil.copyfile(self.source / name, self.out / name)
         os.truncate(self.out / name, half)
 
-    def interrupt_haul(self, half: int) -> None:
-        """Has haul write half of the file and record it, as an interrupt makes it."""
-        command = [self.ground.tools["haul"], "-q", "--limit-rate", str(2 * half)]
+    def interrupt_haul(self, half: int) -> bool:
+        """Has haul write half of the file and record it; tells whether it was about half."""
+        command = [self.ground.tools["haul"], "-q", "--limit-rate", str(half)]
         command += ["-d", str(self.out), *self.urls]
         part = self.out / f"{self.names[0]}.part"
         with subprocess.Popen(
@@ -171,8 +174,7 @@ class Resume(Work):
             while tool.poll() is None and not (part.exists() and held(part) >= half):
                 time.sleep(0.001)
             tool.send_signal(signal.SIGINT)
-        if not part.exists() or held(part) > 1.2 * half:
-            raise Failed("haul could not be interrupted half way")
+        return part.exists() and half <= held(part) < 1.05 * half
 
 
 class Sums(Work):

@@ -55,7 +55,8 @@ def panel(svg: Svg, rows: list[dict], column: str, begin: float, bottom: float) 
                 continue
             svg.mark(scale.at(value), y, style)
             if tool in far[:1]:
-                svg.text(scale.at(value) - 8, y + 4, f"{value:.0f} x", "small", "end")
+                words = f"{value:.0f} x" if value > 1 else f"1/{1 / value:.0f}"
+                svg.text(scale.at(value) - 8, y + 4, words, "small", "end")
 
 
 def family(name: str) -> str:

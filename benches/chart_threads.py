@@ -24,8 +24,9 @@ PANELS = [
     ("wait", "wall", "work that waits: wall time, s"),
     ("wait", "cpu", "work that waits: processor time, s"),
     ("wait", "mib", "work that waits: peak memory, MiB"),
-    ("compute", "wall", "SHA-256: wall time, s"),
-    ("pure", "wall", "a sum in Python's bytecode: wall time, s"),
+    # What others take of the processors can only make these longer.
+    ("compute", "wall_min", "SHA-256: shortest wall time, s"),
+    ("pure", "wall_min", "a sum in Python's bytecode: shortest wall time, s"),
     ("compute", "mib", "SHA-256: peak memory, MiB"),
 ]
 WIDTH, HEIGHT, LEFT, TOP = 400, 190, 62, 112

@@ -250,14 +250,14 @@ def memory(sizes: Sizes) -> list[Row]:
 def lesson(sizes: Sizes) -> list[Row]:
     """The same by 1, 2, 4 ... threads or processes: work that waits, and work that computes."""
     counts = [2**power for power in range(sizes.most_threads.bit_length())]
-    common = {"group": LESSON, "most_rounds": 3}
+    common = {"group": LESSON}
     waits = f"{sizes.wait_files} x 10 KiB, {DELAY_MS} ms for each answer"
     computes = f"SHA-256 of 64 x {size_words(sizes.compute_size)}"
     pure = f"Adler-32 in Python's own bytecode, 64 x {size_words(sizes.pure_size)}"
     return [
         *(
             Row(f"wait-{n}", f"{waits}, {n} at once", files=sizes.wait_files, size=10 * KIB,
-                kind="wait", location="delay", workers=n, **common)
+                kind="wait", location="delay", workers=n, most_rounds=3, **common)
             for n in counts
         ),
         *(

@@ -165,7 +165,10 @@ def lesson(rows: dict) -> str:
         parts += [f"Work that {title}: {work}. (Others meanwhile: {others} cores.)", ""]
         parts += header(["at once"], [str(row["workers"]) for row in chosen])
         names = dict.fromkeys(name for row in chosen for name in row["tools"])
-        for column, unit in (("wall", "wall s"), ("cpu", "CPU s"), ("mib", "peak MiB")):
+        columns = {"wall": "wall s", "cpu": "CPU s", "mib": "peak MiB"}
+        if kind != "wait":
+            columns = {"wall": "wall s", "wall_min": "shortest", "cpu": "CPU s", "mib": "peak MiB"}
+        for column, unit in columns.items():
             for name in names:
                 found = [row["tools"].get(name) for row in chosen]
                 cells = [number(tool[column]) if tool else "" for tool in found]

@@ -173,7 +173,8 @@ class Resume(Work):
         ) as tool:  # fmt: skip
             while tool.poll() is None and not (part.exists() and held(part) >= half):
                 time.sleep(0.001)
-            tool.send_signal(signal.SIGINT)
+            # Not SIGINT, which is ignored below a shell that runs this in the background.
+            tool.send_signal(signal.SIGTERM)
         return part.exists() and half <= held(part) < 1.05 * half
 
 

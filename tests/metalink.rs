@@ -2,7 +2,9 @@
 
 use haul::model::digest::{Algorithm, Hasher};
 
+use crate::harness::folder::Entry;
 use crate::harness::{Reply, Server, Test};
+use crate::logins::{basic, netrc};
 
 /// The digest of some bytes, in hexadecimal digits.
 fn hex(algorithm: Algorithm, bytes: &[u8]) -> String {
@@ -212,4 +214,66 @@ fn a_base_url_is_of_no_use_for_a_document() {
         .stderr(["error: `--base-url` is for lists of checksums only"])
         .status(2)
         .run();
+}
+
+#[test]
+fn urls_of_a_document_get_nothing_that_was_given_for_all() {
+    let server = two();
+    let with_login = server.url("/b").replace("://", "://me:own@");
+    let files = file("a", &url(&server, "/a", 1)) + &file("b", &format!("<url>{with_login}</url>"));
+    list(&server, document(&files))
+        .args(["-H", "X-Api-Key: s3cret", "--user", "me:s3cret", "--cookie", "a=s3cret"])
+        .args(["--referer", "http://page.example/s3cret", "--location-trusted", "-j1"])
+        .line("warning: headers and credentials of the command line are not sent for the URLs of a Metalink …")
+        .expect_file("a", "a")
+        .expect_file("b", "b")
+        .run();
+    let requests = server.requests();
+    assert!(!format!("{requests:?}").contains("s3cret"), "{requests:?}");
+    assert_eq!(requests[0].header("authorization"), None);
+    assert_eq!(requests[1].header("authorization"), Some(&*basic("me:own")));
+    for name in ["x-api-key", "cookie", "referer"] {
+        assert!(requests.iter().all(|request| request.header(name).is_none()), "{name}");
+    }
+}
+
+#[test]
+fn a_netrc_file_must_name_the_hosts_of_a_document() {
+    for (entry, login) in [("default", None), ("machine 127.0.0.1", Some(basic("me:s3cret")))] {
+        let server = Server::start();
+        server.serve("/a", Reply::ok("a"));
+        let list = list(&server, document(&file("a", &url(&server, "/a", 1))));
+        netrc(list, &format!("{entry} login me password s3cret")).expect_file("a", "a").run();
+        assert_eq!(server.requests()[0].header("authorization"), login.as_deref());
+    }
+}
+
+#[test]
+fn what_haul_prints_of_a_document_says_that_its_urls_are_foreign() {
+    let server = Server::start();
+    server.serve("/a", Reply::ok("a"));
+    server.serve("/x", Reply::status(404, "-"));
+    let files = file("a", &url(&server, "/a", 1)) + &file("x", &url(&server, "/x", 1));
+    let run = list(&server, document(&files))
+        .args(["--json", "--failed", "failed", "--lock", "lock"])
+        .expect_entry("failed", Entry::AnyFile)
+        .expect_entry("lock", Entry::AnyFile)
+        .any_stdout()
+        .fails(server.url("/x"), "404 …")
+        .hint("check the URL")
+        .expect_file("a", "a")
+        .run();
+    let read = |name: &str| std::fs::read_to_string(run.folder.path().join(name)).unwrap();
+    for text in [read("failed"), read("lock"), String::from_utf8(run.stdout.clone()).unwrap()] {
+        assert!(text.contains("\"foreign\":true"), "{text}");
+    }
+    server.serve("/x", Reply::ok("x"));
+    server
+        .test()
+        .existing("list", read("failed"))
+        .args(["-i", "list", "-H", "X-Api-Key: s3cret"])
+        .line("warning: headers and credentials …")
+        .expect_file("x", "x")
+        .run();
+    assert_eq!(server.requests().last().unwrap().header("x-api-key"), None);
 }

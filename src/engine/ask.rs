@@ -71,6 +71,7 @@ impl Ask<'_> {
             url: given,
             credentials,
             fields: job.fields.as_deref().map_or(&[], Vec::as_slice),
+            is_foreign: job.is_foreign,
         };
         let mut may_carry = start.may_carry;
         let mut visited = Vec::new();

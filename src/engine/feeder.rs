@@ -59,6 +59,7 @@ pub(super) fn feed(
         shared,
         next_id: 1,
         output_taken: false,
+        is_foreign_told: false,
         totals: Totals::default(),
         input: Some(batches),
         batch: VecDeque::new(),
@@ -112,6 +113,8 @@ struct Feeder<'a> {
     next_id: u32,
     /// Whether the one file of [`Output::File`] has its URL.
     output_taken: bool,
+    /// Whether it was told that what is given for all URLs is not for those of documents.
+    is_foreign_told: bool,
     totals: Totals,
     /// `None` when it has ended.
     input: Option<&'a Receiver<Batch>>,
@@ -297,9 +300,11 @@ impl Feeder<'_> {
             known: wanted.known,
             pieces: wanted.pieces,
             fields: wanted.fields,
+            is_foreign: wanted.is_foreign,
             origin: entry.origin,
             destination: Destination::Stdout,
         };
+        self.tell_foreign(&job);
         let settled = self.destination(&job, wanted.place).and_then(|destination| {
             let Some((destination, known)) = destination else { return Ok(false) };
             job.destination = destination;
@@ -325,6 +330,16 @@ impl Feeder<'_> {
                 self.shared.fail(subject, &failure, details);
                 None
             }
+        }
+    }
+
+    /// Says once that a job goes without what was given for all.
+    fn tell_foreign(&mut self, job: &Job) {
+        let is_missed = job.is_foreign && !self.shared.options.secrets.fields.is_empty();
+        if is_missed && !std::mem::replace(&mut self.is_foreign_told, true) {
+            let text = "headers and credentials of the command line are not sent for the URLs of a Metalink \
+                        document, which may be anybody's";
+            self.shared.observer.event(&Event::Warned { text });
         }
     }
 

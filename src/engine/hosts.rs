@@ -201,6 +201,7 @@ mod tests {
             fresh: None,
             mirrors: Vec::new(),
             fields: None,
+            is_foreign: false,
             size: None,
             checksum: None,
             known: None,

@@ -51,6 +51,8 @@ pub struct Wanted {
     pub place: Placement,
     /// Header fields for the requests of its URLs.
     pub fields: Option<Box<Fields>>,
+    /// Whether a document names its URLs, and not the user.
+    pub is_foreign: bool,
 }
 
 impl From<Target> for Wanted {
@@ -64,6 +66,7 @@ impl From<Target> for Wanted {
             pieces: None,
             place: Placement::default(),
             fields: None,
+            is_foreign: false,
         }
     }
 }

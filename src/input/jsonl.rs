@@ -65,6 +65,7 @@ struct Object<'a> {
     last_modified: Option<Cow<'a, str>>,
     #[serde(borrow)]
     headers: Option<&'a RawValue>,
+    foreign: Option<bool>,
     totals: Option<IgnoredAny>,
     event: Option<IgnoredAny>,
 }
@@ -142,6 +143,7 @@ fn wanted<'a>(object: &'a Object<'_>, folder: &Base) -> Result<Wanted, (Cause, &
             pieces: None,
             place: place(object, folder).map_err(|reason| bad_line(&reason))?,
             fields: object.headers.map(headers::read).transpose()?.flatten(),
+            is_foreign: object.foreign.unwrap_or_default(),
         })
     };
     rest().map_err(|cause| (cause, url))

@@ -98,6 +98,9 @@ pub struct Job {
     pub pieces: Option<Arc<Pieces>>,
     /// Header fields for the origins of its URLs; most jobs have none.
     pub fields: Option<Box<Fields>>,
+    /// Whether a document names its URLs, which anybody may have written: what the user gave for all URLs
+    /// is not for them.
+    pub is_foreign: bool,
     /// Where it was written down.
     pub origin: Origin,
     /// Where its bytes go.

@@ -2,7 +2,8 @@
 //!
 //! Header fields and credentials belong to the origin (scheme, host, port) of the URL that they were given
 //! for. When a redirect leaves it all of them are dropped, whatever their names, and they are not picked up
-//! again behind it: whoever was in between chose that URL. Only the name of the program goes everywhere.
+//! again behind it: whoever was in between chose that URL. Nor is what was given for all URLs for those that
+//! a document names. Only the name of the program goes everywhere.
 
 use std::borrow::Cow;
 
@@ -38,12 +39,16 @@ pub struct Given<'a> {
     pub credentials: Option<&'a Credentials>,
     /// The fields of its entry in a list.
     pub fields: &'a [Field],
+    /// Whether a document names it, which anybody may have written.
+    pub is_foreign: bool,
 }
 
 impl Secrets {
     /// Returns whether anything is bound to the origin of such a URL.
     pub fn has_any(&self, given: &Given<'_>) -> bool {
-        given.credentials.is_some() || !given.fields.is_empty() || !self.fields.is_empty()
+        given.credentials.is_some()
+            || !given.fields.is_empty()
+            || !(given.is_foreign || self.fields.is_empty())
     }
 
     /// Returns the fields of a request to `to`, which is `given` or where its redirects lead. `may_carry`
@@ -57,12 +62,13 @@ impl Secrets {
         let mut sent: Vec<Cow<'a, Field>> = Vec::new();
         if may_carry || self.is_location_trusted {
             if let Some(credentials) = given.credentials {
-                let known = self.password_of(credentials, to, may_carry);
+                let known = self.password_of(credentials, to, scope(given, may_carry));
                 sent.push(Cow::Owned(basic(known.as_ref().unwrap_or(credentials))));
             }
             // What is said of one URL goes before what is said of all.
-            for fields in [given.fields, &self.fields] {
-                add(&mut sent, fields);
+            add(&mut sent, given.fields);
+            if !given.is_foreign {
+                add(&mut sent, &self.fields);
             }
             if !may_carry {
                 // It names the host that was left.
@@ -82,7 +88,7 @@ impl Secrets {
     fn login_of(&self, given: &Given<'_>, to: &Url, may_carry: bool) -> Option<Credentials> {
         let netrc = self.netrc.as_ref()?;
         let is_downgraded = given.url.scheme() == "https" && to.scheme() != "https";
-        netrc.find(to.host_str()?, None, scope(may_carry)).filter(|_| !is_downgraded)
+        netrc.find(to.host_str()?, None, scope(given, may_carry)).filter(|_| !is_downgraded)
     }
 
     /// Returns the login of a user that a URL names without a password.
@@ -90,15 +96,16 @@ impl Secrets {
         &self,
         credentials: &Credentials,
         to: &Url,
-        may_carry: bool,
+        scope: Scope,
     ) -> Option<Credentials> {
         let netrc = self.netrc.as_ref().filter(|_| credentials.password.is_empty())?;
-        netrc.find(to.host_str()?, Some(&credentials.user), scope(may_carry))
+        netrc.find(to.host_str()?, Some(&credentials.user), scope)
     }
 }
 
-fn scope(may_carry: bool) -> Scope {
-    if may_carry { Scope::Any } else { Scope::Named }
+/// The login for hosts that no one named is for those that the user chose.
+fn scope(given: &Given<'_>, may_carry: bool) -> Scope {
+    if may_carry && !given.is_foreign { Scope::Any } else { Scope::Named }
 }
 
 /// Adds those fields that none of their name goes before.
@@ -167,7 +174,7 @@ mod tests {
         let url = url("http://h/");
         let credentials = Credentials { user: b"u".to_vec(), password: b"p".to_vec() };
         let listed = fields(&[("authorization", "list"), ("Y", "list"), ("user-agent", "list")]);
-        let mut given = Given { url: &url, credentials: None, fields: &[] };
+        let mut given = Given { url: &url, credentials: None, fields: &[], is_foreign: false };
         let sent = |secrets: &Secrets, given| told(&secrets.fields(&given, &url, true));
         assert_eq!(sent(&secrets, given), "Authorization=all X=1 x=2 Y=all User-Agent=me");
         given.fields = &listed;
@@ -175,7 +182,7 @@ mod tests {
         given.credentials = Some(&credentials);
         assert!(sent(&secrets, given).starts_with("Authorization=Basic dTpw Y=list"));
         secrets.fields.clear();
-        given = Given { url: &url, credentials: None, fields: &[] };
+        given = Given { url: &url, credentials: None, fields: &[], is_foreign: false };
         assert_eq!(sent(&secrets, given), "User-Agent=me");
         assert!(!secrets.has_any(&given));
     }
@@ -190,11 +197,41 @@ mod tests {
         let url = url("http://h/");
         let credentials = Credentials { user: b"u".to_vec(), password: b"p".to_vec() };
         let listed = fields(&[("X", "s"), ("User-Agent", "list")]);
-        let given = Given { url: &url, credentials: Some(&credentials), fields: &listed };
+        let given = Given {
+            url: &url,
+            credentials: Some(&credentials),
+            fields: &listed,
+            is_foreign: false,
+        };
         assert_eq!(told(&secrets.fields(&given, &url, false)), "User-Agent=me");
         secrets.is_location_trusted = true;
         let sent = told(&secrets.fields(&given, &url, false));
         assert_eq!(sent, "Authorization=Basic dTpw X=s User-Agent=list Accept=s");
+    }
+
+    #[test]
+    fn what_is_given_for_all_urls_is_not_for_those_of_a_document() {
+        let netrc = Netrc::parse(b"machine h login me password s\ndefault login d password u");
+        let mut secrets = Secrets {
+            fields: fields(&[("Authorization", "s"), ("X", "s")]),
+            everywhere: fields(&[("User-Agent", "me")]),
+            ..Secrets::default()
+        };
+        let (h, x) = (url("http://h/"), url("http://x/"));
+        let credentials = Credentials { user: b"u".to_vec(), password: b"p".to_vec() };
+        let listed = fields(&[("Y", "own")]);
+        let given =
+            Given { url: &h, credentials: Some(&credentials), fields: &listed, is_foreign: true };
+        let sent = |secrets: &Secrets, given, to| told(&secrets.fields(given, to, true));
+        assert_eq!(sent(&secrets, &given, &h), "Authorization=Basic dTpw Y=own User-Agent=me");
+        let bare = Given { credentials: None, fields: &[], ..given };
+        assert_eq!(sent(&secrets, &bare, &h), "User-Agent=me");
+        assert!(!secrets.has_any(&bare) && secrets.has_any(&given));
+        secrets.is_location_trusted = true;
+        assert_eq!(sent(&secrets, &bare, &h), "User-Agent=me");
+        secrets.netrc = netrc.ok();
+        assert_eq!(sent(&secrets, &bare, &h), "User-Agent=me Authorization=Basic bWU6cw==");
+        assert_eq!(sent(&secrets, &bare, &x), "User-Agent=me");
     }
 
     #[test]
@@ -205,7 +242,7 @@ mod tests {
         let mut secrets = Secrets { netrc: netrc.ok(), ..Secrets::default() };
         let sent = |secrets: &Secrets, from: &str, to: &str, may_carry| {
             let from = url(from);
-            let given = Given { url: &from, credentials: None, fields: &[] };
+            let given = Given { url: &from, credentials: None, fields: &[], is_foreign: false };
             told(&secrets.fields(&given, &url(to), may_carry))
         };
         let login = |login: &str| format!("Authorization=Basic {}", BASE64_STANDARD.encode(login));
@@ -220,7 +257,12 @@ mod tests {
         let with_login = |user: &str, password: &str| {
             let (user, password) = (user.into(), password.into());
             let credentials = Credentials { user, password };
-            let given = Given { url: &at_h, credentials: Some(&credentials), fields: &[] };
+            let given = Given {
+                url: &at_h,
+                credentials: Some(&credentials),
+                fields: &[],
+                is_foreign: false,
+            };
             told(&secrets.fields(&given, &at_h, true))
         };
         assert_eq!(with_login("me", ""), login("me:s"));

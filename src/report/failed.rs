@@ -95,6 +95,7 @@ impl FailedList {
             size: job.size,
             checksum: job.checksum.as_deref().map(Digest::to_string),
             headers: job.fields.as_deref().map(|fields| headers(fields)).unwrap_or_default(),
+            foreign: job.is_foreign,
             ..Entry::new(error)
         }
     }
@@ -134,6 +135,8 @@ struct Entry {
     checksum: Option<String>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     headers: BTreeMap<String, Option<Vec<String>>>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    foreign: bool,
     error: Problem,
 }
 
@@ -147,6 +150,7 @@ impl Entry {
             size: None,
             checksum: None,
             headers: BTreeMap::new(),
+            foreign: false,
             error,
         }
     }

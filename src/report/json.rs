@@ -152,6 +152,8 @@ struct End<'a> {
     url: String,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     mirrors: Vec<String>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    foreign: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     final_url: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -196,6 +198,7 @@ impl<'a> End<'a> {
             id: None,
             url,
             mirrors: Vec::new(),
+            foreign: false,
             final_url: None,
             path: None,
             path_base64: None,
@@ -220,7 +223,8 @@ impl<'a> End<'a> {
     fn of(job: &Job, status: Status) -> Self {
         let mirrors = job.mirrors.iter().map(|mirror| Redacted(&mirror.url).to_string()).collect();
         let id = Some(job.id.0);
-        Self { id, mirrors, ..Self::new(Redacted(&job.url).to_string(), status) }
+        let foreign = job.is_foreign;
+        Self { id, mirrors, foreign, ..Self::new(Redacted(&job.url).to_string(), status) }
     }
 
     /// A file that was there.

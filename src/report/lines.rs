@@ -135,6 +135,7 @@ pub(super) mod tests {
             fresh: None,
             mirrors: Vec::new(),
             fields: None,
+            is_foreign: false,
             size: None,
             checksum: None,
             known: None,

@@ -119,6 +119,7 @@ impl LockFile {
             haul: json::VERSION,
             url: Redacted(&job.url).to_string(),
             mirrors,
+            foreign: job.is_foreign,
             out,
             size: found.size,
             sha256: sha256.hex(),
@@ -178,6 +179,8 @@ struct Row<'a> {
     url: String,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     mirrors: Vec<String>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    foreign: bool,
     out: &'a str,
     size: u64,
     sha256: String,

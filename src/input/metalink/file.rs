@@ -211,6 +211,7 @@ impl File {
             checksum: self.digest.take().map(Box::new),
             pieces: pieces.map(Arc::new),
             place,
+            is_foreign: true,
             ..Wanted::from(target)
         })
     }

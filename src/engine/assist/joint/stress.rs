@@ -88,6 +88,7 @@ fn joint(file: &Arc<Partial>, client: &Client) -> (Arc<Joint>, Lane) {
         fresh: None,
         mirrors: Vec::new(),
         fields: None,
+        is_foreign: false,
         checksum: None,
         known: None,
         pieces: None,

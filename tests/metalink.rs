@@ -217,6 +217,19 @@ fn a_base_url_is_of_no_use_for_a_document() {
 }
 
 #[test]
+fn no_file_of_this_machine_is_a_file_of_a_document() {
+    let server = Server::start();
+    for url in ["file:///etc/passwd", "FILE:/etc/passwd", "data:,x"] {
+        let scheme = url.split(':').next().unwrap().to_lowercase();
+        let warning = format!("warning: list:3: `{url}` is not used: scheme `{scheme}` is not …");
+        list(&server, document(&file("x", &format!("<url>{url}</url>"))))
+            .line(warning)
+            .fails("list:3", "no URL of http or https")
+            .run();
+    }
+}
+
+#[test]
 fn urls_of_a_document_get_nothing_that_was_given_for_all() {
     let server = two();
     let with_login = server.url("/b").replace("://", "://me:own@");

@@ -10,7 +10,7 @@ use crate::model::job::{Origin, Target};
 use crate::model::pieces::Pieces;
 use crate::model::redact::{redact_text, shorten};
 use crate::policy::placement::Placement;
-use crate::policy::target;
+use crate::policy::target::{self, is_web};
 
 /// How many pieces a file may have: 64 GiB of them of 1 MiB each, and 4 MiB of SHA-512.
 const MAX_PIECES: usize = 1 << 16;
@@ -120,7 +120,15 @@ impl File {
     /// Takes the URL that is open.
     pub(super) fn add_url(&mut self, text: &str, line: u64) {
         let Some(rank) = self.rank.take() else { return };
-        let target = match target::parse(text) {
+        // Its author is not to say what of this machine is copied.
+        let web = |target: Target| {
+            let scheme = target.url.scheme();
+            if is_web(scheme) {
+                return Ok(target);
+            }
+            Err(Cause::UnsupportedScheme { scheme: scheme.to_owned() })
+        };
+        let target = match target::parse(text).and_then(web) {
             Ok(target) => target,
             Err(cause) => {
                 let text = format!(

@@ -118,6 +118,17 @@ fn what_is_damaged_or_cut_is_not_saved() {
 }
 
 #[test]
+fn what_unpacks_to_far_too_much_of_nothing_is_refused() {
+    // A frame that is to be skipped (RFC 8878 §3.1.2).
+    let mut nothing = vec![0; 80 << 20];
+    nothing[..8].copy_from_slice(&[0x50, 0x2a, 0x4d, 0x18, 0xf8, 0xff, 0xff, 0x04]);
+    let server = Server::start();
+    server.serve("/a", packed("zstd, zstd", &zstd(&nothing)));
+    let output = unpacking(server.get(["/a"])).any_stderr().status(1).run();
+    assert!(output.stderr.contains("unpacks to hundreds of times its size"), "{}", output.stderr);
+}
+
+#[test]
 fn a_broken_transfer_begins_again_and_nothing_is_kept() {
     let server = Server::start();
     let bytes = gzip(&content(5, 900_000));

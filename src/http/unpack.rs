@@ -56,7 +56,6 @@ pub(super) fn unpack(remote: Remote, head: &mut Head, url: &Url) -> Result<respo
 pub(super) struct Unpacked {
     decoder: Layer,
     names: String,
-    given: u64,
 }
 
 /// The body itself, and what is unpacked of it.
@@ -70,6 +69,8 @@ enum Layer {
 struct Body {
     remote: Remote,
     received: u64,
+    /// What all layers have made of it.
+    unpacked: u64,
     is_ended: bool,
     /// Why it broke, which `io::Error` cannot carry.
     cause: Option<Cause>,
@@ -82,12 +83,12 @@ impl Unpacked {
     /// What the decoder says before it has seen a byte.
     pub(super) fn new(remote: Remote, codings: &[Coding]) -> io::Result<Self> {
         let names: Vec<&str> = codings.iter().map(|coding| coding.name()).collect();
-        let body = Body { remote, received: 0, is_ended: false, cause: None };
+        let body = Body { remote, received: 0, unpacked: 0, is_ended: false, cause: None };
         let mut decoder = Layer::Body(Box::new(body));
         for coding in codings.iter().rev() {
             decoder = decoder.under(*coding)?;
         }
-        Ok(Self { decoder, names: names.join(", "), given: 0 })
+        Ok(Self { decoder, names: names.join(", ") })
     }
 
     /// Reads into `buffer` what is unpacked, at least one byte; 0 is the end, and then the body is whole.
@@ -97,14 +98,7 @@ impl Unpacked {
     pub(super) fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Cause> {
         match self.decoder.read(buffer) {
             Ok(0) => self.end(),
-            Ok(count) => {
-                self.given += count as u64;
-                let packed = self.decoder.body().received;
-                if coding::is_too_much(packed, self.given) {
-                    return Err(self.damaged("unpacks to hundreds of times its size"));
-                }
-                Ok(count)
-            }
+            Ok(count) => Ok(count),
             Err(error) => Err(self.failure(&error)),
         }
     }
@@ -127,10 +121,13 @@ impl Unpacked {
         if let Some(cause) = body.cause.take() {
             return cause;
         }
-        if body.is_ended {
+        if coding::is_too_much(body.received, body.unpacked) {
+            return self.damaged("unpacks to hundreds of times its size");
+        }
+        if body.is_ended && error.kind() == io::ErrorKind::UnexpectedEof {
             return Cause::Truncated { received: body.received, expected: None };
         }
-        self.damaged(&error.to_string())
+        self.damaged(&format!("cannot be unpacked: {error}"))
     }
 
     fn damaged(&self, what: &str) -> Cause {
@@ -186,12 +183,19 @@ impl Layer {
 
 impl Read for Layer {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Self::Body(body) => body.read(buffer),
-            Self::Brotli(decoder) => decoder.read(buffer),
-            Self::Gzip(decoder) => decoder.read(buffer),
-            Self::Zstd(decoder) => decoder.read(buffer),
+        let count = match self {
+            Self::Body(body) => return body.read(buffer),
+            Self::Brotli(decoder) => decoder.read(buffer)?,
+            Self::Gzip(decoder) => decoder.read(buffer)?,
+            Self::Zstd(decoder) => decoder.read(buffer)?,
+        };
+        // In each layer: much of nothing may be between two of them, and never come out.
+        let body = self.body();
+        body.unpacked += count as u64;
+        if coding::is_too_much(body.received, body.unpacked) {
+            return Err(io::Error::other("it is too much"));
         }
+        Ok(count)
     }
 }
 

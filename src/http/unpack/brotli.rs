@@ -49,7 +49,7 @@ impl<R: BufRead> Read for Brotli<R> {
             self.reader.consume(used);
             match result {
                 BrotliResult::ResultFailure => {
-                    return Err(io::Error::new(io::ErrorKind::InvalidData, "is damaged"));
+                    return Err(io::Error::new(io::ErrorKind::InvalidData, "it is damaged"));
                 }
                 BrotliResult::ResultSuccess => self.is_done = true,
                 BrotliResult::NeedsMoreInput if is_over && count == 0 => {

@@ -103,7 +103,7 @@ fn what_is_damaged_or_cut_is_not_saved() {
             (packed(coding, &whole).until_close().reset_after(whole.len() / 2), "reset"),
             (packed(coding, &more), "more"),
             (packed(coding, &text()), "not packed"),
-            (packed(coding, b""), "empty"),
+            (packed(coding, b"").until_close(), "empty"),
         ] {
             let server = Server::start();
             // The others carry no checksum of what is in them.
@@ -115,6 +115,15 @@ fn what_is_damaged_or_cut_is_not_saved() {
             assert!(output.stderr.contains("1 failed"), "{coding} {why}: {}", output.stderr);
         }
     }
+}
+
+#[test]
+fn an_empty_file_is_empty_however_it_is_packed() {
+    let server = Server::start();
+    server.serve("/a", packed("gzip", b""));
+    server.serve("/a", packed("gzip", b""));
+    unpacking(server.get(["/a"])).expect_file("a", "").run();
+    server.get(["/a"]).expect_file("a", "").any_stderr().run();
 }
 
 #[test]

@@ -29,6 +29,11 @@ const ZSTD_WINDOW_LOG: u32 = 23;
 /// # Errors
 /// What the decoder says before it has seen a byte.
 pub(super) fn unpack(remote: Remote, head: &mut Head, url: &Url) -> Result<response::Body, Cause> {
+    if head.framing == Framing::Length(0) {
+        // Of nothing, many servers say that it is packed.
+        head.coding = None;
+        return Ok(remote.into());
+    }
     let codings = head.coding.as_deref().filter(|_| head.status == 200).map(coding::read);
     let Some(Ok(codings)) = codings.filter(|read| {
         read.as_ref().is_ok_and(|codings| {

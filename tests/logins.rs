@@ -169,6 +169,33 @@ fn an_interrupt_at_the_question_ends_haul() {
 }
 
 #[test]
+fn a_refusal_says_whether_the_login_is_wrong_missing_or_of_another_kind() {
+    let wanted = "the server wants a login; …";
+    let refused = "the server refuses the login that it got; check it";
+    let other = "curl has `--digest`, …";
+    let digest = "Digest realm=\"a, Basic b\", qop=\"auth,auth-int\", nonce=\"s3cret\"";
+    for (offer, login, more, hint) in [
+        ("Basic realm=\"x\"", "", "", wanted),
+        ("Basic realm=\"x\"", "me:s3cret", "", refused),
+        (digest, "", ": the server takes Digest, which haul does not know", other),
+        (digest, "me:s3cret", ": the server takes Digest, which haul does not know", other),
+        ("Negotiate, NTLM", "", ": the server takes Negotiate or NTLM, which haul …", other),
+        ("Digest realm=x, Basic realm=y", "me:s3cret", "", refused),
+    ] {
+        let server = Server::start();
+        server.serve("/a", Reply::status(401, "-").header("WWW-Authenticate", offer));
+        let test = match login {
+            "" => server.test(),
+            login => server.test().args(["--user", login]),
+        };
+        let cause = format!("401 Unauthorized{more}");
+        let test = test.arg(server.url("/a")).fails(server.url("/a"), &cause).hint(hint);
+        let output = test.run();
+        assert!(!output.stderr.contains("s3cret"), "{}", output.stderr);
+    }
+}
+
+#[test]
 fn a_refusal_names_the_options_that_log_in() {
     for (code, cause) in [(401, "401 Unauthorized"), (403, "403 Forbidden")] {
         let server = Server::start();

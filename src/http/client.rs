@@ -1,12 +1,16 @@
 //! A worker's client: one request, one response. Redirects, retries and ranges are decided above.
 
+use std::borrow::Cow;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ureq::config::AutoHeaderValue;
 use ureq::http::StatusCode;
-use ureq::http::header::{HeaderMap, HeaderValue, PROXY_AUTHENTICATE, SET_COOKIE};
+use ureq::http::header::{
+    AUTHORIZATION, HeaderMap, HeaderValue, PROXY_AUTHENTICATE, SET_COOKIE, WWW_AUTHENTICATE,
+};
+use ureq::http::response::Parts;
 use ureq::typestate::WithoutBody;
 use ureq::{Agent, RequestBuilder};
 use url::Url;
@@ -21,10 +25,11 @@ use crate::http::proxy::{self, Via, takes_basic};
 use crate::http::remote::Remote;
 use crate::http::unpack;
 use crate::model::error::Cause;
-use crate::model::problem::Phase;
+use crate::model::field::Field;
+use crate::model::problem::{LoginProblem, Phase};
 use crate::model::proxy::{Proxy, ProxyProblem};
 use crate::model::tls::TlsProblem;
-use crate::policy::coding;
+use crate::policy::{challenge, coding};
 
 pub use crate::http::connector::Common;
 pub use crate::http::link::Canceller;
@@ -132,6 +137,7 @@ impl Client {
             }
         }
         let mut head = Head::read(&parts)?;
+        head.login = login_problem(request, &parts);
         self.check_identity(request.url, &head)?;
         let stall_timeout = self.common.options.stall_timeout;
         let framing = match request.method {
@@ -248,6 +254,21 @@ impl Client {
             other => Cause::Protocol { detail: format!("the response breaks HTTP: {other}") },
         }
     }
+}
+
+/// Returns why a server says that it wants a login, if it does.
+fn login_problem(request: &Request<'_>, parts: &Parts) -> Option<Box<LoginProblem>> {
+    if parts.status != StatusCode::UNAUTHORIZED {
+        return None;
+    }
+    let offers = parts.headers.get_all(WWW_AUTHENTICATE).into_iter().map(HeaderValue::as_bytes);
+    let was_given =
+        |field: &Cow<'_, Field>| field.is(AUTHORIZATION.as_str()) && field.value.is_some();
+    Some(Box::new(match challenge::unknown_schemes(offers) {
+        Some(schemes) => LoginProblem::Unknown { schemes },
+        None if request.fields.iter().any(was_given) => LoginProblem::Refused,
+        None => LoginProblem::Wanted,
+    }))
 }
 
 fn login_wanted(proxy: &Proxy, headers: &HeaderMap) -> Cause {

@@ -8,6 +8,7 @@ use ureq::http::{HeaderValue, StatusCode, Version, response};
 
 use crate::model::digest::Digest;
 use crate::model::error::Cause;
+use crate::model::problem::LoginProblem;
 use crate::model::validator::Validators;
 use crate::policy::declared;
 
@@ -45,6 +46,8 @@ pub struct Head {
     pub location: Option<Vec<u8>>,
     /// What the server says that the whole representation is; in a box, because few do.
     pub declared: Option<Box<Digest>>,
+    /// What is said of the login of the request; in a box, because few responses do.
+    pub login: Option<Box<LoginProblem>>,
     /// How the body is packed, as it came; nothing for `identity`.
     pub coding: Option<String>,
     /// Not as text: most runs do not look at it, and this costs them no copy.
@@ -84,6 +87,7 @@ impl Head {
                 headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())),
             )
             .map(Box::new),
+            login: None,
             coding: coding(headers),
             content_type: headers.get(CONTENT_TYPE).cloned(),
         })
@@ -107,6 +111,7 @@ impl Head {
             disposition: None,
             location: None,
             declared: None,
+            login: None,
             coding: None,
             content_type: None,
         }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::model::digest::Digest;
 use crate::model::pieces::WrongPieces;
-use crate::model::problem::{CommandFailure, Phase, RedirectProblem};
+use crate::model::problem::{CommandFailure, LoginProblem, Phase, RedirectProblem};
 use crate::model::proxy::ProxyProblem;
 use crate::model::tls::TlsProblem;
 
@@ -184,6 +184,11 @@ pub enum Cause {
         after: Duration,
         /// What was waited for.
         phase: Phase,
+    },
+    /// A status that asks for a login (401).
+    Login {
+        /// What is missing.
+        problem: LoginProblem,
     },
     /// A status that gives no file.
     Status {

@@ -19,6 +19,43 @@ pub enum Phase {
     Body,
 }
 
+/// Why a server gives nothing without a login, or with the one that it got.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LoginProblem {
+    /// It got one and says no.
+    Refused,
+    /// It wants one of these kinds, and haul knows none of them.
+    Unknown {
+        /// Their names, as they are told.
+        schemes: String,
+    },
+    /// It got none.
+    Wanted,
+}
+
+impl LoginProblem {
+    /// Returns the next step that the user can take.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Refused => "the server refuses the login that it got; check it",
+            Self::Unknown { .. } => "curl has `--digest`, `--ntlm` and `--negotiate`",
+            Self::Wanted => "the server wants a login; `--user`, `--bearer` or `--netrc` give one",
+        }
+    }
+}
+
+impl fmt::Display for LoginProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("401 Unauthorized")?;
+        match self {
+            Self::Refused | Self::Wanted => Ok(()),
+            Self::Unknown { schemes } => {
+                write!(f, ": the server takes {}, which haul does not know", Printable(schemes))
+            }
+        }
+    }
+}
+
 /// How the command for a file failed.
 #[derive(Debug)]
 pub enum CommandProblem {

@@ -161,6 +161,7 @@ pub fn may_help(cause: &Cause) -> bool {
         | Cause::ConnectTimeout { .. }
         | Cause::Connection { .. }
         | Cause::HostNotFound { .. }
+        | Cause::Login { .. }
         | Cause::Drifted { .. }
         | Cause::Mismatch { existing: None, .. }
         | Cause::NotAsDeclared { .. }

@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use crate::http::head::{self, Head};
 use crate::model::error::Cause;
-use crate::model::problem::RedirectProblem;
+use crate::model::problem::{LoginProblem, RedirectProblem};
 use crate::model::range_set::RangeSet;
 use crate::policy::resume::{self, Answer, Held, Plan, Verdict};
 use crate::policy::retry;
@@ -50,6 +50,10 @@ pub(in crate::engine) fn judge(head: &Head) -> Result<(), Cause> {
             detail: "status 304 Not Modified for an unconditional request".to_owned(),
         }),
         300..=399 => Err(Cause::Redirect { problem: RedirectProblem::NoLocation { code: status } }),
+        401 => {
+            let problem = head.login.as_deref().cloned().unwrap_or(LoginProblem::Wanted);
+            Err(Cause::Login { problem })
+        }
         _ => Err(Cause::Status {
             code: status,
             reason: reason.to_owned(),

@@ -120,6 +120,7 @@ impl fmt::Display for Cause {
                 };
                 write!(f, "{what}: nothing came for {}", Span(*after))
             }
+            Self::Login { problem } => write!(f, "{problem}"),
             Self::Status { code, reason, .. } => {
                 write!(f, "{}", Printable(format!("{code} {reason}").trim_end()))
             }
@@ -196,6 +197,7 @@ impl Cause {
             Self::ForbiddenScheme { .. } => "`--proto` says which ones are",
             Self::HostNotFound { .. } => "check the spelling of the host",
             Self::InUse { .. } => "`--wait-lock` waits for it to end",
+            Self::Login { problem } => problem.hint(),
             Self::NotAFile { .. } => "remove it, or give another name with `--output`",
             Self::Missing { .. } => "the same command without `--verify` fetches it",
             Self::NoRoom { .. } => "make room, or give another folder with `--dir`",
@@ -210,9 +212,6 @@ impl Cause {
             }
             Self::ResolverSilent { .. } => "check the network and the name servers",
             Self::SecondOutput { .. } => "use `--dir` for several files",
-            Self::Status { code: 401, .. } => {
-                "the server wants a login; `--user`, `--bearer` or `--netrc` give one"
-            }
             Self::Status { code: 403, .. } => {
                 "it may want a login; `--user`, `--bearer` or `--netrc` give one"
             }

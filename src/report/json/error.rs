@@ -97,7 +97,7 @@ fn kind(cause: &Cause) -> &'static str {
         Cause::ResolverSilent { .. } => "resolver_silent",
         Cause::SecondOutput { .. } => "second_output",
         Cause::Stalled { .. } => "stalled",
-        Cause::Status { .. } => "status",
+        Cause::Login { .. } | Cause::Status { .. } => "status",
         Cause::Stdout { .. } => "stdout",
         Cause::StreamBroken => "stream_broken",
         Cause::TimeOver { .. } => "time_over",
@@ -115,6 +115,7 @@ fn kind(cause: &Cause) -> &'static str {
 
 fn http_status(cause: &Cause) -> Option<u16> {
     match cause {
+        Cause::Login { .. } => Some(401),
         Cause::Status { code, .. }
         | Cause::Proxy { problem: ProxyProblem::Refused { code, .. }, .. } => Some(*code),
         _ => None,
@@ -156,7 +157,9 @@ fn phase(cause: &Cause) -> Option<&'static str> {
             Some("connect")
         }
         Cause::Tls { .. } | Cause::Stalled { phase: Phase::Handshake, .. } => Some("handshake"),
-        Cause::Status { .. } | Cause::Stalled { phase: Phase::Header, .. } => Some("header"),
+        Cause::Login { .. }
+        | Cause::Status { .. }
+        | Cause::Stalled { phase: Phase::Header, .. } => Some("header"),
         Cause::Truncated { .. } | Cause::Stalled { phase: Phase::Body, .. } => Some("body"),
         _ => None,
     }

@@ -176,3 +176,19 @@ fn a_lock_does_not_vouch_for_another_checksum() {
     let output = run(output, &wrong).any_stderr().status(1).run();
     assert!(output.stderr.contains("a exists, and its checksum is"), "{}", output.stderr);
 }
+
+#[test]
+fn what_failed_keeps_no_name_by_a_content_that_has_changed() {
+    let server = Server::start();
+    let test = |test: Test| locking(test.args(["--name", "{sha256}", "--failed", "failed"]));
+    let test = |server: Test| test(server).expect_entry("failed", Entry::AnyFile);
+    server.serve("/a", Reply::ok("old"));
+    let output = test(server.get(["/a"])).expect_file(&sha256("old"), "old").run();
+    fs::remove_file(output.folder.path().join(sha256("old"))).unwrap();
+    for _ in 0..3 {
+        server.serve("/a", Reply::ok("new"));
+    }
+    let again = test(server.get(["/a"]).in_folder(output.folder)).any_stderr().status(1).run();
+    let again = server.test().in_folder(again.folder).args(["-i", "failed", "--lock-update"]);
+    test(again).any_stderr().expect_file(&sha256("new"), "new").run();
+}

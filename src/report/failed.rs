@@ -105,7 +105,11 @@ impl FailedList {
         let (Some(folder), Destination::File(path)) = (&self.folder, &job.destination) else {
             return None;
         };
-        Some(path.strip_prefix(folder).ok()?.to_str()?.to_owned())
+        let out = path.strip_prefix(folder).ok()?.to_str()?;
+        // The content may be another by then.
+        let locked = job.known.as_ref().and_then(|known| known.locked.as_ref());
+        let is_by_content = locked.is_some_and(|locked| out.contains(&locked.sha256.hex()));
+        (!is_by_content).then(|| out.to_owned())
     }
 
     /// Ends the list and gives the file its name. Returns whether all that was to be done is known.

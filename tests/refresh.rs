@@ -14,7 +14,7 @@ fn with_command(test: Test, script: &str) -> Test {
     let program = format!("#!/bin/sh\necho \"$@\" >> calls\n{script}\n");
     let test = test.existing("sign", program);
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o700)).unwrap();
-    test.args(["--refresh-cmd", "./sign new {}"])
+    test.args(["--refresh-cmd", "sh ./sign new {}"])
         .expect_entry("calls", crate::harness::folder::Entry::AnyFile)
 }
 
@@ -104,7 +104,7 @@ fn a_command_without_an_answer_fails_the_job_as_before() {
         refused(&server, "/a", 403);
         let test = with_command(server.get(["/a"]), script).any_stderr().status(1);
         let output = test.run();
-        let warned = format!("warning: {}: no new URL from ./sign: {why}\n", server.url("/a"));
+        let warned = format!("warning: {}: no new URL from sh: {why}\n", server.url("/a"));
         assert!(output.stderr.contains(&warned), "{}", output.stderr);
         assert!(output.stderr.contains("/a: 403 Forbidden\n"), "{}", output.stderr);
     }

@@ -25,7 +25,7 @@ impl Worker<'_> {
     pub(super) fn refresh(&mut self, work: &mut Work, cause: &Cause) -> bool {
         let shared = self.shared;
         let Some(hook) = &shared.options.refresh else { return false };
-        let is_refused = matches!(cause, Cause::Status { code: 401 | 403, .. });
+        let is_refused = matches!(cause, Cause::Login { .. } | Cause::Status { code: 403, .. });
         if work.reached > work.refreshed_at {
             work.refreshed = 0;
         }

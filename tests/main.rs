@@ -101,6 +101,8 @@ mod proxies;
 mod ranges;
 /// Rates of bytes and of requests.
 mod rates;
+/// Against a real apache.
+mod real_apache;
 /// Against a real caddy, which is an authority of its own.
 mod real_caddy;
 /// Lists that other programs write or read.

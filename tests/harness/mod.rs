@@ -5,6 +5,7 @@
 //! that are expected, the folder must hold these files and no others, and standard error must hold
 //! the lines that follow from them. A mismatch shows the whole world of the run.
 
+pub(crate) mod apache;
 pub(crate) mod black_hole;
 pub(crate) mod caddy;
 pub(crate) mod certificates;

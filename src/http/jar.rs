@@ -191,8 +191,10 @@ fn accepted(url: &Url, text: &str) -> Option<Cookie<'static>> {
         return None;
     }
     let domain = raw.domain().map(|domain| domain.trim_matches('.').to_ascii_lowercase());
-    if let Some(domain) = domain.filter(|domain| is_public_suffix(domain)) {
-        if url.host_str() != Some(&domain) {
+    let host = url.host_str().unwrap_or_default();
+    let is_nobodys = |domain: &String| is_public_suffix(domain) || is_above_suffix(domain, host);
+    if let Some(domain) = domain.filter(is_nobodys) {
+        if host != domain {
             return None;
         }
         // It is for this host alone.
@@ -207,6 +209,14 @@ fn accepted(url: &Url, text: &str) -> Option<Cookie<'static>> {
 fn is_public_suffix(domain: &str) -> bool {
     let suffix = psl::List.suffix(domain.as_bytes());
     suffix.is_some_and(|suffix| suffix.is_known() && suffix == domain.as_bytes())
+}
+
+/// Returns whether a domain is above the one below which the owner of a host has it: of `*.elb.amazonaws.com`,
+/// where anybody can have a domain below any other, `elb.amazonaws.com` is no suffix by itself.
+fn is_above_suffix(domain: &str, host: &str) -> bool {
+    let suffix = psl::List.suffix(host.as_bytes()).filter(psl::Suffix::is_known);
+    let above = suffix.and_then(|suffix| suffix.as_bytes().strip_suffix(domain.as_bytes()));
+    above.is_some_and(|above| above.ends_with(b"."))
 }
 
 /// Returns which store the cookies of a URL are in: a cookie of a domain is for its subdomains too, and

@@ -57,6 +57,8 @@ fn no_cookie_is_set_for_what_belongs_to_nobody() {
         ("https://a.github.io/", "github.io", "https://b.github.io/"),
         ("https://a.co.uk/", ".CO.uk", "https://b.co.uk/"),
         ("https://a.localhost/", "localhost", "https://b.localhost/"),
+        ("https://a.x.elb.amazonaws.com/", "elb.amazonaws.com", "https://b.y.elb.amazonaws.com/"),
+        ("https://a.x.kawasaki.jp/", "kawasaki.jp", "https://b.y.kawasaki.jp/"),
     ] {
         assert_eq!(sent(from, &[&format!("a=b; Path=/; Domain={domain}")], other), "", "{domain}");
     }

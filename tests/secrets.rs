@@ -201,3 +201,14 @@ fn headers_of_a_list_are_in_no_result_but_the_list_of_what_failed() {
     assert_eq!(output.status, Some(1), "{}", output.stderr);
     all_is_clean(&output, &["list", "failed"]);
 }
+
+#[test]
+fn no_secret_of_a_list_is_told_that_is_read_as_another() {
+    let list = "x y\n  header=Authorization: Bearer s3cret\n  http-passwd=s3cret x\n\
+                {\"url\": \"http://h/\", \"headers\": {\"X\": \"s3cret\"}}\n";
+    let test = Test::new().stdin(list).args(["--input-format", "lines", "--json", "-i", "-"]);
+    let output = test.any_stdout().any_stderr().status(1).run();
+    assert!(output.stderr.contains("`header=***`"), "{}", output.stderr);
+    let told = output.stderr + &String::from_utf8(output.stdout).unwrap();
+    assert!(!told.contains("s3cret"), "{told}");
+}

@@ -37,8 +37,22 @@ const SECRET_PARAMETERS: [&str; 22] = [
     "x-amz-signature",
 ];
 
+/// What lists for aria2 have a secret behind, and where one of another format is taken for a URL.
+const SECRET_SETTINGS: [&str; 7] = [
+    "all-proxy-passwd",
+    "ftp-passwd",
+    "header",
+    "http-passwd",
+    "http-proxy-passwd",
+    "https-proxy-passwd",
+    "rpc-secret",
+];
+
 /// Returns a text that was meant as a URL, or came as one, without what [`Redacted`] hides.
 pub fn redact_text(text: &str) -> String {
+    if let Some(shown) = other_line(text) {
+        return shown;
+    }
     let start = text.find("//").map_or(0, |at| at + 2);
     let authority = text[start..].find(['/', '?', '#', '\\']).map_or(text.len(), |at| start + at);
     // A password may have any of these in it; what looks like userinfo is hidden to its last `@`.
@@ -62,6 +76,17 @@ pub fn redact_text(text: &str) -> String {
         }
     }
     shown
+}
+
+/// Shows a line of a list that is of another format than it is read in, if a secret may be in it.
+fn other_line(text: &str) -> Option<String> {
+    let line = text.trim_start();
+    if line.starts_with('{') {
+        return Some("{***".to_owned());
+    }
+    let (name, _) = line.split_once('=')?;
+    let is_setting = SECRET_SETTINGS.iter().any(|known| name.eq_ignore_ascii_case(known));
+    (is_setting || is_secret(name)).then(|| format!("{name}=***"))
 }
 
 /// Returns the beginning of a text that a message has, without what [`redact_text`] hides.
@@ -139,6 +164,11 @@ mod tests {
         case("http://h/a b?x=1&token=t&y=2#f", "http://h/a b?x=1&token=***&y=2#f");
         case("http://h/user@example.org", "http://h/user@example.org");
         case("word", "word");
+        case("header=Authorization: Bearer s;x?y", "header=***");
+        case("  Http-Passwd=s", "Http-Passwd=***");
+        case("token=a&b", "token=***");
+        case("out=a b", "out=a b");
+        case(r#"{"url": "http://h/", "headers": {"X": "s"}}"#, "{***");
         case("", "");
     }
 

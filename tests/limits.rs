@@ -2,9 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use crate::harness::black_hole::BlackHole;
 use crate::harness::folder::Entry;
 use crate::harness::resource::Resource;
-use crate::harness::{Gate, Reply, Server, content};
+use crate::harness::{Gate, Reply, Server, Test, content};
 
 #[test]
 fn a_file_larger_than_allowed_is_refused_before_its_first_byte() {
@@ -123,6 +124,29 @@ fn a_server_that_has_to_be_asked_again_and_again_has_no_more_time_than_others() 
 #[test]
 fn a_wait_that_would_end_after_all_time_is_over_is_not_begun() {
     ends_in_time(Reply::status(503, "-").header("Retry-After", "100"));
+}
+
+#[test]
+fn a_connection_that_is_not_ready_ends_when_the_time_is_over() {
+    // The kernel accepts, and nobody answers.
+    let silent = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let silent = silent.local_addr().unwrap();
+    let hole = BlackHole::new();
+    let proxies = ["http", "https", "socks5h"].map(|scheme| format!("{scheme}://{silent}"));
+    let ways = [
+        (format!("http://{}/a", hole.address()), String::new()),
+        (format!("https://{silent}/a"), String::new()),
+        ("https://h.example/a".to_owned(), proxies[0].clone()),
+        ("https://h.example/a".to_owned(), proxies[1].clone()),
+        ("http://h.example/a".to_owned(), proxies[2].clone()),
+    ];
+    for (url, proxy) in ways {
+        Test::new()
+            .args(["--max-time", "0.5", "--proxy", &proxy, &url])
+            .within(Duration::from_secs(5))
+            .fails(&url, "not done within 0.50s")
+            .run();
+    }
 }
 
 /// Expects that with `--max-time 0.5` nothing is tried for longer, whatever the last cause was.

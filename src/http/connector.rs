@@ -78,7 +78,10 @@ impl Connector for Opener {
         _: Option<()>,
     ) -> Result<Option<Wire>, ureq::Error> {
         self.link.note_opened();
-        let deadline = Instant::now() + self.common.options.connect_timeout;
+        let most = self.common.options.connect_timeout;
+        // No more of it than is left of the transfer's own time.
+        let most = self.link.patience().map_or(most, |patience| patience.min(most));
+        let deadline = Instant::now() + most;
         let (host, port) = host_and_port(details.uri);
         let is_https = details.uri.scheme() == Some(&Scheme::HTTPS);
         let via = self.link.via();

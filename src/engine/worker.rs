@@ -13,7 +13,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crossbeam_channel::{Receiver, Sender, TryRecvError};
 
-use crate::engine::assist::part::bring;
+use crate::engine::assist::part::{Help, bring};
 use crate::engine::assist::{Lane, Room};
 use crate::engine::check::Check;
 use crate::engine::hosts::{Answered, Entry, host_of};
@@ -156,15 +156,18 @@ impl Worker<'_> {
         let shared = self.shared;
         let joint = Arc::clone(lane.joint());
         let subject = joint.subject();
-        let (source, job, worker) = (lane.source(), &subject.job, self.number);
-        let (range, from) = (lane.range(), &source.given);
-        shared.observer.event(&Event::Helped { job, worker, range, from });
-        let told = |received| shared.observer.event(&Event::HelpEnded { job, worker, received });
+        let (job, worker) = (&subject.job, self.number);
+        let (from, host) = (lane.source().given.clone(), lane.source().host.clone());
+        let tell = |help| {
+            shared.observer.event(&match help {
+                Help::Begun(range) => Event::Helped { job, worker, range, from: &from },
+                Help::Ended(received) => Event::HelpEnded { job, worker, received },
+            });
+        };
         let (client, buffer) = (&self.client, &mut self.buffer[..]);
         // A panic gives the part back as any failure does; its leader brings it.
-        let host = source.host.clone();
         let throttle = shared.limits.of(|| host.clone(), subject.began);
-        let bring = || bring(shared, client, buffer, lane, &throttle, None, told);
+        let bring = || bring(shared, client, buffer, lane, &throttle, None, tell);
         let answered = catch_unwind(AssertUnwindSafe(bring));
         // A panic has not ended the piece.
         self.client.end_piece();

@@ -22,8 +22,17 @@ use crate::policy::mirrors;
 use crate::policy::resume::{self, Answer, Held, Part, Restart};
 use crate::policy::retry;
 
+/// What is told of a lane.
+pub(in crate::engine) enum Help {
+    /// These bytes are asked for.
+    Begun(ByteRange),
+    /// So many came.
+    Ended(u64),
+}
+
 /// Asks for the bytes of a lane and brings them. Whatever fails is noted in the transfer; how it went for
-/// the host is returned. `told` gets how many came, while the transfer cannot end yet.
+/// the host is returned. `tell` is called while the transfer cannot end yet, and not at all when nothing is
+/// asked for.
 pub(in crate::engine) fn bring(
     shared: &Shared<'_>,
     client: &Client,
@@ -31,11 +40,17 @@ pub(in crate::engine) fn bring(
     mut lane: Lane,
     throttle: &Throttle,
     watch: Option<Watch<'_>>,
-    told: impl FnOnce(u64),
+    mut tell: impl FnMut(Help),
 ) -> Answered {
     let pump = &mut Pump { shared, buffer, throttle };
-    let brought = bring_from(pump, client, &mut lane, watch);
-    told(lane.received());
+    let mut is_begun = false;
+    let brought = bring_from(pump, client, &mut lane, watch, &mut |range| {
+        is_begun = true;
+        tell(Help::Begun(range));
+    });
+    if is_begun {
+        tell(Help::Ended(lane.received()));
+    }
     drop(lane);
     // Whatever came of it: a piece that was broken off would break off the worker's next request too.
     client.end_piece();
@@ -47,6 +62,7 @@ fn bring_from(
     client: &Client,
     lane: &mut Lane,
     watch: Option<Watch<'_>>,
+    begin: &mut dyn FnMut(ByteRange),
 ) -> Answered {
     let shared = pump.shared;
     let asked = lane.range();
@@ -55,6 +71,7 @@ fn bring_from(
     if asked.is_empty() || !may_begin {
         return Answered::Otherwise;
     }
+    begin(asked);
     let source = lane.seat().source;
     match request(shared, client, lane, asked) {
         Ok(Reply { response: Response { head, mut body }, reached, .. }) => {

@@ -16,7 +16,8 @@ RATIOS = ("wall", "cpu", "mib")
 
 
 def line(*cells: str) -> str:
-    return "| " + " | ".join(cells) + " |"
+    """Returns a line of a table; a bar in a cell must not begin another."""
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
 def header(words: list[str], numbers: list[str]) -> list[str]:

@@ -1,13 +1,14 @@
 //! A real apache for one test: its own folder, configuration and free ports, over http and https.
 
 use std::fs::Permissions;
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 
+use super::listening::listens;
 use super::tls::Authority;
 use super::{Test, is_missing, wait_until};
 
@@ -129,7 +130,7 @@ fn launch(folder: &Path, port: u16) -> Option<Child> {
     let mut ended = false;
     wait_until("apache listens", || {
         ended = child.try_wait().unwrap().is_some();
-        ended || TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok()
+        ended || listens(&child, &[port])
     });
     (!ended).then_some(child)
 }

@@ -1,12 +1,13 @@
 //! A real dante for one test: a SOCKS 4 and 5 proxy with its own folder, configuration and free port.
 
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
+use super::listening::listens;
 use super::{is_missing, wait_until};
 
 /// A running danted. Dropping it ends it.
@@ -68,7 +69,7 @@ fn launch(folder: &Path, port: u16) -> Option<Child> {
     let mut ended = false;
     wait_until("danted listens", || {
         ended = child.try_wait().unwrap().is_some();
-        ended || TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok()
+        ended || listens(&child, &[port])
     });
     (!ended).then_some(child)
 }

@@ -16,6 +16,7 @@ pub(crate) mod gate;
 pub(crate) mod halves;
 pub(crate) mod helped;
 pub(crate) mod lines;
+pub(crate) mod listening;
 pub(crate) mod nginx;
 pub(crate) mod objects;
 pub(crate) mod offer;

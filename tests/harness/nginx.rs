@@ -1,11 +1,12 @@
 //! A real nginx for one test: its own folder, configuration and free ports, over http and https.
 
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 
+use super::listening::listens;
 use super::tls::Authority;
 use super::{Test, is_missing, wait_until};
 
@@ -128,7 +129,7 @@ fn launch(folder: &Path, ports: Ports) -> Option<Child> {
     let mut ended = false;
     wait_until("nginx listens", || {
         ended = child.try_wait().unwrap().is_some();
-        ended || TcpStream::connect((Ipv4Addr::LOCALHOST, ports.wrong_host)).is_ok()
+        ended || listens(&child, &[ports.http, ports.https, ports.wrong_host])
     });
     (!ended).then_some(child)
 }

@@ -1,13 +1,14 @@
 //! A real squid for one test: its own folder, configuration and free ports, over http and https.
 
 use std::fs::Permissions;
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 
+use super::listening::listens;
 use super::nginx::Nginx;
 use super::tls::Authority;
 use super::{Test, is_missing, wait_until};
@@ -50,7 +51,7 @@ impl Squid {
             let [http, https] = pick();
             let text = configuration(folder.path(), [http, https], nginx.https_port(), wants_login);
             std::fs::write(folder.path().join("squid.conf"), text).unwrap();
-            if let Some(child) = launch(folder.path(), https) {
+            if let Some(child) = launch(folder.path(), [http, https]) {
                 return Some(Self { child, folder, authority, http, https });
             }
         }
@@ -91,7 +92,7 @@ fn pick() -> [u16; 2] {
     listeners.map(|listener| listener.local_addr().unwrap().port())
 }
 
-fn launch(folder: &Path, port: u16) -> Option<Child> {
+fn launch(folder: &Path, ports: [u16; 2]) -> Option<Child> {
     let mut child = Command::new("squid")
         .arg("-N")
         .arg("-f")
@@ -106,7 +107,7 @@ fn launch(folder: &Path, port: u16) -> Option<Child> {
     let mut ended = false;
     wait_until("squid listens", || {
         ended = child.try_wait().unwrap().is_some();
-        ended || TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok()
+        ended || listens(&child, &ports)
     });
     (!ended).then_some(child)
 }

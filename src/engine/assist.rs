@@ -27,6 +27,7 @@ mod sources;
 mod subject;
 mod table;
 
+use std::num::NonZero;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -39,6 +40,7 @@ pub(super) use sources::Source;
 pub(super) use subject::Subject;
 
 use crate::http::client::Client;
+use crate::policy::share;
 
 /// How often a worker that found nothing to help with looks again, while transfers run that it might
 /// help later.
@@ -61,6 +63,8 @@ pub(super) struct Assist {
     /// Carries one token for each worker to wake, at most; a token more or less does no harm, for whoever
     /// wakes looks for itself. Never closed while workers run.
     bell: (Sender<()>, Receiver<()>),
+    /// How many processors this machine has for us.
+    processors: usize,
 }
 
 impl Assist {
@@ -72,6 +76,7 @@ impl Assist {
             idle: AtomicUsize::new(0),
             lookers: AtomicUsize::new(0),
             bell: crossbeam_channel::bounded(workers.max(1)),
+            processors: std::thread::available_parallelism().map_or(1, NonZero::get),
         }
     }
 
@@ -97,11 +102,14 @@ impl Assist {
         if self.count.load(Ordering::SeqCst) == 0 {
             return None;
         }
-        let mut joints: Vec<(f64, Arc<Joint>)> = self
-            .lock()
-            .iter()
-            .filter_map(|joint| Some((joint.time_left()?, Arc::clone(joint))))
-            .collect();
+        let joints = self.lock().clone();
+        let busy = || joints.iter().map(|joint| joint.busy()).sum();
+        // One alone is judged by itself.
+        if joints.len() > 1 && share::is_machine_busy(busy(), self.processors) {
+            return None;
+        }
+        let mut joints: Vec<(f64, Arc<Joint>)> =
+            joints.into_iter().filter_map(|joint| Some((joint.time_left()?, joint))).collect();
         joints.sort_by(|(a, _), (b, _)| b.total_cmp(a));
         joints.into_iter().find_map(|(_, joint)| joint.help(client, room))
     }

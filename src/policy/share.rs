@@ -141,6 +141,12 @@ pub fn is_held_up(loads: &[Load]) -> bool {
     loads.iter().map(|load| load.busy).sum::<f64>() > MOST_BUSY
 }
 
+/// Returns whether transfers that are busy for this much of a processor all together keep a machine with so
+/// many of them busy: then more connections would only take from each other. The server may be on it too.
+pub fn is_machine_busy(busy: f64, processors: usize) -> bool {
+    busy > MOST_BUSY * (processors as f64 / 2.0).max(1.0)
+}
+
 /// Returns where to cut a segment, if that is worth it.
 fn cut(load: &Load, typical: f64, terms: Terms, helper: Option<f64>) -> Option<u64> {
     let left = load.end - load.position;
@@ -228,6 +234,13 @@ mod tests {
     fn steady(id: SegmentId, position: u64, end: u64, rate: u64) -> Load {
         let speed = Speed { mean: Some(rate as f64), recent: Some(rate as f64) };
         Load { id, position, end, speed, busy: 0.0 }
+    }
+
+    #[test]
+    fn a_machine_is_busy_by_all_its_transfers() {
+        assert!(!is_machine_busy(0.6, 1) && is_machine_busy(0.61, 1));
+        assert!(!is_machine_busy(0.6, 2) && is_machine_busy(0.61, 2));
+        assert!(!is_machine_busy(4.8, 16) && is_machine_busy(4.9, 16));
     }
 
     #[test]

@@ -140,6 +140,11 @@ impl Joint {
         Some(share::time_left(&loads, state.segments.free_bytes()).unwrap_or(0.0))
     }
 
+    /// Returns for which part of their time its workers do not wait for bytes, all together.
+    pub(super) fn busy(&self) -> f64 {
+        self.lock().loads(self.began).iter().map(|load| load.busy).sum()
+    }
+
     /// Takes over a part for a helper. The lane's worker leaves its host.
     pub(super) fn help(self: &Arc<Self>, client: &Client, room: &mut Room<'_>) -> Option<Lane> {
         let mut state = self.lock();

@@ -28,7 +28,7 @@ mod subject;
 mod table;
 
 use std::num::NonZero;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -45,6 +45,9 @@ use crate::policy::share;
 /// How often a worker that found nothing to help with looks again, while transfers run that it might
 /// help later.
 const TURN: Duration = Duration::from_millis(10);
+
+/// How often it looks where the transfers keep this machine busy: each look takes time from them.
+const BUSY_TURN: Duration = Duration::from_millis(100);
 
 /// How many workers look again that often. More of them take longer, so that a thousand that wait do not
 /// keep a processor busy.
@@ -63,6 +66,8 @@ pub(super) struct Assist {
     /// Carries one token for each worker to wake, at most; a token more or less does no harm, for whoever
     /// wakes looks for itself. Never closed while workers run.
     bell: (Sender<()>, Receiver<()>),
+    /// Whether the transfers kept this machine busy when somebody looked last.
+    is_busy: AtomicBool,
     /// How many processors this machine has for us.
     processors: usize,
 }
@@ -76,6 +81,7 @@ impl Assist {
             idle: AtomicUsize::new(0),
             lookers: AtomicUsize::new(0),
             bell: crossbeam_channel::bounded(workers.max(1)),
+            is_busy: AtomicBool::new(false),
             processors: std::thread::available_parallelism().map_or(1, NonZero::get),
         }
     }
@@ -103,9 +109,11 @@ impl Assist {
             return None;
         }
         let joints = self.lock().clone();
-        let busy = || joints.iter().map(|joint| joint.busy()).sum();
+        let busy = joints.iter().map(|joint| joint.busy()).sum();
+        let is_busy = share::is_machine_busy(busy, self.processors);
+        self.is_busy.store(is_busy, Ordering::Relaxed);
         // One alone is judged by itself.
-        if joints.len() > 1 && share::is_machine_busy(busy(), self.processors) {
+        if joints.len() > 1 && is_busy {
             return None;
         }
         let mut joints: Vec<(f64, Arc<Joint>)> =
@@ -122,7 +130,8 @@ impl Assist {
         if self.count.load(Ordering::SeqCst) > 0 {
             // Not the bell too: its tokens are for those who sleep without a timeout.
             let lookers = self.lookers.fetch_add(1, Ordering::Relaxed);
-            let _ = select.ready_timeout(TURN * (1 + lookers / LOOKERS) as u32);
+            let turn = if self.is_busy.load(Ordering::Relaxed) { BUSY_TURN } else { TURN };
+            let _ = select.ready_timeout(turn * (1 + lookers / LOOKERS) as u32);
             self.lookers.fetch_sub(1, Ordering::Relaxed);
             return;
         }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 
 use crate::harness::folder::Entry;
-use crate::harness::{Reply, Server, Test, content};
+use crate::harness::{Reply, Running, Server, Test, content, wait_until};
 
 fn url(path: &Path) -> String {
     format!("file://{}", path.display())
@@ -21,6 +21,12 @@ fn source(bytes: &[u8]) -> (tempfile::TempDir, String) {
     fs::write(&path, bytes).unwrap();
     let url = url(&path);
     (folder, url)
+}
+
+/// Waits until the first bytes of `a.bin` have been read and written.
+fn wait_for_bytes(running: &Running) {
+    let part = running.path().join("a.bin.part");
+    wait_until("bytes have come", || fs::metadata(&part).is_ok_and(|part| part.len() > 0));
 }
 
 #[test]
@@ -45,8 +51,7 @@ fn a_copy_that_was_interrupted_is_gone_on_with() {
     fs::File::options().write(true).open(&file).unwrap().set_modified(past).unwrap();
     let test = Test::new().args(["--limit-rate", "1M", "-j1", &url]).any_result();
     let mut running = test.start();
-    running.wait_for_file("a.bin.part");
-    std::thread::sleep(Duration::from_millis(300));
+    wait_for_bytes(&running);
     running.signal(Signal::INT);
     let output = running.finish();
     assert!(output.folder.path().join("a.bin.part.haul").exists(), "{}", output.stderr);
@@ -62,7 +67,7 @@ fn a_file_that_changes_while_it_is_copied_is_copied_anew() {
     let test = Test::new().args(["--limit-rate", "400K", "-j1", &url]).status(1).any_stderr();
     let test = test.keeps("a.bin", content(1, 400_000));
     let running = test.start();
-    running.wait_for_file("a.bin.part");
+    wait_for_bytes(&running);
     let mut file = fs::File::options().append(true).open(from.path().join("a.bin")).unwrap();
     file.write_all(b"more").unwrap();
     let output = running.finish();

@@ -17,13 +17,13 @@ const LOGINS: &str = "
 <Location /basic>
     AuthType Basic
     AuthName \"a, Digest b\"
-    AuthUserFile {folder}/root/passwords
+    AuthUserFile {folder}/site/passwords
     Require valid-user
 </Location>
 <Location /digest>
     AuthType Digest
     AuthName x
-    AuthUserFile {folder}/root/passwords
+    AuthUserFile {folder}/site/passwords
     Require valid-user
 </Location>
 ";
@@ -79,7 +79,7 @@ Redirect /tls https://{https}/c
 
 #[test]
 fn what_a_script_sends_in_chunks_is_whole() {
-    let rules = "ScriptAlias /cgi/ {folder}/root/";
+    let rules = "ScriptAlias /cgi/ {folder}/site/";
     let fill = |root: &Path| {
         let head = "#!/bin/sh\nprintf 'Content-Type: text/plain\\r\\n\\r\\n'\n";
         let body = "i=0; while [ $i -lt 2000 ]; do echo 'a line of a text'; i=$((i+1)); done\n";
@@ -142,7 +142,7 @@ SetEnvIf Request_URI ^/forced force-gzip
 #[test]
 fn one_of_several_variants_comes_under_the_name_that_was_asked_for() {
     let rules = "
-<Directory {folder}/root>
+<Directory {folder}/site>
     Options MultiViews
     AddLanguage en .en
     AddLanguage de .de

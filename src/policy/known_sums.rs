@@ -130,7 +130,7 @@ mod tests {
             "d/b.iso",
             "d/c.iso",
             "e/c.iso",
-            "/root/d.iso",
+            "/abs/d.iso",
             "../e.iso",
             "x .iso",
         ]);

@@ -55,8 +55,8 @@ impl Apache {
         let folder = tempfile::Builder::new().prefix("haul-apache-").tempdir().unwrap();
         // Run by root, apache becomes another user, who must read here.
         std::fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
-        std::fs::create_dir(folder.path().join("root")).unwrap();
-        fill(&folder.path().join("root"));
+        std::fs::create_dir(folder.path().join("site")).unwrap();
+        fill(&folder.path().join("site"));
         let authority = Authority::new(folder.path(), "authority");
         authority.sign("leaf", "IP:127.0.0.1,DNS:localhost");
         // A port that is free now may be taken when apache asks for it.
@@ -76,7 +76,7 @@ impl Apache {
 
     /// The folder with the files that are offered.
     pub(crate) fn root(&self) -> PathBuf {
-        self.folder.path().join("root")
+        self.folder.path().join("site")
     }
 
     pub(crate) fn http(&self, target: &str) -> String {
@@ -155,11 +155,11 @@ ErrorLog {folder}/error.log
 LogFormat \"%U %>s %{{Authorization}}i\" seen
 CustomLog {folder}/access.log seen
 TypesConfig /dev/null
-DocumentRoot {folder}/root
+DocumentRoot {folder}/site
 ThreadsPerChild 16
 MaxRequestWorkers 16
 KeepAlive On
-<Directory {folder}/root>
+<Directory {folder}/site>
     Require all granted
 </Directory>
 {rules}

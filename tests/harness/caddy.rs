@@ -51,7 +51,7 @@ impl Caddy {
 
     /// The certificate of its authority.
     pub(crate) fn certificate(&self) -> PathBuf {
-        self.folder.path().join("storage/pki/authorities/local/root.crt")
+        self.folder.path().join("storage/pki/authorities/local").join("root.crt")
     }
 
     /// Starts a test that trusts its authority.

@@ -4,11 +4,11 @@ use std::fs::Permissions;
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 
 use tempfile::TempDir;
 
-use super::listening::listens;
+use super::daemon::start;
 use super::tls::Authority;
 use super::{Test, is_missing, wait_until};
 
@@ -115,24 +115,9 @@ impl Drop for Apache {
 
 /// Runs apache as a single process, which ends when it is killed and leaves no workers behind.
 fn launch(folder: &Path, port: u16) -> Option<Child> {
-    let mut child = Command::new("apache2")
-        .arg("-X")
-        .arg("-d")
-        .arg(folder)
-        .arg("-f")
-        .arg(folder.join("apache.conf"))
-        .env("PATH", format!("{}:/usr/sbin", std::env::var("PATH").unwrap_or_default()))
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let mut ended = false;
-    wait_until("apache listens", || {
-        ended = child.try_wait().unwrap().is_some();
-        ended || listens(&child, &[port])
-    });
-    (!ended).then_some(child)
+    let mut command = Command::new("apache2");
+    command.arg("-X").arg("-d").arg(folder).arg("-f").arg(folder.join("apache.conf"));
+    start(&mut command, &[port])
 }
 
 fn configuration(folder: &Path, rules: &str, [http, other, https]: [u16; 3]) -> String {

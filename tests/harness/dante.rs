@@ -2,13 +2,13 @@
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-use super::listening::listens;
-use super::{is_missing, wait_until};
+use super::daemon::start;
+use super::is_missing;
 
 /// A running danted. Dropping it ends it.
 pub(crate) struct Dante {
@@ -54,24 +54,14 @@ impl Drop for Dante {
 }
 
 fn launch(folder: &Path, port: u16) -> Option<Child> {
-    let mut child = Command::new("danted")
+    let mut command = Command::new("danted");
+    command
         .arg("-f")
         .arg(folder.join("danted.conf"))
         .arg("-p")
         .arg(folder.join("pid"))
-        .env("PATH", format!("{}:/usr/sbin", std::env::var("PATH").unwrap_or_default()))
-        .current_dir(folder)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let mut ended = false;
-    wait_until("danted listens", || {
-        ended = child.try_wait().unwrap().is_some();
-        ended || listens(&child, &[port])
-    });
-    (!ended).then_some(child)
+        .current_dir(folder);
+    start(&mut command, &[port])
 }
 
 fn configuration(folder: &Path, port: u16, method: &str, blocked: u16) -> String {

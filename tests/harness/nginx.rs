@@ -2,13 +2,13 @@
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 
 use tempfile::TempDir;
 
-use super::listening::listens;
+use super::daemon::start;
 use super::tls::Authority;
-use super::{Test, is_missing, wait_until};
+use super::{Test, is_missing};
 
 /// A running nginx. Dropping it ends it.
 pub(crate) struct Nginx {
@@ -116,22 +116,9 @@ impl Ports {
 
 /// Runs nginx as a single process, which ends when it is killed and leaves no workers behind.
 fn launch(folder: &Path, ports: Ports) -> Option<Child> {
-    let mut child = Command::new("nginx")
-        .arg("-p")
-        .arg(folder)
-        .args(["-e", "logs/error.log", "-c", "nginx.conf"])
-        .env("PATH", format!("{}:/usr/sbin", std::env::var("PATH").unwrap_or_default()))
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let mut ended = false;
-    wait_until("nginx listens", || {
-        ended = child.try_wait().unwrap().is_some();
-        ended || listens(&child, &[ports.http, ports.https, ports.wrong_host])
-    });
-    (!ended).then_some(child)
+    let mut command = Command::new("nginx");
+    command.arg("-p").arg(folder).args(["-e", "logs/error.log", "-c", "nginx.conf"]);
+    start(&mut command, &[ports.http, ports.https, ports.wrong_host])
 }
 
 fn configuration(locations: &str, ports: Ports) -> String {

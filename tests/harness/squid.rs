@@ -4,14 +4,14 @@ use std::fs::Permissions;
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 
 use tempfile::TempDir;
 
-use super::listening::listens;
+use super::daemon::start;
 use super::nginx::Nginx;
 use super::tls::Authority;
-use super::{Test, is_missing, wait_until};
+use super::{Test, is_missing};
 
 /// A host that squid finds and nobody else.
 pub(crate) const HOST: &str = "only-squid-knows.invalid";
@@ -93,23 +93,9 @@ fn pick() -> [u16; 2] {
 }
 
 fn launch(folder: &Path, ports: [u16; 2]) -> Option<Child> {
-    let mut child = Command::new("squid")
-        .arg("-N")
-        .arg("-f")
-        .arg(folder.join("squid.conf"))
-        .env("PATH", format!("{}:/usr/sbin", std::env::var("PATH").unwrap_or_default()))
-        .current_dir(folder)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let mut ended = false;
-    wait_until("squid listens", || {
-        ended = child.try_wait().unwrap().is_some();
-        ended || listens(&child, &ports)
-    });
-    (!ended).then_some(child)
+    let mut command = Command::new("squid");
+    command.arg("-N").arg("-f").arg(folder.join("squid.conf")).current_dir(folder);
+    start(&mut command, &ports)
 }
 
 fn configuration(

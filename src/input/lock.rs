@@ -16,6 +16,7 @@ use serde::de::IgnoredAny;
 use url::Url;
 
 use crate::model::digest::Digest;
+use crate::model::error::Plain;
 use crate::model::known::{Known, Locked};
 use crate::model::redact::{Redacted, shorten};
 use crate::model::timestamp::FileTime;
@@ -83,7 +84,7 @@ impl Lock {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 Self::parse(Vec::new(), folder)
             }
-            Err(error) => Err(crate::model::error::Plain(&error).to_string()),
+            Err(error) => Err(Plain(&error).to_string()),
         }
     }
 

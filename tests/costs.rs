@@ -52,9 +52,9 @@ fn a_small_file_takes_few_system_calls() {
     /// How often threads wait for each other, and in how many pieces an answer comes, is chance; a build
     /// that is not optimized checks descriptors before it closes them.
     const CHANCE: [&str; 5] = ["fcntl", "futex", "madvise", "recvfrom", "sched_yield"];
-    /// Two looks (at the name; at the new file once it is locked), openat, flock, sendto, pwrite64,
+    /// A look at the new file once it is locked, openat, flock, sendto, pwrite64,
     /// utimensat, renameat2, close; a path on standard output, a line on standard error.
-    const WORK: f64 = 11.0;
+    const WORK: f64 = 10.0;
     const FILES: u32 = 200;
     if is_missing("strace") {
         return;

@@ -5,14 +5,16 @@ pub mod draft;
 mod exclusive;
 pub mod folder;
 pub mod leftovers;
+pub mod listing;
 pub mod partial;
 pub mod record;
 pub mod spill;
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::unix::fs::FileTypeExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
+use std::time::{Duration, SystemTime};
 
 use crate::model::error::Cause;
 use crate::model::known::Found;
@@ -44,6 +46,22 @@ pub fn presence(path: &Path) -> Result<Presence, Cause> {
         0 => Presence::Empty,
         _ => Presence::File,
     })
+}
+
+/// Returns what time file systems have now: their clock ticks 100 to 1000 times a second.
+pub fn now() -> SystemTime {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::RealtimeCoarse);
+    let since = Duration::new(now.tv_sec.cast_unsigned(), now.tv_nsec.cast_unsigned() as u32);
+    // Before 1970 it is all one.
+    SystemTime::UNIX_EPOCH.checked_add(since).unwrap_or(SystemTime::UNIX_EPOCH)
+}
+
+/// Returns since when at the latest something has a name, or more exactly when it was last renamed or
+/// otherwise changed; `None` when nothing can be told.
+pub fn there_since(path: &Path) -> Option<SystemTime> {
+    let named = path.symlink_metadata().ok()?;
+    let (seconds, nanos) = (named.ctime().try_into().ok()?, named.ctime_nsec().try_into().ok()?);
+    SystemTime::UNIX_EPOCH.checked_add(Duration::new(seconds, nanos))
 }
 
 /// Returns what is known of a file without reading it.

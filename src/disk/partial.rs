@@ -64,7 +64,7 @@ pub struct Purpose<'a> {
     pub other_urls: &'a [String],
     /// What is synced before something says that it is there.
     pub sync: Sync,
-    /// Whether a record without its partial file may lie there (see [`may_have_records`](super::leftovers::may_have_records)).
+    /// Whether a record without its partial file may lie there (see [`Listing`](super::listing::Listing)).
     pub expects_orphan: bool,
 }
 

@@ -31,6 +31,7 @@ use std::time::Duration;
 
 pub use crate::engine::checksums::Checksums;
 
+use crate::disk::listing::Listing;
 use crate::disk::partial::{Allocation, Sync};
 use crate::engine::assist::Assist;
 use crate::engine::claims::Claims;
@@ -251,8 +252,8 @@ struct Shared<'a> {
     hosts: Hosts,
     assist: Assist,
     in_flight: InFlight,
-    /// Whether records of earlier runs may lie about without their partial files.
-    expects_orphans: bool,
+    /// What lay in the folder before the run.
+    listing: Listing,
     limits: Limits,
     failures: Failures,
     /// What is synced, by the user's wish and the folder's need.

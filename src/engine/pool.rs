@@ -12,7 +12,7 @@ use std::thread;
 use crossbeam_channel::Receiver;
 
 use crate::disk::folder;
-use crate::disk::leftovers;
+use crate::disk::listing::Listing;
 use crate::disk::partial::Sync;
 use crate::engine::assist::Assist;
 use crate::engine::claims::Claims;
@@ -52,7 +52,8 @@ pub fn run(
     entries: &Receiver<Batch>,
 ) -> std::io::Result<Summary> {
     let here = if options.folder.as_os_str().is_empty() { Path::new(".") } else { &options.folder };
-    let claims = Claims::new(folder::folds_case(here));
+    let folds_case = folder::folds_case(here);
+    let claims = Claims::new(folds_case);
     for file in &options.reserved {
         claims.reserve(file);
     }
@@ -65,7 +66,10 @@ pub fn run(
         hosts: Hosts::new(options.per_host),
         assist: Assist::new(options.workers),
         in_flight: InFlight::default(),
-        expects_orphans: options.output != Output::Folder || leftovers::may_have_records(here),
+        listing: match options.output {
+            Output::Folder => Listing::of(&options.folder, folds_case),
+            Output::File(_) | Output::Stdout => Listing::unknown(&options.folder),
+        },
         limits: Limits::new(options),
         failures: Failures::new(options.max_failures),
         sync: match options.sync {

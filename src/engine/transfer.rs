@@ -76,6 +76,13 @@ impl<'a> Transfer<'a> {
     /// # Errors
     /// Why it could not, and what is kept. After a stop any cause may be given.
     pub(super) fn run(mut self) -> Result<Done, Setback> {
+        match self.run_once() {
+            Err(setback) if self.is_taken_after_all(&setback.cause) => self.run_once(),
+            ended => ended,
+        }
+    }
+
+    fn run_once(&mut self) -> Result<Done, Setback> {
         let (mut sink, mut held) = match self.place_before_request()? {
             None => (None, None),
             Some(Place::Skip(path, found)) => return Ok(Done::skipped(path, found)),
@@ -183,6 +190,10 @@ impl<'a> Transfer<'a> {
                     }
                 },
             };
+            if let Err(cause) = self.confirm_place(head.length()) {
+                body.drain();
+                return Err(cause);
+            }
             let range = self.begin(verdict, sink, held, &head)?;
             let held = held.get_or_insert_with(|| fresh(&head));
             if !self.prepare(sink, held, &head, range)? {

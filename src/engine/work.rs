@@ -48,6 +48,8 @@ pub(super) struct Work {
     pub(super) served: Option<Box<Served>>,
     /// The file, once it was decided what happens with what is there.
     pub(super) place: Option<(PathBuf, Replace)>,
+    /// How it is known what has the file's name.
+    pub(super) knowledge: Knowledge,
     /// The file that the new one replaces, if the server has another.
     pub(super) update: Option<Box<Update>>,
     /// The name that the server chose, of which and of its content a template makes the file's.
@@ -62,6 +64,16 @@ pub(super) struct Work {
     pub(super) was_mismatched: bool,
     /// Whether it was told that another process writes the file.
     pub(super) waits_for_lock: bool,
+}
+
+/// How it is known what has a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Knowledge {
+    /// Nothing had it before the run (see [`Listing`](crate::disk::listing::Listing)), which was taken to be
+    /// still so at this time.
+    Presumed(SystemTime),
+    /// It was looked at.
+    Seen,
 }
 
 /// A file that is to be replaced if the server has another.
@@ -89,6 +101,7 @@ impl Work {
             resumed_from: None,
             served: None,
             place: None,
+            knowledge: Knowledge::Seen,
             update: None,
             server_name: None,
             streamed: None,

@@ -71,7 +71,7 @@ impl<'a> Transfer<'a> {
             other_urls,
             sync: self.shared.sync,
             // Nobody has looked into the folders below.
-            expects_orphan: self.shared.expects_orphans || self.is_deeper(destination),
+            expects_orphan: self.shared.listing.may_have_records() || self.is_deeper(destination),
         }
     }
 

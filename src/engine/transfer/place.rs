@@ -4,19 +4,23 @@ use std::path::{Path, PathBuf};
 
 use url::Url;
 
-use crate::disk::leftovers;
 use crate::disk::partial::Replace;
-use crate::disk::presence;
+use crate::disk::{self, leftovers, presence};
 use crate::engine::claims::Claim;
 use crate::engine::transfer::Transfer;
 use crate::engine::transfer::existing::examine;
-use crate::engine::{Mode, Output};
+use crate::engine::work::Knowledge;
+use crate::engine::{Mode, Output, Shared};
 use crate::http::head::Head;
 use crate::model::error::Cause;
 use crate::model::job::Destination;
 use crate::model::known::Found;
 use crate::policy::existing::{Admission, NamedBy, Presence, admit};
 use crate::policy::{disposition, filename};
+
+/// A name of a file that has no more bytes than these is not looked at before they come: fewer than the
+/// system takes in by itself.
+const MAX_PRESUMED_BYTES: u64 = 64 * 1024;
 
 /// What to do with a destination, once it is known.
 pub(in crate::engine) enum Place {
@@ -128,7 +132,7 @@ impl Transfer<'_> {
         let wanted = path;
         let mut path = wanted.to_owned();
         loop {
-            let there = match presence(&path)? {
+            let there = match self.look(&path)? {
                 Presence::Empty if self.is_locked_empty() => Presence::File,
                 there => there,
             };
@@ -155,6 +159,53 @@ impl Transfer<'_> {
                 }
             };
         }
+    }
+
+    /// Looks what is under a name, where that cannot be presumed. Only whoever brings a file learns at its
+    /// end whether that was right.
+    fn look(&mut self, path: &Path) -> Result<Presence, Cause> {
+        let Shared { listing, options, .. } = self.shared;
+        if options.mode == Mode::Fetch && listing.lacks(path) {
+            self.work.knowledge = Knowledge::Presumed(disk::now());
+            return Ok(Presence::Nothing);
+        }
+        self.work.knowledge = Knowledge::Seen;
+        presence(path)
+    }
+
+    /// Looks, before more than a little of a file comes, whether its name is as free as was presumed.
+    ///
+    /// # Errors
+    /// [`Cause::Exists`] when it is not.
+    pub(super) fn confirm_place(&mut self, length: Option<u64>) -> Result<(), Cause> {
+        if length.is_some_and(|length| length <= MAX_PRESUMED_BYTES) {
+            return Ok(());
+        }
+        match &self.work.place {
+            Some((path, _)) if self.work.knowledge != Knowledge::Seen => match presence(path)? {
+                Presence::Nothing => self.work.knowledge = Knowledge::Seen,
+                _ => return Err(Cause::Exists { path: path.clone() }),
+            },
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Returns whether an attempt failed because a name was not free when it began, as was presumed; what is
+    /// under it is to be looked at then.
+    pub(super) fn is_taken_after_all(&mut self, cause: &Cause) -> bool {
+        // Whoever takes one name may take others.
+        if matches!(cause, Cause::Exists { .. } | Cause::InUse { .. }) {
+            self.shared.listing.forget();
+        }
+        let Cause::Exists { path } = cause else { return false };
+        let Knowledge::Presumed(at) = self.work.knowledge else { return false };
+        // What came only while the file did is an error, as it is where nothing is presumed.
+        let is_taken = disk::there_since(path).is_some_and(|since| since < at);
+        if is_taken {
+            self.work.place = None;
+        }
+        is_taken
     }
 
     /// Returns whether the lock says that the file has no content.

@@ -10,6 +10,7 @@ use fastrand::Rng;
 use url::Url;
 
 use super::*;
+use crate::disk::listing::Listing;
 use crate::disk::partial::{Partial, Purpose, Replace, Sync};
 use crate::engine::ask::Reached;
 use crate::engine::assist::sources::Source;
@@ -61,7 +62,7 @@ fn with_run(test: impl FnOnce(&Run<'_>)) {
         hosts: Hosts::new(THREADS),
         assist: Assist::new(THREADS),
         in_flight: InFlight::default(),
-        expects_orphans: false,
+        listing: Listing::unknown(Path::new("")),
         limits: Limits::new(&options),
         failures: Failures::new(None),
         sync: Sync::Nothing,

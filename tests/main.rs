@@ -87,6 +87,8 @@ mod logins;
 mod metalink;
 /// Several URLs for one file, one after the other.
 mod mirrors;
+/// Bytes of several mirrors in one file.
+mod mirrors_joined;
 /// The names of files: the URL's, the server's, the next free one.
 mod naming;
 /// What is told, where, and never a secret.
@@ -141,6 +143,8 @@ mod spread;
 mod stdout_stream;
 /// Lists of checksums.
 mod sums;
+/// Names that others take while a run goes on.
+mod taken_names;
 /// Names by a template of the user.
 mod templates;
 /// In a real terminal.

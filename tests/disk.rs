@@ -103,10 +103,17 @@ fn a_disk_that_fills_up_ends_the_run_and_keeps_what_came() {
 
 #[test]
 fn a_disk_that_fills_up_during_a_helped_transfer_fails_it_once_and_keeps_what_came() {
+    for way in ["always", "never"] {
+        fill_up_during_a_helped_transfer(way);
+    }
+}
+
+fn fill_up_during_a_helped_transfer(way: &str) {
     let server = Server::start();
     let ledger = Offer::new(&v1()).rate(RATE / 2).on(&server, "/a");
     let Some((test, disk)) = on_disk(&server, &["/a"], "8m") else { return };
-    let running = small_parts(test).args(["-j", "4"]).retries(5).any_result().start();
+    let test = small_parts(test).env("__HAUL_SPLICE", way);
+    let running = test.args(["-j", "4"]).retries(5).any_result().start();
     // More than the buffers, so that there is something to keep.
     ledger.wait_for_flow(4, 300 * KIB);
     // Somebody else takes the room that there was.
@@ -295,7 +302,8 @@ fn traced(options: &[&str]) -> Option<Vec<String>> {
     let server = Server::start();
     let body = content(1, 9_000_000);
     server.serve("/a", Reply::ok(&body).header("ETag", "\"v1\""));
-    let calls = "trace=write,pwrite64,fsync,fdatasync,rename,renameat,renameat2,openat,unlink";
+    let calls =
+        "trace=write,pwrite64,splice,fsync,fdatasync,rename,renameat,renameat2,openat,unlink";
     let log = tempfile::NamedTempFile::new().unwrap();
     let path = log.path().to_str().unwrap();
     let output = server
@@ -313,7 +321,10 @@ fn traced(options: &[&str]) -> Option<Vec<String>> {
 #[test]
 fn with_fsync_the_data_is_safe_before_its_name_and_the_name_before_it_is_told() {
     let Some(log) = traced(&["--fsync"]) else { return };
-    let is_write = |line: &String| line.contains("write") && line.contains("FOLDER/a.part>");
+    let is_write = |line: &String| {
+        let is_call = line.contains("write") || line.contains("splice(");
+        is_call && line.contains("FOLDER/a.part>")
+    };
     let last_write = log.iter().rposition(is_write).unwrap();
     let synced = position(&log, last_write + 1, &["sync(", "FOLDER/a.part>"]);
     let renamed = position(&log, synced, &["rename", "\"a.part\"", "\"a\""]);

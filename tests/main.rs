@@ -137,6 +137,8 @@ mod soak;
 mod socks;
 /// What servers say of files that are not wanted.
 mod spider;
+/// From the socket to the file by a pipe.
+mod splice;
 /// Several URLs for one file, at once.
 mod spread;
 /// One stream to standard output, fetched by several workers.

@@ -7,8 +7,8 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 const BASE: u64 = 16;
 
 /// Descriptors that a worker may hold: its connection and one that is being opened, a partial file,
-/// its record.
-const PER_WORKER: u64 = 4;
+/// its record, both ends of a pipe.
+const PER_WORKER: u64 = 6;
 
 /// Descriptors that the command for a file takes, most of them while it is started: three streams with
 /// both their ends, and what tells that it could not be started.
@@ -39,7 +39,7 @@ mod tests {
     #[test]
     fn workers_share_what_the_limit_leaves() {
         assert_eq!(fitting(8, 1024, PER_WORKER), 8);
-        assert_eq!(fitting(64, 32, PER_WORKER), 4);
+        assert_eq!(fitting(64, 32, PER_WORKER), 2);
         assert_eq!(fitting(64, 10, PER_WORKER), 1);
     }
 }

@@ -30,6 +30,7 @@ use crate::model::failure::Kept;
 use crate::policy::resume::Held;
 
 mod room;
+mod splice;
 
 pub use room::{Allocation, Room};
 
@@ -105,6 +106,8 @@ pub struct Partial {
     has_record: Mutex<bool>,
     /// Whether it is to stay when this is dropped.
     stays: AtomicBool,
+    /// Whether its file system was found to take nothing out of pipes.
+    is_unfit: AtomicBool,
 }
 
 impl Partial {
@@ -156,6 +159,7 @@ impl Partial {
             room: AtomicU64::new(0),
             has_record: Mutex::new(has_record),
             stays: AtomicBool::new(false),
+            is_unfit: AtomicBool::new(false),
         }
     }
 

@@ -201,6 +201,11 @@ pub(super) struct Throttle {
 }
 
 impl Throttle {
+    /// Returns whether nothing holds the connection back.
+    pub(super) fn is_none(&self) -> bool {
+        self.shares.is_empty()
+    }
+
     /// Returns how many bytes the next read should bring at most.
     pub(super) fn read_bytes(&self) -> usize {
         self.shares.iter().map(|share| share.0.read_bytes()).min().unwrap_or(usize::MAX)

@@ -11,6 +11,7 @@ mod feeder;
 pub mod hook;
 mod hosts;
 mod limits;
+mod load;
 mod locking;
 mod naming;
 mod plan;

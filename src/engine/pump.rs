@@ -2,12 +2,14 @@
 //!
 //! Reads fill one buffer before each write, and now and then a buffer is written before it is full, so
 //! that a process that is killed loses little. What has come when a read fails is written all the same.
+//! Bytes that nobody has to see may come by a pipe instead, and are written as they come.
 
 use std::time::{Duration, Instant};
 
 use crate::engine::Shared;
 use crate::engine::limits::Throttle;
-use crate::http::body::Body;
+use crate::engine::load::Load;
+use crate::http::body::{Body, Came, Piped};
 use crate::model::error::Cause;
 use crate::model::progress::Progress;
 use crate::policy::pace::Pace;
@@ -27,7 +29,10 @@ pub(super) trait Track {
     ///
     /// # Errors
     /// What the disk or the stream says.
-    fn write(&mut self, run: &Shared<'_>, bytes: &[u8]) -> Result<(), Cause>;
+    fn write(&mut self, run: &Shared<'_>, load: Load<'_>) -> Result<(), Cause>;
+
+    /// Returns how many of the next bytes, if any, nobody has to see but the file that they go to.
+    fn unseen(&self) -> u64;
 
     /// Returns whether nothing that may still come is wanted.
     fn is_over(&self) -> bool;
@@ -92,7 +97,7 @@ impl Pump<'_> {
         if filled == 0 {
             return result;
         }
-        let written = track.write(self.shared, &self.buffer[..filled]);
+        let written = track.write(self.shared, Load::Bytes(&self.buffer[..filled]));
         result.and_then(|copied| written.map(|()| copied))
     }
 
@@ -114,10 +119,9 @@ impl Pump<'_> {
             if track.is_over() {
                 return Ok(Copied::All);
             }
-            let end = self.buffer.len().min(filled.saturating_add(self.throttle.read_bytes()));
-            let count = match body.read(&mut self.buffer[*filled..end]) {
-                Ok(0) => return Ok(Copied::All),
-                Ok(count) => count,
+            let next = match self.take(body, track, filled) {
+                Ok(None) => return Ok(Copied::All),
+                Ok(Some(next)) => next,
                 // A short patience only asks whether all is well.
                 Err(Cause::Stalled { .. })
                     if patience.is_some() && last_byte.elapsed() < stall_timeout =>
@@ -127,10 +131,7 @@ impl Pump<'_> {
                 }
                 Err(cause) => return Err(cause),
             };
-            *filled += count;
-            let next = track.receive(count, *filled);
-            self.hold_back(count as u64, track);
-            let is_full = match next? {
+            let is_full = match next {
                 Next::Refuse => {
                     *filled = 0;
                     return Ok(Copied::TooLong);
@@ -148,10 +149,54 @@ impl Pump<'_> {
                 }
                 check(&mut watch)?;
             }
-            if is_full || is_time {
-                track.write(self.shared, &self.buffer[..std::mem::take(filled)])?;
+            if (is_full || is_time) && *filled > 0 {
+                self.flush(track, filled)?;
             }
         }
+    }
+
+    /// Reads once, or takes what came by a pipe to where it goes. `None` at the end.
+    fn take(
+        &mut self,
+        body: &mut Body,
+        track: &mut impl Track,
+        filled: &mut usize,
+    ) -> Result<Option<Next>, Cause> {
+        let unseen = if self.throttle.is_none() { track.unseen() } else { 0 };
+        let end = self.buffer.len().min(filled.saturating_add(self.throttle.read_bytes()));
+        let most = unseen.saturating_sub(*filled as u64);
+        let count = match body.read_or_pipe(&mut self.buffer[*filled..end], most)? {
+            Came::Read(0) => return Ok(None),
+            Came::Read(count) => count,
+            Came::Piped(piped) => return self.pour(body, piped, track, filled).map(Some),
+        };
+        *filled += count;
+        let next = track.receive(count, *filled);
+        self.hold_back(count as u64, track);
+        next.map(Some)
+    }
+
+    fn pour(
+        &mut self,
+        body: &Body,
+        mut piped: Piped,
+        track: &mut impl Track,
+        filled: &mut usize,
+    ) -> Result<Next, Cause> {
+        // What waits in the buffer came before it.
+        if *filled > 0 {
+            self.flush(track, filled)?;
+        }
+        let next = track.receive(piped.bytes(), piped.bytes())?;
+        if next != Next::Refuse {
+            track.write(self.shared, Load::Piped(&mut piped))?;
+            body.give_back(piped);
+        }
+        Ok(next)
+    }
+
+    fn flush(&mut self, track: &mut impl Track, filled: &mut usize) -> Result<(), Cause> {
+        track.write(self.shared, Load::Bytes(&self.buffer[..std::mem::take(filled)]))
     }
 
     fn hold_back(&self, bytes: u64, track: &mut impl Track) {

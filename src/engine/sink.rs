@@ -9,6 +9,7 @@ use crate::disk::device::Device;
 use crate::disk::partial::Partial;
 use crate::engine::Shared;
 use crate::engine::check::Check;
+use crate::engine::load::Load;
 use crate::model::error::Cause;
 use crate::model::failure::Kept;
 use crate::policy::resume::Held;
@@ -22,11 +23,12 @@ pub(super) enum Sink<'a> {
 
 impl Sink<'_> {
     /// Writes bytes at an offset, which for a stream is where it stands.
-    pub(super) fn write(&mut self, bytes: &[u8], offset: u64) -> Result<(), Cause> {
+    pub(super) fn write(&mut self, load: &mut Load<'_>, offset: u64) -> Result<(), Cause> {
+        let count = load.len();
         match self {
-            Self::Device(device) => device.write(bytes),
-            Self::Partial(partial) => partial.write_at(bytes, offset),
-            Self::Stdout(shared, check) => write_out(shared, check.as_ref(), bytes),
+            Self::Device(device) => device.write(load.seen(count)),
+            Self::Partial(partial) => load.write_to(partial, count, offset),
+            Self::Stdout(shared, check) => write_out(shared, check.as_ref(), load.seen(count)),
         }
     }
 

@@ -7,8 +7,18 @@ use crate::http::remote::Remote;
 use crate::http::unpack::Unpacked;
 use crate::model::error::Cause;
 
+pub use crate::http::conduit::Piped;
+
 /// The body of a response.
 pub struct Body(Source);
+
+/// What has come of a body.
+pub enum Came {
+    /// So many bytes, in the buffer; 0 is the end.
+    Read(usize),
+    /// Bytes in a pipe.
+    Piped(Piped),
+}
 
 /// Where a body comes from.
 enum Source {
@@ -50,6 +60,25 @@ impl Body {
             Source::Local(local) => local.read(buffer),
             Source::Remote(remote) => remote.read(buffer),
             Source::Unpacked(unpacked) => unpacked.read(buffer),
+        }
+    }
+
+    /// The same, or lets at most `most` bytes come by a pipe, if that is of use; the buffer holds nothing
+    /// then.
+    ///
+    /// # Errors
+    /// Those of [`read`](Self::read).
+    pub fn read_or_pipe(&mut self, buffer: &mut [u8], most: u64) -> Result<Came, Cause> {
+        match &mut self.0 {
+            Source::Remote(remote) if most > 0 => remote.read_or_pipe(buffer, most),
+            _ => self.read(buffer).map(Came::Read),
+        }
+    }
+
+    /// Takes a pipe back to use it again, if it is empty.
+    pub fn give_back(&self, piped: Piped) {
+        if let Source::Remote(remote) = &self.0 {
+            remote.give_back(piped);
         }
     }
 

@@ -17,6 +17,7 @@ use url::Url;
 
 use crate::http::Options;
 use crate::http::body::Body;
+use crate::http::conduit::Conduit;
 use crate::http::connector::{NoLookUp, Opener};
 use crate::http::head::{Framing, Head};
 use crate::http::link::{Ending, Link};
@@ -71,6 +72,10 @@ impl Client {
     pub fn new(common: &Arc<Common>) -> Self {
         let link = Arc::new(Link::default());
         let opener = Opener { common: Arc::clone(common), link: Arc::clone(&link) };
+        if common.options.addresses.unix_socket.is_some() {
+            // On these sockets a splice that does not wait for its pipe does not wait for bytes either.
+            link.with_conduit(Conduit::give_up);
+        }
         let config = Agent::config_builder()
             // As an error a status loses its header fields, and its connection.
             .http_status_as_error(false)

@@ -81,9 +81,14 @@ impl Layers {
         self.inner.is_none() && self.outer.is_some()
     }
 
+    /// Returns whether what comes and goes is what the socket carries.
+    pub(super) fn are_none(&self) -> bool {
+        self.inner.is_none() && self.outer.is_none()
+    }
+
     /// Returns whether the origin, or the proxy in its place, is spoken with over TLS.
     pub(super) fn is_tls(&self) -> bool {
-        self.inner.is_some() || self.outer.is_some()
+        !self.are_none()
     }
 }
 

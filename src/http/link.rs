@@ -9,6 +9,7 @@ use std::net::{Shutdown, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
+use crate::http::conduit::Conduit;
 use crate::http::proxy::Via;
 use crate::model::error::Cause;
 use crate::model::size::Span;
@@ -48,6 +49,7 @@ struct Notes {
     socket: Weak<TcpStream>,
     piece: u64,
     cancelled: bool,
+    conduit: Conduit,
 }
 
 /// The notes that a worker's connections take for its client.
@@ -194,6 +196,11 @@ impl Link {
     /// Returns how the connection ended.
     pub(super) fn take_ending(&self) -> Ending {
         std::mem::take(&mut self.notes().ending)
+    }
+
+    /// Does something with the way past ureq, no system call that waits.
+    pub(super) fn with_conduit<T>(&self, act: impl FnOnce(&mut Conduit) -> T) -> T {
+        act(&mut self.notes().conduit)
     }
 
     /// Returns how long reads may wait, if that is not the stall timeout.

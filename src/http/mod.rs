@@ -13,6 +13,7 @@
 pub mod body;
 mod bounded;
 pub mod client;
+mod conduit;
 mod connector;
 mod dial;
 pub mod head;
@@ -25,6 +26,7 @@ mod proxy;
 mod remote;
 mod request;
 mod resolver;
+mod stand_in;
 pub mod tls;
 mod unix;
 mod unpack;

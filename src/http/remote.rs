@@ -6,8 +6,11 @@ use std::time::{Duration, Instant};
 
 use ureq::BodyReader;
 
+use crate::http::body::{Came, Piped};
+use crate::http::conduit::{Conduit, MIN_BYTES};
 use crate::http::head::Framing;
 use crate::http::link::{Ending, Link};
+use crate::http::stand_in::STAND_IN_BYTES;
 use crate::model::error::Cause;
 use crate::model::problem::Phase;
 
@@ -57,6 +60,42 @@ impl Remote {
                 Err(error) => Err(self.failure(error)),
             };
         }
+    }
+
+    /// The same, or lets at most `most` bytes come by a pipe, if that is of use.
+    ///
+    /// # Errors
+    /// Those of [`read`](Self::read).
+    pub(super) fn read_or_pipe(&mut self, buffer: &mut [u8], most: u64) -> Result<Came, Cause> {
+        // What is behind the body's end is nobody's.
+        let left = match self.framing {
+            Framing::Length(length) => length.saturating_sub(self.received),
+            Framing::Chunked | Framing::Close => 0,
+        };
+        let most = most.min(left);
+        if most < MIN_BYTES as u64 {
+            return self.read(buffer).map(Came::Read);
+        }
+        self.link.with_conduit(|conduit| conduit.want(most));
+        let read = self.read(buffer);
+        let Some(piped) = self.link.with_conduit(Conduit::take_filled) else {
+            return read.map(Came::Read);
+        };
+        let mut counted = read?;
+        let mut scratch = [0; STAND_IN_BYTES];
+        while counted < piped.bytes() {
+            let left = STAND_IN_BYTES.min(piped.bytes() - counted);
+            match self.read(&mut scratch[..left])? {
+                0 => break,
+                count => counted += count,
+            }
+        }
+        Ok(Came::Piped(piped))
+    }
+
+    /// Takes a pipe back if it is empty.
+    pub(super) fn give_back(&self, piped: Piped) {
+        self.link.with_conduit(|conduit| conduit.give_back(piped));
     }
 
     /// Reads and forgets the rest if it is small, so that the connection can be used again.

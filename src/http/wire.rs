@@ -10,14 +10,17 @@ use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustix::io::Errno;
 use rustix::net::RecvFlags;
 use ureq::Timeout;
 use ureq::unversioned::transport::{Buffers, LazyBuffers, NextTimeout, Transport};
 
+use crate::http::conduit::{Conduit, is_unfit};
 use crate::http::layers::Layers;
 use crate::http::link::{Ending, Link};
 use crate::http::normalizer::{Malformed, Normalizer};
 use crate::http::proxy;
+use crate::http::stand_in::StandIns;
 use crate::http::tls::Received;
 use crate::model::error::Cause;
 use crate::model::stop::Stop;
@@ -45,13 +48,15 @@ pub(super) struct Wire {
     socket: Arc<TcpStream>,
     layers: Layers,
     form: Form,
-    buffers: LazyBuffers,
+    buffers: StandIns,
     link: Arc<Link>,
     stop: Arc<Stop>,
     /// Whether the last response was read to its end and no request was sent since.
     is_idle: bool,
     /// Whether a request, or its beginning, was sent and nothing came since.
     is_asking: bool,
+    /// How many bytes the last read brought.
+    last: usize,
     /// How long the kernel lets a read wait.
     patience: Duration,
     stall_timeout: Duration,
@@ -70,7 +75,7 @@ impl Wire {
         stop: Arc<Stop>,
         stall_timeout: Duration,
     ) -> Self {
-        let buffers = LazyBuffers::new(INPUT_BYTES, OUTPUT_BYTES);
+        let buffers = StandIns::new(LazyBuffers::new(INPUT_BYTES, OUTPUT_BYTES));
         Self {
             socket,
             layers,
@@ -80,6 +85,7 @@ impl Wire {
             stop,
             is_idle: false,
             is_asking: false,
+            last: 0,
             patience: stall_timeout,
             stall_timeout,
             normalizer: Normalizer::new(),
@@ -102,6 +108,9 @@ impl Wire {
     fn receive(&mut self) -> Result<Received, ureq::Error> {
         self.be_patient().map_err(to_ureq)?;
         self.is_asking = false;
+        if let Some(diverted) = self.divert() {
+            return diverted.map_err(to_ureq);
+        }
         let mut socket = Uninterrupted { socket: &self.socket, stop: &self.stop };
         if self.normalizer.is_transparent() {
             let buffer = self.buffers.input_append_buf();
@@ -110,6 +119,7 @@ impl Wire {
                 .read(&mut socket, buffer)
                 .map_err(|error| failure(&self.layers, &self.link, error))?;
             if let Received::Bytes(count) = received {
+                self.last = count;
                 self.buffers.input_appended(count);
             }
             return Ok(received);
@@ -135,6 +145,30 @@ impl Wire {
         self.buffers.input_appended(self.plain.len());
         Ok(received)
     }
+
+    /// Fills the worker's pipe with what has come, if that is asked for and of use; its bytes have
+    /// stand-ins in the input buffer then.
+    fn divert(&mut self) -> Option<io::Result<Received>> {
+        let is_plain = self.layers.are_none() && self.normalizer.is_transparent();
+        if !is_plain || !self.buffers.input().is_empty() {
+            return None;
+        }
+        let last = self.last;
+        let (pipe, most) = self.link.with_conduit(|conduit| conduit.take(last))?;
+        let socket = Uninterrupted { socket: &self.socket, stop: &self.stop };
+        let filled = socket.again(|socket| pipe.fill(socket, most).map_err(io::Error::from));
+        if filled.as_ref().err().and_then(Errno::from_io_error).is_some_and(is_unfit) {
+            self.link.with_conduit(Conduit::give_up);
+            return None;
+        }
+        self.last = *filled.as_ref().unwrap_or(&0);
+        self.link.with_conduit(|conduit| conduit.put(pipe, self.last));
+        self.buffers.stand_in(self.last);
+        Some(filled.map(|count| match count {
+            0 => Received::End(Ending::Orderly),
+            count => Received::Bytes(count),
+        }))
+    }
 }
 
 impl Transport for Wire {
@@ -144,6 +178,7 @@ impl Transport for Wire {
 
     fn transmit_output(&mut self, amount: usize, _: NextTimeout) -> Result<(), ureq::Error> {
         self.is_idle = false;
+        self.last = 0;
         self.link.note_socket(&self.socket)?;
         self.normalizer.expect_head(self.link.has_body());
         let output = &self.buffers.output()[..amount];

@@ -239,6 +239,8 @@ fn command(test: &Test) -> Command {
     command
         .env_clear()
         .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        // But for the way of the bytes: `__HAUL_SPLICE=always cargo test` tries that of the pipe in all tests.
+        .envs(std::env::var_os("__HAUL_SPLICE").map(|way| ("__HAUL_SPLICE", way)))
         .envs(test.env.iter().map(|(name, value)| (name, value)))
         .args(test.retries.iter().flat_map(|count| ["--retries".to_owned(), count.to_string()]))
         .args(&test.args)

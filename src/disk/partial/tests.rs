@@ -1,6 +1,8 @@
 //! The partial file: written, kept, found again, given its name.
 
 use std::fs;
+use std::io::{Read as _, Write as _};
+use std::os::fd::AsFd as _;
 
 use super::*;
 use crate::disk::leftovers::tidy;
@@ -48,6 +50,29 @@ fn a_commit_leaves_the_file_alone_in_the_folder() {
     assert_eq!(fs::read(&destination).unwrap(), b"hello world");
     assert_eq!(destination.metadata().unwrap().modified().unwrap(), modified);
     assert_eq!(entries(folder.path()), ["a"]);
+}
+
+#[test]
+fn bytes_come_out_of_a_pipe_also_where_the_file_takes_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let destination = folder.path().join("a");
+    let mut partial = create(&destination, Replace::Never).unwrap();
+    let (output, mut input) = std::io::pipe().unwrap();
+    input.write_all(b"hello, world!").unwrap();
+    partial.write_at(b"....", 0).unwrap();
+    partial.write_from(output.as_fd(), 5, 2).unwrap();
+    assert!(partial.takes_pipes());
+    // A file that is appended to takes nothing from a pipe; what is written to it goes to its end.
+    let part = part_of(&destination);
+    partial.file = File::options().read(true).append(true).open(&part).unwrap();
+    partial.write_from(output.as_fd(), 7, 7).unwrap();
+    assert!(!partial.takes_pipes());
+    assert_eq!(fs::read(part).unwrap(), b"..hello, world");
+    // What nobody asked for is still there.
+    drop(input);
+    let mut left = String::new();
+    (&output).read_to_string(&mut left).unwrap();
+    assert_eq!(left, "!");
 }
 
 #[test]

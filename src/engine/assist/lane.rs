@@ -11,6 +11,7 @@ use crate::disk::partial::Partial;
 use crate::engine::Shared as Run;
 use crate::engine::assist::Joint;
 use crate::engine::assist::sources::{Seat, Source};
+use crate::engine::load::Load;
 use crate::engine::pump::{Next, Track};
 use crate::engine::sink::write_out;
 use crate::engine::spool::Spool;
@@ -168,9 +169,9 @@ impl Track for Lane {
         Ok(if count >= room || is_its_turn { Next::Write } else { Next::Read })
     }
 
-    fn write(&mut self, run: &Run<'_>, bytes: &[u8]) -> Result<(), Cause> {
+    fn write(&mut self, run: &Run<'_>, mut load: Load<'_>) -> Result<(), Cause> {
         let Some(target) = &self.target else { return Ok(()) };
-        let wanted = self.joint.claim(self.shared.id, bytes.len() as u64);
+        let wanted = self.joint.claim(self.shared.id, load.len() as u64);
         // What was taken over since it came is counted by whoever brings it.
         let counted = std::mem::take(&mut self.counted);
         self.joint.subject.progress.retreat(counted.saturating_sub(wanted));
@@ -182,19 +183,19 @@ impl Track for Lane {
         // Reading is work only as far as the processor is; writing is, also where it waits for the disk.
         let read = cpu_time().saturating_sub(self.cpu);
         let began = Instant::now();
-        let wanted_bytes = &bytes[..wanted as usize];
+        let count = wanted as usize;
         let check = self.joint.subject.check.as_ref();
         match target {
             Target::File(file) => {
-                file.write_at(wanted_bytes, self.position)?;
+                load.write_to(file, count, self.position)?;
                 if let Some(check) = check {
-                    check.offer(self.position, wanted_bytes);
+                    check.offer(self.position, load.seen(count));
                 }
             }
             Target::Stdout(spool) => {
                 let write = |bytes: &[u8]| write_out(run, check, bytes);
                 let is_unwanted = || self.is_over() || run.stop.is_stopped();
-                if !spool.take(self.position, wanted_bytes, write, is_unwanted)? {
+                if !spool.take(self.position, load.seen(count), write, is_unwanted)? {
                     // What follows must not be taken for it.
                     self.joint.subject.progress.retreat(wanted);
                     return Err(Cause::Connection { source: io::ErrorKind::Interrupted.into() });
@@ -210,6 +211,17 @@ impl Track for Lane {
             self.joint.record(file);
         }
         Ok(())
+    }
+
+    fn unseen(&self) -> u64 {
+        match &self.target {
+            Some(Target::File(file))
+                if self.joint.subject.check.is_none() && file.takes_pipes() =>
+            {
+                self.end().saturating_sub(self.position)
+            }
+            _ => 0,
+        }
     }
 
     fn is_over(&self) -> bool {

@@ -5,6 +5,7 @@ use std::time::Instant;
 use crate::engine::Shared;
 use crate::engine::check::Check;
 use crate::engine::due::Due;
+use crate::engine::load::Load;
 use crate::engine::pump::{Next, Track};
 use crate::engine::sink::Sink;
 use crate::model::error::Cause;
@@ -66,12 +67,13 @@ impl Track for Solo<'_, '_> {
         Ok(if self.sink.is_stream() { Next::Write } else { Next::Read })
     }
 
-    fn write(&mut self, _: &Shared<'_>, bytes: &[u8]) -> Result<(), Cause> {
-        self.sink.write(bytes, self.position)?;
-        let written = ByteRange { start: self.position, end: self.position + bytes.len() as u64 };
+    fn write(&mut self, _: &Shared<'_>, mut load: Load<'_>) -> Result<(), Cause> {
+        let count = load.len();
+        self.sink.write(&mut load, self.position)?;
+        let written = ByteRange { start: self.position, end: self.position + count as u64 };
         // A stream hashes what it writes by itself.
         if let Some(check) = self.check.filter(|_| !matches!(self.sink, Sink::Stdout(..))) {
-            check.offer(self.position, bytes);
+            check.offer(self.position, load.seen(count));
         }
         self.position = written.end;
         self.held.ranges.insert(written);
@@ -81,6 +83,16 @@ impl Track for Solo<'_, '_> {
             self.due = Due::new(Instant::now());
         }
         Ok(())
+    }
+
+    fn unseen(&self) -> u64 {
+        let end = self.max_size.map_or(self.end, |limit| limit.min(self.end));
+        match &self.sink {
+            Sink::Partial(file) if self.check.is_none() && file.takes_pipes() => {
+                end.saturating_sub(self.position)
+            }
+            _ => 0,
+        }
     }
 
     fn is_over(&self) -> bool {

@@ -18,6 +18,7 @@ use crate::engine::claims::Claims;
 use crate::engine::failures::Failures;
 use crate::engine::hosts::Hosts;
 use crate::engine::limits::Limits;
+use crate::engine::load::Load;
 use crate::engine::pump::{Next, Track};
 use crate::engine::work::InFlight;
 use crate::engine::{Options, Shared as Run, assist::Assist};
@@ -161,7 +162,7 @@ fn bring(run: &Run<'_>, mut lane: Lane, reach: u64, random: &mut Rng) -> u64 {
         rest(random);
         let is_left = random.u8(..) < 4;
         if next == Next::Write || buffer.len() >= BUFFER || is_left || random.u8(..) < 64 {
-            lane.write(run, &buffer).unwrap();
+            lane.write(run, Load::Bytes(&buffer)).unwrap();
             buffer.clear();
             rest(random);
         }
@@ -170,7 +171,7 @@ fn bring(run: &Run<'_>, mut lane: Lane, reach: u64, random: &mut Rng) -> u64 {
         }
     }
     if !buffer.is_empty() {
-        lane.write(run, &buffer).unwrap();
+        lane.write(run, Load::Bytes(&buffer)).unwrap();
     }
     let written = lane.range().start - first;
     rest(random);

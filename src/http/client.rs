@@ -7,10 +7,7 @@ use std::time::Duration;
 
 use ureq::config::AutoHeaderValue;
 use ureq::http::StatusCode;
-use ureq::http::header::{
-    AUTHORIZATION, HeaderMap, HeaderValue, PROXY_AUTHENTICATE, SET_COOKIE, WWW_AUTHENTICATE,
-};
-use ureq::http::response::Parts;
+use ureq::http::header::AUTHORIZATION;
 use ureq::typestate::WithoutBody;
 use ureq::{Agent, RequestBuilder};
 use url::Url;
@@ -19,6 +16,7 @@ use crate::http::Options;
 use crate::http::body::Body;
 use crate::http::conduit::Conduit;
 use crate::http::connector::{NoLookUp, Opener};
+use crate::http::fields::Fields;
 use crate::http::head::{Framing, Head};
 use crate::http::link::{Ending, Link};
 use crate::http::local;
@@ -129,20 +127,22 @@ impl Client {
                 Err(error) => return Err(self.failure(error)),
             }
         };
-        self.link.progress();
         let (parts, body) = response.into_parts();
-        if let Some(Via { proxy, .. }) = via.filter(|via| via.is_absolute)
-            && parts.status == StatusCode::PROXY_AUTHENTICATION_REQUIRED
-        {
-            return Err(login_wanted(proxy, &parts.headers));
-        }
-        if let Some(jar) = &self.common.jar {
-            for field in parts.headers.get_all(SET_COOKIE) {
-                jar.take(request.url, field.as_bytes());
+        let mut head = self.link.read_head(|fields| {
+            if let Some(Via { proxy, .. }) = via.filter(|via| via.is_absolute)
+                && parts.status == StatusCode::PROXY_AUTHENTICATION_REQUIRED
+            {
+                return Err(login_wanted(proxy, fields));
             }
-        }
-        let mut head = Head::read(&parts)?;
-        head.login = login_problem(request, &parts);
+            if let Some(jar) = &self.common.jar {
+                for cookie in fields.all("set-cookie") {
+                    jar.take(request.url, cookie);
+                }
+            }
+            let mut head = Head::read(parts.status, parts.version, fields)?;
+            head.login = login_problem(request, parts.status, fields);
+            Ok(head)
+        })?;
         self.check_identity(request.url, &head)?;
         let stall_timeout = self.common.options.stall_timeout;
         let framing = match request.method {
@@ -262,11 +262,15 @@ impl Client {
 }
 
 /// Returns why a server says that it wants a login, if it does.
-fn login_problem(request: &Request<'_>, parts: &Parts) -> Option<Box<LoginProblem>> {
-    if parts.status != StatusCode::UNAUTHORIZED {
+fn login_problem(
+    request: &Request<'_>,
+    status: StatusCode,
+    fields: &Fields,
+) -> Option<Box<LoginProblem>> {
+    if status != StatusCode::UNAUTHORIZED {
         return None;
     }
-    let offers = parts.headers.get_all(WWW_AUTHENTICATE).into_iter().map(HeaderValue::as_bytes);
+    let offers = fields.all("www-authenticate");
     let was_given =
         |field: &Cow<'_, Field>| field.is(AUTHORIZATION.as_str()) && field.value.is_some();
     Some(Box::new(match challenge::unknown_schemes(offers) {
@@ -276,9 +280,8 @@ fn login_problem(request: &Request<'_>, parts: &Parts) -> Option<Box<LoginProble
     }))
 }
 
-fn login_wanted(proxy: &Proxy, headers: &HeaderMap) -> Cause {
-    let offers = headers.get_all(PROXY_AUTHENTICATE).into_iter().map(HeaderValue::as_bytes);
-    let is_basic = takes_basic(offers);
+fn login_wanted(proxy: &Proxy, fields: &Fields) -> Cause {
+    let is_basic = takes_basic(fields.all("proxy-authenticate"));
     let was_given = proxy.credentials.is_some();
     proxy::of(proxy, ProxyProblem::Login { was_given, is_basic })
 }

@@ -1,11 +1,8 @@
 //! The head of a response, reduced to what haul uses.
 
-use ureq::http::header::{
-    ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE,
-    CONTENT_TYPE, DATE, ETAG, HeaderMap, LAST_MODIFIED, LOCATION, RETRY_AFTER, TRANSFER_ENCODING,
-};
-use ureq::http::{HeaderValue, StatusCode, Version, response};
+use ureq::http::{StatusCode, Version};
 
+use crate::http::fields::Fields;
 use crate::model::digest::Digest;
 use crate::model::error::Cause;
 use crate::model::problem::LoginProblem;
@@ -50,8 +47,8 @@ pub struct Head {
     pub login: Option<Box<LoginProblem>>,
     /// How the body is packed, as it came; nothing for `identity`.
     pub coding: Option<String>,
-    /// Not as text: most runs do not look at it, and this costs them no copy.
-    content_type: Option<HeaderValue>,
+    /// Content-Type, as it came.
+    content_type: Option<Vec<u8>>,
 }
 
 impl Head {
@@ -59,37 +56,39 @@ impl Head {
     ///
     /// # Errors
     /// [`Cause::Protocol`] when the body's end cannot be told for sure.
-    pub(super) fn read(parts: &response::Parts) -> Result<Self, Cause> {
-        let headers = &parts.headers;
+    pub(super) fn read(
+        status: StatusCode,
+        version: Version,
+        fields: &Fields,
+    ) -> Result<Self, Cause> {
+        let status = status.as_u16();
+        let first = |name: &str| fields.first(name).map(<[u8]>::to_vec);
+        let content_type = first("content-type");
         Ok(Self {
-            status: parts.status.as_u16(),
-            framing: framing(headers, parts.version)?,
+            status,
+            framing: framing(fields, version)?,
             validators: Validators {
-                etag: text(headers, &ETAG),
-                last_modified: text(headers, &LAST_MODIFIED),
-                date: text(headers, &DATE),
+                etag: text(fields, "etag"),
+                last_modified: text(fields, "last-modified"),
+                date: text(fields, "date"),
             },
-            accepts_ranges: field(headers, &ACCEPT_RANGES).is_some_and(|units| {
+            accepts_ranges: fields.first("accept-ranges").is_some_and(|units| {
                 units
                     .split(|&b| b == b',')
                     .any(|unit| unit.trim_ascii().eq_ignore_ascii_case(b"bytes"))
             }),
-            content_range: field(headers, &CONTENT_RANGE).map(<[u8]>::to_vec),
-            is_multipart: field(headers, &CONTENT_TYPE).is_some_and(|media_type| {
+            content_range: first("content-range"),
+            is_multipart: content_type.as_ref().is_some_and(|media_type| {
                 const MULTIPART: &[u8] = b"multipart/byteranges";
                 media_type.get(..MULTIPART.len()).is_some_and(|t| t.eq_ignore_ascii_case(MULTIPART))
             }),
-            retry_after: field(headers, &RETRY_AFTER).map(<[u8]>::to_vec),
-            disposition: field(headers, &CONTENT_DISPOSITION).map(<[u8]>::to_vec),
-            location: field(headers, &LOCATION).map(<[u8]>::to_vec),
-            declared: declared::strongest(
-                parts.status.as_u16(),
-                headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())),
-            )
-            .map(Box::new),
+            retry_after: first("retry-after"),
+            disposition: first("content-disposition"),
+            location: first("location"),
+            declared: declared::strongest(status, fields.iter()).map(Box::new),
             login: None,
-            coding: coding(headers),
-            content_type: headers.get(CONTENT_TYPE).cloned(),
+            coding: coding(fields),
+            content_type,
         })
     }
 
@@ -119,7 +118,7 @@ impl Head {
 
     /// Returns Content-Type, if it is UTF-8.
     pub fn content_type(&self) -> Option<&str> {
-        let value = std::str::from_utf8(self.content_type.as_ref()?.as_bytes()).ok()?.trim();
+        let value = std::str::from_utf8(self.content_type.as_ref()?).ok()?.trim();
         (!value.is_empty()).then_some(value)
     }
 
@@ -137,20 +136,15 @@ pub fn reason(status: u16) -> &'static str {
     StatusCode::from_u16(status).ok().and_then(|code| code.canonical_reason()).unwrap_or("")
 }
 
-fn field<'a>(headers: &'a HeaderMap, name: &ureq::http::header::HeaderName) -> Option<&'a [u8]> {
-    headers.get(name).map(ureq::http::HeaderValue::as_bytes)
-}
-
 /// A field that is no UTF-8 says nothing that could be compared or sent back.
-fn text(headers: &HeaderMap, name: &ureq::http::header::HeaderName) -> Option<String> {
-    let value = std::str::from_utf8(field(headers, name)?).ok()?.trim();
+fn text(fields: &Fields, name: &str) -> Option<String> {
+    let value = std::str::from_utf8(fields.first(name)?).ok()?.trim();
     (!value.is_empty()).then(|| value.to_owned())
 }
 
 /// Returns all fields Content-Encoding as one.
-fn coding(headers: &HeaderMap) -> Option<String> {
-    let fields = headers.get_all(CONTENT_ENCODING).iter();
-    let texts: Vec<_> = fields.map(|field| String::from_utf8_lossy(field.as_bytes())).collect();
+fn coding(fields: &Fields) -> Option<String> {
+    let texts: Vec<_> = fields.all("content-encoding").map(String::from_utf8_lossy).collect();
     let coding = texts.join(", ");
     let is_packed =
         |name: &str| !name.trim().is_empty() && !name.trim().eq_ignore_ascii_case("identity");
@@ -160,9 +154,9 @@ fn coding(headers: &HeaderMap) -> Option<String> {
 /// Transfer-Encoding wins over Content-Length (RFC 9112 §6.3). ureq has refused lengths that are no
 /// number or contradict each other; it passes codings other than chunked, and chunked in HTTP/1.0,
 /// as if they were the body.
-fn framing(headers: &HeaderMap, version: Version) -> Result<Framing, Cause> {
-    if let Some(coding) = field(headers, &TRANSFER_ENCODING) {
-        let codings = headers.get_all(TRANSFER_ENCODING).iter().count();
+fn framing(fields: &Fields, version: Version) -> Result<Framing, Cause> {
+    if let Some(coding) = fields.first("transfer-encoding") {
+        let codings = fields.all("transfer-encoding").count();
         let chunked = coding.trim_ascii().eq_ignore_ascii_case(b"chunked") && codings == 1;
         return if chunked && version == Version::HTTP_11 {
             Ok(Framing::Chunked)
@@ -175,7 +169,7 @@ fn framing(headers: &HeaderMap, version: Version) -> Result<Framing, Cause> {
             })
         };
     }
-    let Some(length) = field(headers, &CONTENT_LENGTH) else {
+    let Some(length) = fields.first("content-length") else {
         return Ok(Framing::Close);
     };
     // "5, 5" is one length, said twice (RFC 9112 §6.3).
@@ -195,11 +189,7 @@ mod tests {
     use super::*;
 
     fn head(version: Version, fields: &[(&'static str, &str)]) -> Result<Head, Cause> {
-        let mut builder = ureq::http::Response::builder().status(200).version(version);
-        for (name, value) in fields {
-            builder = builder.header(*name, *value);
-        }
-        Head::read(&builder.body(()).unwrap().into_parts().0)
+        Head::read(StatusCode::OK, version, &fields.iter().copied().collect())
     }
 
     #[test]
@@ -217,7 +207,7 @@ mod tests {
 
     #[test]
     fn what_is_declared_is_read_from_all_lines_of_a_field() {
-        let fields = [("Repr-Digest", "x"), ("repr-digest", "md5=:kAFQmDzST7DWlj99KOF/cg==:")];
+        let fields = [("repr-digest", "x"), ("repr-digest", "md5=:kAFQmDzST7DWlj99KOF/cg==:")];
         let declared = head(Version::HTTP_11, &fields).unwrap().declared.unwrap();
         assert_eq!(declared.to_string(), "md5:900150983cd24fb0d6963f7d28e17f72");
         assert_eq!(head(Version::HTTP_11, &fields[..1]).unwrap().declared, None);

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use crate::http::conduit::Conduit;
+use crate::http::fields::Fields;
 use crate::http::proxy::Via;
 use crate::model::error::Cause;
 use crate::model::size::Span;
@@ -41,6 +42,8 @@ struct Notes {
     has_body: bool,
     cause: Option<Cause>,
     ending: Ending,
+    /// What haul uses of the response's head.
+    fields: Fields,
     patience: Option<Duration>,
     /// Bytes that came since the last ones that were of use, and when the first of them was waited for.
     idle_bytes: usize,
@@ -50,6 +53,13 @@ struct Notes {
     piece: u64,
     cancelled: bool,
     conduit: Conduit,
+}
+
+impl Notes {
+    fn progress(&mut self) {
+        self.idle_bytes = 0;
+        self.idle_since = None;
+    }
 }
 
 /// The notes that a worker's connections take for its client.
@@ -92,6 +102,7 @@ impl Link {
         notes.opened = false;
         notes.cause = None;
         notes.ending = Ending::Open;
+        notes.fields.clear();
         notes.idle_bytes = 0;
         notes.idle_since = Some(Instant::now());
     }
@@ -136,11 +147,21 @@ impl Link {
         self.notes().has_body
     }
 
-    /// Says that what came was of use: a head is complete, or bytes of a body were read.
+    /// Says that what came was of use: bytes of a body were read.
     pub(super) fn progress(&self) {
+        self.notes().progress();
+    }
+
+    /// Keeps what haul uses of the response's head; `fields` is something to use again then.
+    pub(super) fn note_fields(&self, fields: &mut Fields) {
+        std::mem::swap(&mut self.notes().fields, fields);
+    }
+
+    /// Calls `read` with what haul uses of the response's head, which is complete.
+    pub(super) fn read_head<T>(&self, read: impl FnOnce(&Fields) -> T) -> T {
         let mut notes = self.notes();
-        notes.idle_bytes = 0;
-        notes.idle_since = None;
+        notes.progress();
+        read(&notes.fields)
     }
 
     /// Takes note that so many bytes came, and bounds how many and how long they may be of no use:

@@ -16,6 +16,7 @@ pub mod client;
 mod conduit;
 mod connector;
 mod dial;
+mod fields;
 pub mod head;
 pub mod jar;
 mod layers;

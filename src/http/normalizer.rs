@@ -2,9 +2,9 @@
 //!
 //! ureq is stricter than servers are, in the head, and in chunk lines both stricter and laxer than it
 //! should be. What passes here: interim responses are left out, with or without fields; folded lines
-//! are joined (RFC 9112 §5.2); fields that are none, and fields that haul does not use, are left out,
-//! so that their number does not matter; control bytes in values that decide nothing become blanks;
-//! chunk extensions and trailers are left out, and the line of a chunk's size may end in LF alone.
+//! are joined (RFC 9112 §5.2); of the fields only those are passed on that ureq goes by, and the others that
+//! haul uses are kept for it, so that their number does not matter and ureq need not look at them; control
+//! bytes in values that decide nothing become blanks; chunk extensions and trailers are left out, and the line of a chunk's size may end in LF alone.
 //!
 //! ```text
 //!        1xx ┌──┐                    ┌──────────── size ◄──┐
@@ -22,9 +22,15 @@ mod head;
 use std::fmt;
 
 use head::Head;
+use memchr::memchr;
 
-/// The longest head, interim ones together included. ureq takes 64 KiB.
+use crate::http::fields::Fields;
+
+/// The longest head, interim ones together included.
 const MAX_HEAD_BYTES: usize = 256 * 1024;
+
+/// How long the fields may be that haul uses. ureq takes no more either.
+const MAX_USED_BYTES: usize = 64 * 1024;
 
 /// The longest chunk line or trailer, and all trailers together.
 const MAX_LINE_BYTES: usize = 64 * 1024;
@@ -36,6 +42,8 @@ pub(super) enum Malformed {
     ChunkEnd,
     /// A chunk's size is no hexadecimal number, or too large for any file.
     ChunkSize(String),
+    /// The fields that haul uses are too long to be meant.
+    FieldsTooLong,
     /// The head has no end.
     HeadTooLong,
     /// A chunk's line or the trailers have no end.
@@ -49,6 +57,9 @@ impl fmt::Display for Malformed {
             Self::ChunkSize(text) => {
                 write!(f, "the response breaks HTTP: chunk size `{text}` is not a number")
             }
+            Self::FieldsTooLong => {
+                write!(f, "the response's header is larger than {} KiB", MAX_USED_BYTES / 1024)
+            }
             Self::HeadTooLong => {
                 write!(f, "the response's header is larger than {} KiB", MAX_HEAD_BYTES / 1024)
             }
@@ -56,6 +67,9 @@ impl fmt::Display for Malformed {
         }
     }
 }
+
+/// How all status lines begin.
+const HTTP: &[u8] = b"HTTP/1.";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
@@ -77,22 +91,78 @@ pub(super) struct Normalizer {
     counted: usize,
     /// Whether a body follows the head, if that says so.
     has_body: bool,
+    /// What haul uses of the head.
+    fields: Fields,
 }
 
 impl Normalizer {
     pub(super) fn new() -> Self {
-        Self { state: State::Head, pending: Vec::new(), counted: 0, has_body: true }
+        Self {
+            state: State::Head,
+            pending: Vec::new(),
+            counted: 0,
+            has_body: true,
+            fields: Fields::default(),
+        }
     }
 
     /// Begins to wait for a response, which may have a body or has none.
     pub(super) fn expect_head(&mut self, has_body: bool) {
-        *self = Self { pending: std::mem::take(&mut self.pending), has_body, ..Self::new() };
+        (self.state, self.counted, self.has_body) = (State::Head, 0, has_body);
         self.pending.clear();
+        self.fields.clear();
+    }
+
+    /// What haul uses of the head that has come.
+    pub(super) fn fields(&mut self) -> &mut Fields {
+        &mut self.fields
+    }
+
+    /// Returns whether the head has not come yet, or not all of it.
+    pub(super) fn awaits_head(&self) -> bool {
+        self.state == State::Head
     }
 
     /// Returns whether bytes need not pass through here any more.
     pub(super) fn is_transparent(&self) -> bool {
         self.state == State::Body
+    }
+
+    /// Takes what has come if all of it is a head and a body, or the beginning of one, in which nothing is
+    /// rewritten: puts the head into `output`, and returns where the body begins. Otherwise nothing has
+    /// happened. So a file that comes with its head need not be copied.
+    ///
+    /// # Errors
+    /// The response is malformed; nothing more can be made of it.
+    pub(super) fn take_head(
+        &mut self,
+        input: &[u8],
+        output: &mut Vec<u8>,
+    ) -> Result<Option<usize>, Malformed> {
+        let is_beginning = self.state == State::Head && self.counted == 0;
+        if !is_beginning || !input.starts_with(HTTP) {
+            return Ok(None);
+        }
+        let Some(end) = end_of_head(input, 0) else { return Ok(None) };
+        let head = Head::read(&input[..end]);
+        if head.is_interim() || (self.has_body && head.is_chunked()) {
+            return Ok(None);
+        }
+        self.pass(&head, output)?;
+        Ok(Some(end))
+    }
+
+    /// Passes on a head that is not interim.
+    fn pass(&mut self, head: &Head<'_>, output: &mut Vec<u8>) -> Result<(), Malformed> {
+        if head.bytes_used() > MAX_USED_BYTES {
+            return Err(Malformed::FieldsTooLong);
+        }
+        head.write(output);
+        head.store(&mut self.fields);
+        let is_chunked = self.has_body && head.is_chunked();
+        self.state = if is_chunked { State::ChunkSize } else { State::Body };
+        self.counted = 0;
+        Ok(())
     }
 
     /// Takes what has come and puts what can be passed on into `output`: at most twice as many bytes,
@@ -160,10 +230,7 @@ impl Normalizer {
         }
         let head = Head::read(&seen[blank..end]);
         if !head.is_interim() {
-            head.write(output);
-            let is_chunked = self.has_body && head.is_chunked();
-            self.state = if is_chunked { State::ChunkSize } else { State::Body };
-            self.counted = 0;
+            self.pass(&head, output)?;
         }
         pending.clear();
         self.pending = pending;
@@ -240,20 +307,21 @@ impl Normalizer {
 
 /// Returns whether bytes are, or may become, a status line.
 fn could_be_http(bytes: &[u8]) -> bool {
-    const VERSION: &[u8] = b"HTTP/1.";
-    let known = bytes.len().min(VERSION.len());
-    bytes[..known] == VERSION[..known]
+    let known = bytes.len().min(HTTP.len());
+    bytes[..known] == HTTP[..known]
 }
 
 /// Returns where the head ends: behind the first empty line at or after `from`.
 fn end_of_head(bytes: &[u8], from: usize) -> Option<usize> {
-    (from..bytes.len()).filter(|&at| bytes[at] == b'\n').find_map(|at| {
-        match bytes.get(at + 1..)? {
-            [b'\n', ..] => Some(at + 2),
-            [b'\r', b'\n', ..] => Some(at + 3),
-            _ => None,
+    let mut at = from;
+    loop {
+        at += memchr(b'\n', bytes.get(at..)?)? + 1;
+        match bytes.get(at..)? {
+            [b'\n', ..] => return Some(at + 1),
+            [b'\r', b'\n', ..] => return Some(at + 2),
+            _ => {}
         }
-    })
+    }
 }
 
 /// Reads 1 to 16 digits, whatever zeros are before them.
@@ -265,133 +333,4 @@ fn hexadecimal(digits: &[u8]) -> Option<u64> {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn rewrite(pieces: &[&[u8]]) -> Result<Vec<u8>, Malformed> {
-        let mut normalizer = Normalizer::new();
-        let mut output = Vec::new();
-        for piece in pieces {
-            normalizer.push(piece, &mut output)?;
-        }
-        Ok(output)
-    }
-
-    #[track_caller]
-    fn case(response: &str, expected: &str) {
-        let whole = rewrite(&[response.as_bytes()]).unwrap();
-        assert_eq!(String::from_utf8(whole).unwrap(), expected);
-        let bytes: Vec<&[u8]> = response.as_bytes().chunks(1).collect();
-        assert_eq!(String::from_utf8(rewrite(&bytes).unwrap()).unwrap(), expected);
-    }
-
-    #[test]
-    fn heads_are_made_plain() {
-        let plain = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi";
-        case(plain, plain);
-        case("\r\n\nHTTP/1.1 200 OK\ncontent-length:2\n\nhi", plain);
-        case("HTTP/1.1 200 OK\r\ncontent-length :  2 \r\n\r\nhi", plain);
-        case(
-            "HTTP/1.1 200 OK\r\nno colon\r\nx-other: 1\r\n folded\r\ncontent-length: 2\r\n\r\nhi",
-            plain,
-        );
-        case(
-            "HTTP/1.1 100 Continue\r\nx: y\r\n\r\nHTTP/1.1 103 Hints\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi",
-            plain,
-        );
-        case(
-            "HTTP/1.1 200 OK\r\netag:\t\"a\"\r\ncontent-type: a\r\n\tb\x01c\r\nlocation: \x01\r\n\r\n",
-            "HTTP/1.1 200 OK\r\netag: \"a\"\r\ncontent-type: a b c\r\nlocation: \x01\r\n\r\n",
-        );
-        case("SSH-2.0-OpenSSH\r\n", "SSH-2.0-OpenSSH\r\n");
-        case("ICY 200 OK\r\n\r\n", "ICY 200 OK\r\n\r\n");
-    }
-
-    #[test]
-    fn bodies_pass_untouched() {
-        let body = "HTTP/1.1 200 OK\r\n\r\n\r\n0\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n";
-        case(body, body);
-        let old = "HTTP/1.0 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5;x\r\n";
-        case(old, old);
-    }
-
-    #[test]
-    fn chunks_lose_extensions_and_trailers_and_nothing_else() {
-        let head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
-        let chunked = |chunks: &str| format!("{head}{chunks}");
-        let plain = chunked("5\r\na\r\nbc\r\nc\r\n0123456789;\n\r\n0\r\n\r\n");
-        case(&plain, &plain);
-        case(
-            &chunked(
-                "005 ; a=\"long extension, longer than twenty bytes\"\r\na\r\nbc\r\nC\n0123456789;\n\r\n0;x\r\nDigest: x\r\nB: y\n\r\n",
-            ),
-            &plain,
-        );
-        // What follows the body is passed on, so that the connection is not used again.
-        case(&format!("{plain}garbage"), &format!("{plain}garbage"));
-    }
-
-    #[test]
-    fn the_answer_to_head_ends_with_its_head() {
-        let mut normalizer = Normalizer::new();
-        normalizer.expect_head(false);
-        let head = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
-        let mut output = Vec::new();
-        normalizer.push(head, &mut output).unwrap();
-        assert_eq!(output, head);
-        assert!(normalizer.is_transparent());
-        // What comes all the same makes ureq drop the connection.
-        normalizer.push(b"no chunk", &mut output).unwrap();
-        assert!(output.ends_with(b"\r\n\r\nno chunk"));
-        normalizer.expect_head(true);
-        normalizer.push(head, &mut output).unwrap();
-        assert_eq!(normalizer.push(b"no chunk\n", &mut output).unwrap_err(), {
-            Malformed::ChunkSize("no chunk".to_owned())
-        });
-    }
-
-    #[test]
-    fn chunks_that_are_none_are_malformed() {
-        let chunked = |chunks: &str| {
-            rewrite(&[b"HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n", chunks.as_bytes()])
-        };
-        for size in ["+5", "-5", "0x5", "5 5", "", "g", "11111111111111111"] {
-            let line = format!("{size}\r\n");
-            assert!(matches!(chunked(&line), Err(Malformed::ChunkSize(_))), "{size}");
-        }
-        assert_eq!(chunked("1\r\nab"), Err(Malformed::ChunkEnd));
-        assert_eq!(chunked("1\r\na\r\r\n"), Err(Malformed::ChunkEnd));
-        assert_eq!(chunked("6\r\nhello\r\n0\r\n\r\n"), Err(Malformed::ChunkEnd));
-        assert_eq!(chunked(&"1".repeat(100_000)), Err(Malformed::LineTooLong));
-        assert_eq!(
-            chunked(&format!("0\r\n{}", "a: b\r\n".repeat(20_000))),
-            Err(Malformed::LineTooLong)
-        );
-        let endless = "a: b\r\n".repeat(100_000);
-        let endless = format!("HTTP/1.1 200 OK\r\n{endless}");
-        assert_eq!(rewrite(&[endless.as_bytes()]), Err(Malformed::HeadTooLong));
-        let interim = "HTTP/1.1 102 Processing\r\n\r\n".repeat(20_000);
-        assert_eq!(rewrite(&[interim.as_bytes()]), Err(Malformed::HeadTooLong));
-    }
-
-    proptest! {
-        #[test]
-        fn pieces_make_no_difference(
-            response in proptest::collection::vec(
-                prop_oneof![
-                    Just("HTTP/1.1 200 OK\r\n"), Just("HTTP/1.1 100 C\r\n"), Just("\r\n"), Just("\n"),
-                    Just("transfer-encoding: chunked\r\n"), Just("3\r\n"), Just("abc"), Just("0\r\n"),
-                    Just(" x"), Just(";y"), Just("etag: \"a\""), Just("\r"),
-                ],
-                0..20,
-            ),
-            cut in 1..9_usize,
-        ) {
-            let response = response.concat();
-            let pieces: Vec<&[u8]> = response.as_bytes().chunks(cut).collect();
-            prop_assert_eq!(rewrite(&pieces), rewrite(&[response.as_bytes()]));
-        }
-    }
-}
+mod tests;

@@ -61,8 +61,7 @@ pub(super) struct Wire {
     patience: Duration,
     stall_timeout: Duration,
     normalizer: Normalizer,
-    /// Bytes before and after they passed the normalizer; empty while nothing has to.
-    raw: Vec<u8>,
+    /// What the normalizer made of the bytes that were read last; empty while nothing has to pass it.
     plain: Vec<u8>,
 }
 
@@ -89,7 +88,6 @@ impl Wire {
             patience: stall_timeout,
             stall_timeout,
             normalizer: Normalizer::new(),
-            raw: Vec::new(),
             plain: Vec::new(),
         }
     }
@@ -104,38 +102,48 @@ impl Wire {
         Ok(())
     }
 
-    /// Reads what has come into the input buffer.
+    /// Reads what has come into the input buffer. While that has to pass the normalizer, a body that comes
+    /// with its whole head stays where it was read, and the head is put right before it.
     fn receive(&mut self) -> Result<Received, ureq::Error> {
         self.be_patient().map_err(to_ureq)?;
         self.is_asking = false;
         if let Some(diverted) = self.divert() {
             return diverted.map_err(to_ureq);
         }
+        let is_transparent = self.normalizer.is_transparent();
+        let is_first = self.buffers.input().is_empty();
         let mut socket = Uninterrupted { socket: &self.socket, stop: &self.stop };
-        if self.normalizer.is_transparent() {
-            let buffer = self.buffers.input_append_buf();
-            let received = self
-                .layers
-                .read(&mut socket, buffer)
-                .map_err(|error| failure(&self.layers, &self.link, error))?;
-            if let Received::Bytes(count) = received {
-                self.last = count;
-                self.buffers.input_appended(count);
-            }
-            return Ok(received);
-        }
+        let buffer = self.buffers.input_append_buf();
         // What comes out is at most twice as much, and a head that was pending.
-        let room = self.buffers.input_append_buf().len() / 2;
-        self.raw.resize(room.min(RAW_BYTES), 0);
+        let most = if is_transparent { buffer.len() } else { RAW_BYTES.min(buffer.len() / 2) };
+        let buffer = &mut buffer[..most];
         let received = self
             .layers
-            .read(&mut socket, &mut self.raw)
+            .read(&mut socket, buffer)
             .map_err(|error| failure(&self.layers, &self.link, error))?;
         let Received::Bytes(count) = received else { return Ok(received) };
+        if is_transparent {
+            self.last = count;
+            self.buffers.input_appended(count);
+            return Ok(received);
+        }
         self.plain.clear();
-        self.normalizer.push(&self.raw[..count], &mut self.plain).map_err(|malformed| {
+        let malformed = |malformed: Malformed| {
             self.link.fail(Cause::Protocol { detail: malformed.to_string() })
-        })?;
+        };
+        let input = &mut buffer[..count];
+        let body = self.normalizer.take_head(input, &mut self.plain).map_err(malformed)?;
+        let gap = body.and_then(|body| body.checked_sub(self.plain.len())).filter(|_| is_first);
+        match (body, gap) {
+            (Some(body), Some(gap)) => {
+                input[gap..body].copy_from_slice(&self.plain);
+                self.buffers.input_appended(count);
+                self.buffers.input_consume(gap);
+                return Ok(received);
+            }
+            (Some(body), None) => self.plain.extend_from_slice(&input[body..]),
+            (None, _) => self.normalizer.push(input, &mut self.plain).map_err(malformed)?,
+        }
         let buffer = self.buffers.input_append_buf();
         let Some(room) = buffer.get_mut(..self.plain.len()) else {
             let detail = Malformed::HeadTooLong.to_string();
@@ -193,11 +201,15 @@ impl Transport for Wire {
     }
 
     fn await_input(&mut self, _: NextTimeout) -> Result<bool, ureq::Error> {
+        let awaits_head = self.normalizer.awaits_head();
         loop {
             match self.receive() {
                 Ok(Received::Bytes(count)) => {
                     let useful = self.link.receive(count, self.stall_timeout);
                     useful.map_err(|cause| self.link.fail(cause))?;
+                    if awaits_head && !self.normalizer.awaits_head() {
+                        self.link.note_fields(self.normalizer.fields());
+                    }
                     // A piece of a head or of a chunk line may have left nothing to pass on yet.
                     if count == 0 || self.normalizer.is_transparent() || !self.plain.is_empty() {
                         return Ok(count > 0);

@@ -19,6 +19,7 @@ use crate::model::job::Origin;
 use crate::model::redact::shorten;
 use crate::policy::fields;
 use crate::policy::placement::{Base, Placement};
+use crate::policy::target::Series;
 
 /// How many options are told of: a list must not be able to fill memory with names.
 const MAX_TOLD: usize = 64;
@@ -40,6 +41,7 @@ pub(super) struct Aria2 {
     pending: Option<Pending>,
     /// Options that were told of.
     told: HashSet<String>,
+    urls: Series,
 }
 
 /// An entry, and the options that are put together at its end.
@@ -65,7 +67,7 @@ pub(super) fn is_option(line: Line<'_>) -> bool {
 
 impl Aria2 {
     pub(super) fn new(indented: Indented) -> Self {
-        Self { indented, pending: None, told: HashSet::new() }
+        Self { indented, pending: None, told: HashSet::new(), urls: Series::default() }
     }
 
     /// Returns whether more may be said of the last entry.
@@ -84,7 +86,8 @@ impl Aria2 {
         let is_sure = self.indented == Indented::Option;
         if !line.is_indented() || !(is_sure || is_option(line)) {
             self.complete(found);
-            self.pending = Some(Pending { entry: plain::read(origin, line), out: None, dir: None });
+            let entry = plain::read(origin, line, &mut self.urls);
+            self.pending = Some(Pending { entry, out: None, dir: None });
             return;
         }
         let Some(pending) = &mut self.pending else {

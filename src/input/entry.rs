@@ -75,7 +75,7 @@ impl Entry {
     pub(super) fn new(
         origin: Origin,
         text: &str,
-        parse: impl Fn(&str) -> Result<Target, Cause>,
+        parse: impl FnMut(&str) -> Result<Target, Cause>,
     ) -> Self {
         match urls::read(text, parse) {
             Ok((main, mirrors)) => {

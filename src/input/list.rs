@@ -16,6 +16,7 @@ use crate::input::{Output, Unwanted, jsonl, plain};
 use crate::model::error::Cause;
 use crate::model::job::{Origin, Target};
 use crate::policy::placement;
+use crate::policy::target::Series;
 
 /// How lists are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -65,6 +66,7 @@ enum Parser {
     /// With whether it was told that it looks like something else.
     Lines {
         is_told: bool,
+        urls: Series,
     },
     Sums(Sums),
 }
@@ -84,7 +86,9 @@ impl Parser {
             Format::Aria2 => Self::Aria2(Box::new(Aria2::new(Indented::Option))),
             Format::Jsonl => Self::Jsonl,
             // A document was told by its first bytes.
-            Format::Lines | Format::Metalink => Self::Lines { is_told: true },
+            Format::Lines | Format::Metalink => {
+                Self::Lines { is_told: true, urls: Series::default() }
+            }
             Format::Sums => {
                 let here = || options.is_offline.then(Target::here).flatten();
                 Self::Sums(Sums::new(options.base.clone().or_else(here).ok_or_else(no_base)?))
@@ -92,7 +96,7 @@ impl Parser {
             // A file's next line is there already. In a pipe it may take its time, and what a list is
             // taken for must not depend on that.
             Format::Auto if is_file => Self::Aria2(Box::new(Aria2::new(Indented::OptionOrUrls))),
-            Format::Auto => Self::Lines { is_told: false },
+            Format::Auto => Self::Lines { is_told: false, urls: Series::default() },
         })
     }
 
@@ -106,7 +110,7 @@ impl Parser {
         match self {
             Self::Aria2(aria2) => aria2.take(origin, line, &options.folder, found),
             Self::Jsonl => found.entries.extend(jsonl::read(origin, line, &options.folder)),
-            Self::Lines { is_told } => {
+            Self::Lines { is_told, urls } => {
                 if !*is_told && aria2::is_option(line) {
                     *is_told = true;
                     found.warnings.push(format!(
@@ -114,7 +118,7 @@ impl Parser {
                          `--input-format aria2`"
                     ));
                 }
-                found.entries.push(plain::read(origin, line));
+                found.entries.push(plain::read(origin, line, urls));
             }
             Self::Sums(sums) => sums.take(origin, line, found),
         }

@@ -6,12 +6,12 @@ use crate::input::entry::Entry;
 use crate::input::lines::Line;
 use crate::model::error::Cause;
 use crate::model::job::Origin;
-use crate::policy::target;
+use crate::policy::target::Series;
 
-/// Reads a line that says something.
-pub(super) fn read(origin: Origin, line: Line<'_>) -> Entry {
+/// Reads a line that says something; `urls` are those of its list.
+pub(super) fn read(origin: Origin, line: Line<'_>, urls: &mut Series) -> Entry {
     match line.text() {
-        Ok(text) => Entry::new(origin, text, target::parse),
+        Ok(text) => Entry::new(origin, text, |text| urls.parse(text)),
         Err(reason) => Entry::bad(origin, Cause::BadUrl { reason, hint: None }, ""),
     }
 }

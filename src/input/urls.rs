@@ -18,7 +18,7 @@ type Urls = (Target, Vec<Target>);
 /// What is wrong with the first that is none, and its text.
 pub(super) fn read(
     text: &str,
-    parse: impl Fn(&str) -> Result<Target, Cause>,
+    parse: impl FnMut(&str) -> Result<Target, Cause>,
 ) -> Result<Urls, (Cause, &str)> {
     collect(text.split('\t').map(str::trim).filter(|field| !field.is_empty()), parse)
 }
@@ -29,7 +29,7 @@ pub(super) fn read(
 /// As [`read`].
 pub(super) fn collect<'a>(
     mut texts: impl Iterator<Item = &'a str>,
-    parse: impl Fn(&str) -> Result<Target, Cause>,
+    mut parse: impl FnMut(&str) -> Result<Target, Cause>,
 ) -> Result<Urls, (Cause, &'a str)> {
     let first = texts.next().unwrap_or_default();
     let main = parse(first).map_err(|cause| (cause, first))?;

@@ -4,7 +4,7 @@
 //! the request, the file's name and the origin that credentials belong to.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
-use url::Url;
+use url::{Position, Url};
 
 use crate::model::error::Cause;
 use crate::model::job::{Credentials, Target};
@@ -51,6 +51,40 @@ pub fn parse(text: &str) -> Result<Target, Cause> {
     url.set_fragment(None);
     check_sendable(&url).map_err(|why| bad_url(format!("`{}` {why}", shorten(text))))?;
     Ok(Target { url, credentials })
+}
+
+/// Reads URLs one after the other, most of which differ from the one before only behind their origin: a list's.
+#[derive(Debug, Default)]
+pub struct Series {
+    last: Option<Url>,
+}
+
+impl Series {
+    /// Reads one URL as [`parse`] does, in a third of the time if its origin is that of the last one.
+    ///
+    /// # Errors
+    /// Those of [`parse`].
+    pub fn parse(&mut self, text: &str) -> Result<Target, Cause> {
+        if let Some(url) = self.follow(text) {
+            return Ok(Target { url, credentials: None });
+        }
+        let target = parse(text)?;
+        self.last = is_web(target.url.scheme()).then(|| target.url.clone());
+        Ok(target)
+    }
+
+    /// Reads a URL that is written with the last one's origin, in normal form, and a path that has nothing
+    /// in it of which [`parse`] would have to think. Such a path means the same as a reference to that URL.
+    fn follow(&self, text: &str) -> Option<Url> {
+        let last = self.last.as_ref()?;
+        let path = text.strip_prefix(&last[..Position::BeforePath])?;
+        let is_path = path.starts_with('/') && !path.starts_with("//");
+        let is_plain = |b: u8| b.is_ascii_graphic() && !matches!(b, b'#' | b'\\');
+        if !is_path || !path.bytes().all(is_plain) {
+            return None;
+        }
+        last.join(path).ok().filter(|url| text.len().max(url.as_str().len()) <= MAX_URL_BYTES)
+    }
 }
 
 /// Everything in a name that means, or might mean, something in a path.
@@ -168,6 +202,8 @@ fn looks_like_a_host(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -245,5 +281,45 @@ mod tests {
         assert_eq!(credentials.user, b"us@er");
         assert_eq!(credentials.password, b"p:w");
         assert_eq!(parse("https://h.example/x").unwrap().credentials, None);
+    }
+
+    #[test]
+    fn a_url_with_the_origin_of_the_last_one_is_followed() {
+        let mut urls = Series::default();
+        assert_eq!(urls.follow("http://h:8080/a"), None);
+        urls.parse("http://h:8080/a/b?c").unwrap();
+        let follow = |text| urls.follow(text).map(String::from);
+        assert_eq!(follow("http://h:8080/x/../y%2f?d").unwrap(), "http://h:8080/y%2f?d");
+        for text in ["http://h:8080", "http://h:80801/a", "http://h:8080//x/y", "http://h:8080/\\x"]
+        {
+            assert_eq!(follow(text), None, "{text}");
+        }
+        assert_eq!(follow(&format!("http://h:8080/{}", "\"".repeat(30_000))), None);
+    }
+
+    proptest! {
+        #[test]
+        fn a_series_of_urls_is_read_as_each_alone(
+            texts in proptest::collection::vec(
+                proptest::collection::vec(
+                    prop_oneof![
+                        Just("http://h"), Just("HTTP://"), Just("https://h"), Just(":80"), Just(":8080"),
+                        Just("/"), Just("/"), Just("\\"), Just("u:p@"), Just("a"), Just("..."), Just(".."),
+                        Just("%2e"), Just("%2F"), Just("?"), Just("#"), Just(" "), Just("\t"), Just("ü"),
+                        Just("|"), Just("\""), Just("["), Just(":"), Just("file:///"), Just("data:,"),
+                    ],
+                    0..8,
+                ),
+                1..5,
+            ),
+        ) {
+            let mut urls = Series::default();
+            for text in texts {
+                // Most begin alike.
+                let text = if text.len() > 4 { "http://h".to_owned() } else { String::new() } + &text.concat();
+                let told = |read: Result<Target, Cause>| read.map_err(|cause| cause.to_string());
+                prop_assert_eq!(told(urls.parse(&text)), told(parse(&text)), "{}", text);
+            }
+        }
     }
 }

@@ -14,7 +14,7 @@ use std::fmt::Write as _;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use url::Url;
+use url::{Position, Url};
 
 use crate::engine::work::Work;
 
@@ -171,9 +171,10 @@ impl Host {
 
 /// Returns the name of a URL's host, with its port.
 pub(super) fn host_of(url: &Url) -> String {
-    let port = url.port_or_known_default().unwrap_or_default();
-    let mut name = url.host_str().unwrap_or_default().to_owned();
-    let _ = write!(name, ":{port}");
+    let mut name = url[Position::BeforeHost..Position::AfterPort].to_owned();
+    if url.port().is_none() {
+        let _ = write!(name, ":{}", url.port_or_known_default().unwrap_or_default());
+    }
     name
 }
 

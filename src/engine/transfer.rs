@@ -144,7 +144,7 @@ impl<'a> Transfer<'a> {
                 Some(held) => resume::plan(Some(held)),
                 None => Plan::Whole(reason),
             };
-            let Reply { response: Response { head, body }, reached, latency } =
+            let Reply { response: Response { mut head, body }, reached, latency } =
                 self.request(&plan)?;
             if let Some(done) = self.judge_update(&head) {
                 body.drain();
@@ -194,8 +194,8 @@ impl<'a> Transfer<'a> {
                 body.drain();
                 return Err(cause);
             }
-            let range = self.begin(verdict, sink, held, &head)?;
-            let held = held.get_or_insert_with(|| fresh(&head));
+            let range = self.begin(verdict, sink, held, &mut head)?;
+            let held = held.get_or_insert_with(|| fresh(&mut head));
             if !self.prepare(sink, held, &head, range)? {
                 body.drain();
                 (reason, wants_all) = (Restart::WrongSize, true);

@@ -1,5 +1,6 @@
 //! A job on its way through the pool, with what its earlier attempts left.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -139,8 +140,8 @@ impl Work {
     }
 
     /// Returns the URL in use, as records have it.
-    pub(super) fn recorded_url(&self) -> String {
-        Redacted(self.job.given(self.mirrors.current())).to_string()
+    pub(super) fn recorded_url(&self) -> Cow<'_, str> {
+        Redacted(self.job.given(self.mirrors.current())).text()
     }
 
     /// Returns all URLs of a job that has several, as records have them.

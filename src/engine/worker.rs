@@ -4,9 +4,10 @@
 //! back to the feeder. Only bodies on standard output are tried again in place, because what comes
 //! after them must wait anyway.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
+use std::ffi::OsStr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime};
@@ -259,10 +260,13 @@ impl Worker<'_> {
                 work.check = Check::new(work.job.checksum.as_deref(), &told).map(Arc::new);
             }
             let job = &work.job;
-            let name = name_of(work);
             // A plan has no attempt that could be told of.
             if shared.options.mode != Mode::Plan {
-                shared.observer.event(&Event::Started { job, name: &name, progress: &progress });
+                shared.observer.event(&Event::Started {
+                    job,
+                    name: &name_of(work),
+                    progress: &progress,
+                });
             }
             let Self { client, buffer, returns, freed, .. } = self;
             let release = &mut |works: VecDeque<Box<Work>>| {
@@ -366,15 +370,18 @@ impl Worker<'_> {
 }
 
 /// The name to show while a transfer runs.
-fn name_of(work: &Work) -> String {
-    let path_name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
-    let of_url = || filename::from_url(&work.job.url);
+fn name_of(work: &Work) -> Cow<'_, str> {
+    let of_url = || filename::from_url(&work.job.url).map(Cow::Owned);
     match (&work.place, &work.job.destination) {
-        (Some(_), _) if work.server_name.is_some() => work.server_name.clone(),
+        (Some(_), _) if work.server_name.is_some() => {
+            work.server_name.as_deref().map(Cow::Borrowed)
+        }
         (_, Destination::ByContent(_)) | (None, Destination::Stdout | Destination::Unnamed(_)) => {
             of_url()
         }
-        (Some((path, _)), _) | (None, Destination::File(path)) => path_name(path),
+        (Some((path, _)), _) | (None, Destination::File(path)) => {
+            path.file_name().map(OsStr::to_string_lossy)
+        }
     }
-    .unwrap_or_else(|| work.job.url.host_str().unwrap_or_default().to_owned())
+    .unwrap_or_else(|| work.job.url.host_str().unwrap_or_default().into())
 }

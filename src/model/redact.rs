@@ -1,5 +1,6 @@
 //! URLs as they may be shown: without userinfo, without the values of secret query parameters.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use url::Url;
@@ -117,6 +118,16 @@ fn has_nothing_to_hide(url: &Url) -> bool {
         && url.as_str().bytes().all(|byte| byte.is_ascii_graphic())
 }
 
+impl<'a> Redacted<'a> {
+    /// Returns what is shown; mostly that is there already.
+    pub fn text(self) -> Cow<'a, str> {
+        match self.0 {
+            url if has_nothing_to_hide(url) => Cow::Borrowed(url.as_str()),
+            _ => Cow::Owned(self.to_string()),
+        }
+    }
+}
+
 impl fmt::Display for Redacted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let url = self.0;
@@ -176,7 +187,9 @@ mod tests {
     fn a_url_with_nothing_to_hide_is_shown_as_it_is() {
         #[track_caller]
         fn case(text: &str, shown: &str) {
-            assert_eq!(Redacted(&Url::parse(text).unwrap()).to_string(), shown);
+            let url = Url::parse(text).unwrap();
+            assert_eq!(Redacted(&url).to_string(), shown);
+            assert_eq!(Redacted(&url).text(), shown);
         }
         for url in ["http://h/", "https://h:8443/a@b:c%20d/..x", "http://[::1]:80/a", "file:///a"] {
             case(url, Url::parse(url).unwrap().as_str());

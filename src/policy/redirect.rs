@@ -3,7 +3,7 @@
 //! Resolution is RFC 3986 §5 as WHATWG applies it: `?q` keeps the path, `//host` the scheme, `..`
 //! above the root is the root, blanks and raw bytes are percent-encoded, a fragment is dropped.
 
-use url::{Origin, Url};
+use url::Url;
 
 use crate::model::problem::RedirectProblem;
 use crate::model::redact::{Redacted, redact_text};
@@ -66,7 +66,11 @@ pub fn next_hop(
 /// origin (scheme, host, port) is the same, or it is the same host, moved from http to https on
 /// their own ports.
 pub fn may_carry(given: &Url, to: &Url) -> bool {
-    let same = matches!(given.origin(), Origin::Tuple(..)) && given.origin() == to.origin();
+    // That of any other scheme is like no other (RFC 6454 §4); this makes no copies.
+    let same = is_web(given.scheme())
+        && given.scheme() == to.scheme()
+        && given.host() == to.host()
+        && given.port_or_known_default() == to.port_or_known_default();
     let upgraded = given.scheme() == "http"
         && to.scheme() == "https"
         && given.host() == to.host()

@@ -28,9 +28,9 @@ pub(super) fn verdict(plan: &Plan, old: &Held, head: &Head) -> Option<Verdict> {
     })
 }
 
-/// What is held at the beginning of a whole response.
-pub(super) fn fresh(head: &Head) -> Held {
-    let validators = head.validators.clone();
+/// What is held at the beginning of a whole response, whose validators it takes over.
+pub(super) fn fresh(head: &mut Head) -> Held {
+    let validators = std::mem::take(&mut head.validators);
     Held { ranges: RangeSet::default(), length: head.length(), validators, elsewhere: None }
 }
 

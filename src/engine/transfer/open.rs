@@ -20,14 +20,7 @@ impl<'a> Transfer<'a> {
         replace: Replace,
     ) -> Result<(Sink<'a>, Option<Held>), Cause> {
         self.work.place = Some((path.to_owned(), replace));
-        let url = self.work.recorded_url();
-        let urls = self.work.recorded_urls();
-        if self.is_deeper(path) {
-            let folder = path.parent().unwrap_or(path);
-            let is_synced = self.shared.sync == Sync::All;
-            folder::make_below(&self.shared.options.folder, folder, is_synced)?;
-        }
-        let (partial, content) = Partial::open(&self.purpose(path, replace, &url, &urls))?;
+        let (partial, content) = self.open_file(path, replace)?;
         // Between the look at the name and the lock another process may have finished the file. One
         // that waits for such a process looks again, and finds it.
         let waits = self.shared.options.if_locked == IfLocked::Wait;
@@ -57,22 +50,22 @@ impl<'a> Transfer<'a> {
         Ok((Sink::Partial(Arc::new(partial)), held))
     }
 
-    fn purpose<'p>(
-        &self,
-        destination: &'p Path,
-        replace: Replace,
-        url: &'p str,
-        other_urls: &'p [String],
-    ) -> Purpose<'p> {
-        Purpose {
-            destination,
+    fn open_file(&self, path: &Path, replace: Replace) -> Result<(Partial, Content), Cause> {
+        let is_deeper = self.is_deeper(path);
+        if is_deeper {
+            let folder = path.parent().unwrap_or(path);
+            let is_synced = self.shared.sync == Sync::All;
+            folder::make_below(&self.shared.options.folder, folder, is_synced)?;
+        }
+        Partial::open(&Purpose {
+            destination: path,
             replace,
-            url,
-            other_urls,
+            url: &self.work.recorded_url(),
+            other_urls: &self.work.recorded_urls(),
             sync: self.shared.sync,
             // Nobody has looked into the folders below.
-            expects_orphan: self.shared.listing.may_have_records() || self.is_deeper(destination),
-        }
+            expects_orphan: self.shared.listing.may_have_records() || is_deeper,
+        })
     }
 
     /// Returns whether a list wants the file in a folder below that of all files.

@@ -18,7 +18,7 @@ impl<'a> Transfer<'a> {
         verdict: Option<Verdict>,
         sink: &mut Sink<'a>,
         held: &mut Option<Held>,
-        answer: &Head,
+        answer: &mut Head,
     ) -> Result<ByteRange, Cause> {
         if let Some(Verdict::GoOn { range, total }) = verdict {
             let held = held.get_or_insert_with(|| fresh(answer));

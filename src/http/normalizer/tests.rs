@@ -1,5 +1,3 @@
-//! Tests of the rewriting.
-
 use proptest::prelude::*;
 
 use super::*;

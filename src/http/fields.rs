@@ -18,11 +18,21 @@ impl Fields {
         self.values.clear();
     }
 
-    /// Adds a field, whose name is in lower case.
-    pub(super) fn push(&mut self, name: &'static str, value: &[u8]) {
+    /// Adds a field, whose name is in lower case; returns its value.
+    pub(super) fn push(&mut self, name: &'static str, value: &[u8]) -> &mut [u8] {
+        let end = self.values.len();
+        self.places.push((name, end..end));
+        self.extend_last(value)
+    }
+
+    /// Adds to the value of the last field; returns what was added.
+    pub(super) fn extend_last(&mut self, more: &[u8]) -> &mut [u8] {
         let start = self.values.len();
-        self.values.extend_from_slice(value);
-        self.places.push((name, start..self.values.len()));
+        self.values.extend_from_slice(more);
+        if let Some((_, place)) = self.places.last_mut() {
+            place.end = self.values.len();
+        }
+        &mut self.values[start..]
     }
 
     /// Returns all fields.

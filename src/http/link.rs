@@ -56,6 +56,17 @@ struct Notes {
 }
 
 impl Notes {
+    fn use_socket(&mut self, socket: &Arc<TcpStream>) -> io::Result<()> {
+        if self.cancelled {
+            return Err(io::ErrorKind::ConnectionAborted.into());
+        }
+        // Mostly it is that of the last request.
+        if self.socket.as_ptr() != Arc::as_ptr(socket) {
+            self.socket = Arc::downgrade(socket);
+        }
+        Ok(())
+    }
+
     fn progress(&mut self) {
         self.idle_bytes = 0;
         self.idle_since = None;
@@ -134,27 +145,19 @@ impl Link {
 
     /// Says which connection is in use. One that comes too late is of no use.
     pub(super) fn note_socket(&self, socket: &Arc<TcpStream>) -> io::Result<()> {
-        let mut notes = self.notes();
-        if notes.cancelled {
-            return Err(io::ErrorKind::ConnectionAborted.into());
-        }
-        notes.socket = Arc::downgrade(socket);
-        Ok(())
+        self.notes().use_socket(socket)
     }
 
-    /// Returns whether the answer that is waited for may have a body.
-    pub(super) fn has_body(&self) -> bool {
-        self.notes().has_body
+    /// Says on which connection the request is sent; returns whether its answer may have a body.
+    pub(super) fn note_request(&self, socket: &Arc<TcpStream>) -> io::Result<bool> {
+        let mut notes = self.notes();
+        notes.use_socket(socket)?;
+        Ok(notes.has_body)
     }
 
     /// Says that what came was of use: bytes of a body were read.
     pub(super) fn progress(&self) {
         self.notes().progress();
-    }
-
-    /// Keeps what haul uses of the response's head; `fields` is something to use again then.
-    pub(super) fn note_fields(&self, fields: &mut Fields) {
-        std::mem::swap(&mut self.notes().fields, fields);
     }
 
     /// Calls `read` with what haul uses of the response's head, which is complete.
@@ -165,9 +168,18 @@ impl Link {
     }
 
     /// Takes note that so many bytes came, and bounds how many and how long they may be of no use:
-    /// interim responses, header fields, chunk extensions and trailers without end.
-    pub(super) fn receive(&self, bytes: usize, stall_timeout: Duration) -> Result<(), Cause> {
+    /// interim responses, header fields, chunk extensions and trailers without end. What haul uses of a
+    /// head that is complete with them is kept; `head` is something to use again then.
+    pub(super) fn receive(
+        &self,
+        bytes: usize,
+        head: Option<&mut Fields>,
+        stall_timeout: Duration,
+    ) -> Result<(), Cause> {
         let mut notes = self.notes();
+        if let Some(fields) = head {
+            std::mem::swap(&mut notes.fields, fields);
+        }
         notes.idle_bytes += bytes;
         if notes.idle_bytes > MAX_IDLE_BYTES {
             let detail = "the server sends and sends, and nothing of it is a file".to_owned();
@@ -246,8 +258,8 @@ mod tests {
         let link = Link::default();
         link.begin(true, None);
         link.notes().idle_since = Instant::now().checked_sub(5 * STALL);
-        assert!(link.receive(1, STALL).is_err());
+        assert!(link.receive(1, None, STALL).is_err());
         link.note_ready();
-        assert!(link.receive(1, STALL).is_ok());
+        assert!(link.receive(1, None, STALL).is_ok());
     }
 }

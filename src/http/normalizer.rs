@@ -20,6 +20,7 @@
 mod head;
 
 use std::fmt;
+use std::io::Write as _;
 
 use head::Head;
 use memchr::memchr;
@@ -129,8 +130,8 @@ impl Normalizer {
     }
 
     /// Takes what has come if all of it is a head and a body, or the beginning of one, in which nothing is
-    /// rewritten: puts the head into `output`, and returns where the body begins. Otherwise nothing has
-    /// happened. So a file that comes with its head need not be copied.
+    /// rewritten: puts the head into `output`, and returns where the body begins. Otherwise it has to be
+    /// pushed. So a file that comes with its head need not be copied.
     ///
     /// # Errors
     /// The response is malformed; nothing more can be made of it.
@@ -144,25 +145,12 @@ impl Normalizer {
             return Ok(None);
         }
         let Some(end) = end_of_head(input, 0) else { return Ok(None) };
-        let head = Head::read(&input[..end]);
+        let head = Head::read(&input[..end], &mut self.fields);
         if head.is_interim() || (self.has_body && head.is_chunked()) {
             return Ok(None);
         }
-        self.pass(&head, output)?;
+        self.state = pass(&head, self.has_body, output)?;
         Ok(Some(end))
-    }
-
-    /// Passes on a head that is not interim.
-    fn pass(&mut self, head: &Head<'_>, output: &mut Vec<u8>) -> Result<(), Malformed> {
-        if head.bytes_used() > MAX_USED_BYTES {
-            return Err(Malformed::FieldsTooLong);
-        }
-        head.write(output);
-        head.store(&mut self.fields);
-        let is_chunked = self.has_body && head.is_chunked();
-        self.state = if is_chunked { State::ChunkSize } else { State::Body };
-        self.counted = 0;
-        Ok(())
     }
 
     /// Takes what has come and puts what can be passed on into `output`: at most twice as many bytes,
@@ -228,9 +216,10 @@ impl Normalizer {
         if self.counted > MAX_HEAD_BYTES {
             return Err(Malformed::HeadTooLong);
         }
-        let head = Head::read(&seen[blank..end]);
+        let head = Head::read(&seen[blank..end], &mut self.fields);
         if !head.is_interim() {
-            self.pass(&head, output)?;
+            self.state = pass(&head, self.has_body, output)?;
+            self.counted = 0;
         }
         pending.clear();
         self.pending = pending;
@@ -248,7 +237,7 @@ impl Normalizer {
             let size = hexadecimal(line).ok_or_else(|| {
                 Malformed::ChunkSize(String::from_utf8_lossy(&line[..line.len().min(40)]).into())
             })?;
-            output.extend_from_slice(format!("{size:x}\r\n").as_bytes());
+            let _ = write!(output, "{size:x}\r\n");
             self.state = if size == 0 { State::Trailers } else { State::ChunkData(size) };
             self.pending.clear();
         }
@@ -303,6 +292,15 @@ impl Normalizer {
         self.pending.extend_from_slice(piece);
         Ok((end.is_some(), end.map_or(&[], |end| &input[end + 1..])))
     }
+}
+
+/// Passes on a head that is not interim; returns what follows it.
+fn pass(head: &Head<'_>, has_body: bool, output: &mut Vec<u8>) -> Result<State, Malformed> {
+    if head.bytes_used() > MAX_USED_BYTES {
+        return Err(Malformed::FieldsTooLong);
+    }
+    head.write(output);
+    Ok(if has_body && head.is_chunked() { State::ChunkSize } else { State::Body })
 }
 
 /// Returns whether bytes are, or may become, a status line.

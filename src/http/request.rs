@@ -81,8 +81,11 @@ impl Request<'_> {
         let Request { fields, rest, no_cache, condition, .. } = *self;
         let mut builder = self.begin(agent, via);
         let own = [(USER_AGENT, NAME), (ACCEPT, "*/*"), (ACCEPT_ENCODING, codings)];
-        for (name, value) in own.into_iter().filter(|(name, _)| self.is_free(name.as_str())) {
-            builder = builder.header(name, HeaderValue::from_static(value));
+        // None when ureq refuses the URL, which it tells when the request is sent.
+        if let Some(headers) = builder.headers_mut() {
+            for (name, value) in own.into_iter().filter(|(name, _)| self.is_free(name.as_str())) {
+                headers.append(name, HeaderValue::from_static(value));
+            }
         }
         let cookies = self.cookies(jar);
         for field in fields {
@@ -126,14 +129,16 @@ impl Request<'_> {
             Method::Get => agent.get(uri),
             Method::Head => agent.head(uri),
         };
-        let Some(Via { proxy, .. }) = via.filter(|via| via.is_absolute) else {
-            return ask(url.as_str());
+        let proxy = via.filter(|via| via.is_absolute).map(|via| &via.proxy);
+        let mut builder = match proxy {
+            Some(proxy) => ask(&format!("http://{}:{}/{url}", proxy.host, proxy.port)),
+            None => ask(url.as_str()),
         };
-        let mut builder = ask(&format!("http://{}:{}/{url}", proxy.host, proxy.port));
         if self.is_free(HOST.as_str()) {
+            // ureq would make it of its own URL, which takes longer, and is the proxy's if there is one.
             builder = builder.header(HOST, &url[Position::BeforeHost..Position::AfterPort]);
         }
-        match &proxy.credentials {
+        match proxy.and_then(|proxy| proxy.credentials.as_ref()) {
             Some(login) => builder.header(PROXY_AUTHORIZATION, basic_value(login)),
             None => builder,
         }

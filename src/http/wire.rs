@@ -187,8 +187,7 @@ impl Transport for Wire {
     fn transmit_output(&mut self, amount: usize, _: NextTimeout) -> Result<(), ureq::Error> {
         self.is_idle = false;
         self.last = 0;
-        self.link.note_socket(&self.socket)?;
-        self.normalizer.expect_head(self.link.has_body());
+        self.normalizer.expect_head(self.link.note_request(&self.socket)?);
         let output = &self.buffers.output()[..amount];
         let mut socket = Uninterrupted { socket: &self.socket, stop: &self.stop };
         // A head that is longer than the buffer comes in several pieces.
@@ -201,15 +200,14 @@ impl Transport for Wire {
     }
 
     fn await_input(&mut self, _: NextTimeout) -> Result<bool, ureq::Error> {
-        let awaits_head = self.normalizer.awaits_head();
         loop {
+            let awaits_head = self.normalizer.awaits_head();
             match self.receive() {
                 Ok(Received::Bytes(count)) => {
-                    let useful = self.link.receive(count, self.stall_timeout);
+                    let has_head = awaits_head && !self.normalizer.awaits_head();
+                    let head = has_head.then(|| self.normalizer.fields());
+                    let useful = self.link.receive(count, head, self.stall_timeout);
                     useful.map_err(|cause| self.link.fail(cause))?;
-                    if awaits_head && !self.normalizer.awaits_head() {
-                        self.link.note_fields(self.normalizer.fields());
-                    }
                     // A piece of a head or of a chunk line may have left nothing to pass on yet.
                     if count == 0 || self.normalizer.is_transparent() || !self.plain.is_empty() {
                         return Ok(count > 0);

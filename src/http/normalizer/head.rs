@@ -1,7 +1,5 @@
 //! The head of a response, taken apart and written again in the plain form.
 
-use std::borrow::Cow;
-
 use memchr::memchr;
 
 use crate::http::fields::Fields;
@@ -34,59 +32,36 @@ const TRANSFER_ENCODING: &str = "transfer-encoding";
 /// How many cookies a response may set: no file is worth less because of cookies.
 const MAX_COOKIES: usize = 50;
 
-/// More fields than most heads have.
-const USUAL_FIELDS: usize = 16;
-
 /// A head in parts.
 pub(super) struct Head<'a> {
     status_line: &'a [u8],
-    fields: Vec<Field<'a>>,
-}
-
-/// A field that haul uses.
-struct Field<'a> {
-    /// In lower case.
-    name: &'static str,
-    /// One that was folded, or had control bytes in it, is one of its own.
-    value: Cow<'a, [u8]>,
-    is_passed: bool,
+    fields: &'a Fields,
 }
 
 impl<'a> Head<'a> {
-    pub(super) fn read(head: &'a [u8]) -> Self {
+    /// Takes a head apart, and puts what haul uses of it into `fields`, in the place of another's.
+    pub(super) fn read(head: &'a [u8], fields: &'a mut Fields) -> Self {
+        fields.clear();
         let mut lines = Lines(head);
         let status_line = lines.next().unwrap_or_default();
-        let mut fields: Vec<Field<'_>> = Vec::with_capacity(USUAL_FIELDS);
         // A folded line belongs to the field before it, also when that one is left out.
-        let mut is_kept = false;
+        let mut kept = None;
         let mut cookies = 0;
         for line in lines {
             if line.starts_with(b" ") || line.starts_with(b"\t") {
-                if let Some(Field { value, .. }) = fields.last_mut().filter(|_| is_kept) {
-                    let value = value.to_mut();
-                    value.push(b' ');
-                    value.extend_from_slice(line.trim_ascii());
+                if let Some(name) = kept {
+                    fields.extend_last(b" ");
+                    tame(name, fields.extend_last(line.trim_ascii()));
                 }
                 continue;
             }
-            let field = memchr(b':', line).and_then(|colon| {
-                let name = line[..colon].trim_ascii_end();
-                let passed = find(&PASSED_FIELDS, name);
-                let is_passed = passed.is_some();
-                let used = || find(&USED_FIELDS, name).or_else(|| find(&declared::FIELDS, name));
-                let name = passed.or_else(used)?;
-                Some(Field { name, value: line[colon + 1..].trim_ascii().into(), is_passed })
-            });
-            cookies += usize::from(field.as_ref().is_some_and(|field| field.name == SET_COOKIE));
-            let field = field.filter(|field| field.name != SET_COOKIE || cookies <= MAX_COOKIES);
-            is_kept = field.is_some();
-            fields.extend(field);
-        }
-        for Field { value, .. } in fields.iter_mut().filter(|field| !field.is_passed) {
-            // Where nothing is decided by it.
-            let is_control = |b: &u8| (*b < 0x20 && *b != b'\t') || *b == 0x7f;
-            if value.iter().any(is_control) {
-                value.to_mut().iter_mut().filter(|b| is_control(b)).for_each(|b| *b = b' ');
+            kept = None;
+            let Some(colon) = memchr(b':', line) else { continue };
+            let Some(name) = find(line[..colon].trim_ascii_end()) else { continue };
+            cookies += usize::from(name == SET_COOKIE);
+            if name != SET_COOKIE || cookies <= MAX_COOKIES {
+                kept = Some(name);
+                tame(name, fields.push(name, line[colon + 1..].trim_ascii()));
             }
         }
         Self { status_line, fields }
@@ -100,10 +75,10 @@ impl<'a> Head<'a> {
 
     /// Returns whether the body is chunked and nothing else. What else there may be is refused later.
     pub(super) fn is_chunked(&self) -> bool {
-        let mut codings = self.fields.iter().filter(|field| field.name == TRANSFER_ENCODING);
+        let mut codings = self.fields.all(TRANSFER_ENCODING);
         let is_only = matches!(
             (codings.next(), codings.next()),
-            (Some(Field { value, .. }), None) if value.eq_ignore_ascii_case(b"chunked")
+            (Some(coding), None) if coding.eq_ignore_ascii_case(b"chunked")
         );
         // A 204 or 304 has no body, whatever its fields say (RFC 9112 §6.3).
         let code = self.status_line.get(9..12).unwrap_or_default();
@@ -115,42 +90,46 @@ impl<'a> Head<'a> {
         self.status_line.starts_with(b"HTTP/1.1")
     }
 
+    /// Returns how many bytes all its fields would take in the plain form.
+    pub(super) fn bytes_used(&self) -> usize {
+        self.fields.iter().map(|(name, value)| name.len() + value.len() + 4).sum()
+    }
+
     /// Writes what ureq goes by.
     pub(super) fn write(&self, output: &mut Vec<u8>) {
         output.extend_from_slice(self.status_line);
         output.extend_from_slice(b"\r\n");
-        for Field { name, value, .. } in self.fields.iter().filter(|field| field.is_passed) {
-            if *name == CONNECTION
+        for (name, value) in self.fields.iter().filter(|(name, _)| PASSED_FIELDS.contains(name)) {
+            let goes_without_saying = name == CONNECTION
                 && self.is_persistent()
-                && value.eq_ignore_ascii_case(b"keep-alive")
-            {
-                continue;
+                && value.eq_ignore_ascii_case(b"keep-alive");
+            if !goes_without_saying {
+                for piece in [name.as_bytes(), b": ", value, b"\r\n"] {
+                    output.extend_from_slice(piece);
+                }
             }
-            output.extend_from_slice(name.as_bytes());
-            output.extend_from_slice(b": ");
-            output.extend_from_slice(value);
-            output.extend_from_slice(b"\r\n");
         }
         output.extend_from_slice(b"\r\n");
     }
-
-    /// Returns how many bytes its fields take in the plain form.
-    pub(super) fn bytes_used(&self) -> usize {
-        self.fields.iter().map(|Field { name, value, .. }| name.len() + value.len() + 4).sum()
-    }
-
-    /// Puts all fields into `fields`, in the place of others.
-    pub(super) fn store(&self, fields: &mut Fields) {
-        fields.clear();
-        for Field { name, value, .. } in &self.fields {
-            fields.push(name, value);
-        }
-    }
 }
 
-/// Returns the name as it is in `names`, which are in lower case, if it is among them.
-fn find(names: &[&'static str], name: &[u8]) -> Option<&'static str> {
-    names.iter().find(|known| name.eq_ignore_ascii_case(known.as_bytes())).copied()
+/// Returns the name of a field as haul has it, in lower case, if it is one that is used.
+fn find(name: &[u8]) -> Option<&'static str> {
+    let is_same =
+        |known: &&&str| known.len() == name.len() && name.eq_ignore_ascii_case(known.as_bytes());
+    let of = |names: &'static [&'static str]| names.iter().find(is_same).copied();
+    of(&PASSED_FIELDS).or_else(|| of(&USED_FIELDS)).or_else(|| of(&declared::FIELDS))
+}
+
+/// Makes blanks of the control bytes in a value that decides nothing.
+fn tame(name: &str, value: &mut [u8]) {
+    if PASSED_FIELDS.contains(&name) {
+        return;
+    }
+    for byte in value {
+        let is_control = (*byte < 0x20 && *byte != b'\t') || *byte == 0x7f;
+        *byte = if is_control { b' ' } else { *byte };
+    }
 }
 
 /// The lines of a head, without their ends.

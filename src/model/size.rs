@@ -63,13 +63,22 @@ impl fmt::Display for ByteSize {
             value /= 1024.0;
             unit += 1;
         }
+        let name = UNITS[unit];
         // A shown value under 10 gets a decimal; whole bytes never do.
-        let text = if unit == 0 || value >= 9.95 {
-            format!("{value:.0} {}", UNITS[unit])
+        if unit == 0 || value >= 9.95 {
+            show(f, format_args!("{} {name}", value.round_ties_even() as u64))
         } else {
-            format!("{value:.1} {}", UNITS[unit])
-        };
-        f.pad(&text)
+            let tenths = (value * 10.0).round_ties_even() as u64;
+            show(f, format_args!("{}.{} {name}", tenths / 10, tenths % 10))
+        }
+    }
+}
+
+/// Shows a text as wide as it is wanted. Lines for files are made of such, and most have no width.
+fn show(f: &mut fmt::Formatter<'_>, text: fmt::Arguments<'_>) -> fmt::Result {
+    match f.width() {
+        None => f.write_fmt(text),
+        Some(_) => f.pad(&text.to_string()),
     }
 }
 
@@ -87,7 +96,7 @@ impl Rate {
 
 impl fmt::Display for Rate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&format!("{}/s", ByteSize(self.0.max(0.0).round() as u64)))
+        show(f, format_args!("{}/s", ByteSize(self.0.max(0.0).round() as u64)))
     }
 }
 
@@ -98,18 +107,18 @@ pub struct Span(pub Duration);
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let seconds = self.0.as_secs();
-        let text = if seconds < 10 {
-            format!("{:.2}s", self.0.as_secs_f64())
+        if seconds < 10 {
+            let hundredths = (self.0.as_nanos() + 5_000_000) / 10_000_000;
+            show(f, format_args!("{}.{:02}s", hundredths / 100, hundredths % 100))
         } else if seconds < 60 {
-            format!("{seconds}s")
+            show(f, format_args!("{seconds}s"))
         } else if seconds < 3600 {
-            format!("{}m{:02}s", seconds / 60, seconds % 60)
+            show(f, format_args!("{}m{:02}s", seconds / 60, seconds % 60))
         } else if seconds < 86400 {
-            format!("{}h{:02}m", seconds / 3600, seconds / 60 % 60)
+            show(f, format_args!("{}h{:02}m", seconds / 3600, seconds / 60 % 60))
         } else {
-            format!("{}d{:02}h", seconds / 86400, seconds / 3600 % 24)
-        };
-        f.pad(&text)
+            show(f, format_args!("{}d{:02}h", seconds / 86400, seconds / 3600 % 24))
+        }
     }
 }
 

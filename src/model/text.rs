@@ -10,6 +10,10 @@ pub struct Printable<'a>(pub &'a str);
 
 impl fmt::Display for Printable<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Nearly all texts are of letters, digits and signs; `fold` looks at many bytes at once.
+        if self.0.bytes().fold(true, |all, byte| all & (0x20..0x7f).contains(&byte)) {
+            return f.write_str(self.0);
+        }
         for c in self.0.chars() {
             if is_deceptive(c) {
                 write!(f, "{}", c.escape_default())?;

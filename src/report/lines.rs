@@ -13,7 +13,10 @@ use crate::model::size::{ByteSize, Span};
 use crate::model::text::Printable;
 use crate::report::Verbosity;
 use crate::report::survey;
-use crate::report::totals;
+use crate::report::totals::Amount;
+
+/// Longer than most lines about a file.
+const USUAL_LINE: usize = 128;
 
 /// Returns the lines that `event` gets, each with its end; often none.
 pub(super) fn text(event: &Event<'_>, verbosity: Verbosity) -> String {
@@ -40,18 +43,22 @@ fn error(event: &Event<'_>) -> Option<String> {
 fn normal(event: &Event<'_>) -> Option<String> {
     match event {
         Event::Completed { job, path, size, received, details, .. } => {
-            let amount = totals::amount(*size, *received, details.elapsed, ", ", "");
-            Some(match path {
+            let (bytes, received, time) = (*size, *received, details.elapsed);
+            let amount = Amount { bytes, received, time, brackets: [", ", ""] };
+            let mut text = String::with_capacity(USUAL_LINE);
+            let _ = match path {
                 Some(path) => {
-                    format!("saved {} ({amount})\n", Printable(&path.to_string_lossy()))
+                    writeln!(text, "saved {} ({amount})", Printable(&path.to_string_lossy()))
                 }
-                None => format!("sent {} to stdout ({amount})\n", Redacted(&job.url)),
-            })
+                None => writeln!(text, "sent {} to stdout ({amount})", Redacted(&job.url)),
+            };
+            Some(text)
         }
         Event::Found { job, found, .. } => Some(survey::found(job, found)),
         Event::Planned { job, planned } => Some(survey::planned(job, planned)),
         Event::Verified { path, found, details, .. } => {
-            let amount = totals::amount(found.size, found.size, details.elapsed, ", ", "");
+            let (bytes, time) = (found.size, details.elapsed);
+            let amount = Amount { bytes, received: bytes, time, brackets: [", ", ""] };
             Some(format!("verified {} ({amount})\n", Printable(&path.to_string_lossy())))
         }
         Event::Skipped { reason: Skip::Exists { path, .. }, .. } => {

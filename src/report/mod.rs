@@ -248,7 +248,9 @@ impl<'a> Reporter<'a> {
 }
 
 fn path_line(path: &Path, end: PathEnd) -> Vec<u8> {
-    let mut line = path.as_os_str().as_bytes().to_vec();
+    let path = path.as_os_str().as_bytes();
+    let mut line = Vec::with_capacity(path.len() + 1);
+    line.extend_from_slice(path);
     line.push(match end {
         PathEnd::Newline => b'\n',
         PathEnd::Nul => b'\0',

@@ -3,7 +3,7 @@
 //! Only text is made here. The list of failures is bounded, because a run's memory must not grow
 //! with its list; what does not fit was printed when it happened.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Display, Write as _};
 use std::time::Duration;
 
 use crate::engine::Mode;
@@ -56,18 +56,16 @@ pub(super) fn line(
     elapsed: Duration,
     stopped: Option<StopReason>,
 ) -> String {
+    let all_bytes = Amount {
+        bytes: totals.bytes,
+        received: totals.bytes,
+        time: elapsed,
+        brackets: [" (", ")"],
+    };
     let mut text = match mode {
         Mode::Ask => survey::total_found(&totals.survey, elapsed),
-        Mode::Fetch => format!(
-            "{}, {}",
-            count(totals.completed, "file"),
-            amount(totals.bytes, totals.bytes, elapsed, " (", ")")
-        ),
-        Mode::Verify => format!(
-            "{} verified, {}",
-            count(totals.verified, "file"),
-            amount(totals.bytes, totals.bytes, elapsed, " (", ")")
-        ),
+        Mode::Fetch => format!("{}, {}", count(totals.completed, "file"), all_bytes),
+        Mode::Verify => format!("{} verified, {}", count(totals.verified, "file"), all_bytes),
         Mode::Plan => format!("{} would be saved", count(totals.survey.planned, "file")),
     };
     for (number, what) in
@@ -89,14 +87,23 @@ pub(super) fn line(
     text
 }
 
-/// Returns `1.0 MiB in 0.02s`, and between `open` and `close` the mean rate of what was received, if
-/// there is one.
-pub(super) fn amount(bytes: u64, received: u64, time: Duration, open: &str, close: &str) -> String {
-    let mut text = format!("{} in {}", ByteSize(bytes), Span(time));
-    if let Some(rate) = Rate::mean(received, time) {
-        let _ = write!(text, "{open}{rate}{close}");
+/// Shows `1.0 MiB in 0.02s`, and between the brackets the mean rate of what was received, if there is one.
+pub(super) struct Amount {
+    pub(super) bytes: u64,
+    pub(super) received: u64,
+    pub(super) time: Duration,
+    pub(super) brackets: [&'static str; 2],
+}
+
+impl Display for Amount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { bytes, received, time, brackets: [open, close] } = *self;
+        write!(f, "{} in {}", ByteSize(bytes), Span(time))?;
+        match Rate::mean(received, time) {
+            Some(rate) => write!(f, "{open}{rate}{close}"),
+            None => Ok(()),
+        }
     }
-    text
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@
 //! file together. The lock goes away with the process, however that ends. What it holds is told by
 //! its record alone (see [`record`]), written after the data.
 
+use std::ffi::OsString;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
@@ -348,9 +349,11 @@ fn sync_folder_of(destination: &Path) -> Result<(), Cause> {
 }
 
 pub(super) fn part_of(destination: &Path) -> PathBuf {
-    let mut path = destination.as_os_str().to_owned();
+    let destination = destination.as_os_str();
+    let mut path = OsString::with_capacity(destination.len() + SUFFIX.len());
+    path.push(destination);
     path.push(SUFFIX);
-    PathBuf::from(path)
+    path.into()
 }
 
 #[cfg(test)]

@@ -89,7 +89,7 @@ impl Claims {
         let wanted = self.key(folder, name);
         let mut state = self.lock();
         if state.taken.insert(wanted, url) {
-            return Claim::Granted(folder.join(name));
+            return Claim::Granted(join(folder, name));
         }
         let again = self.hasher.hash_one((wanted, url));
         if state.taken.get(wanted) == Some(url) || !state.taken.insert(again, url) {
@@ -169,6 +169,14 @@ impl Claims {
         }
         hasher.finish()
     }
+}
+
+/// Joins as [`Path::join`] does, with one allocation.
+fn join(folder: &Path, name: &str) -> PathBuf {
+    let mut path = PathBuf::with_capacity(folder.as_os_str().len() + 1 + name.len());
+    path.push(folder);
+    path.push(name);
+    path
 }
 
 #[cfg(test)]

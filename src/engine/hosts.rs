@@ -63,8 +63,8 @@ pub(super) enum Entry {
 pub(super) enum Answered {
     /// In a way that says nothing about the host's load.
     Otherwise,
-    /// The host asked for fewer, and to be left alone so long.
-    Overloaded(Duration),
+    /// The host asked for fewer, and to be left alone until then.
+    Overloaded(Instant),
     /// Well.
     Well,
 }
@@ -108,20 +108,14 @@ impl Hosts {
 
     /// Says how a request ended that was allowed, or that it was not made; returns what there is room for
     /// now.
-    pub(super) fn leave(
-        &self,
-        name: &str,
-        answered: Answered,
-        now: Instant,
-    ) -> VecDeque<Box<Work>> {
+    pub(super) fn leave(&self, name: &str, answered: Answered) -> VecDeque<Box<Work>> {
         let mut table = self.lock();
         let Table { hosts, parked } = &mut *table;
         let Some(host) = hosts.get_mut(name) else { return VecDeque::new() };
         match answered {
-            Answered::Overloaded(pause) => {
+            Answered::Overloaded(until) => {
                 host.limit = (host.active.min(host.limit) / 2).max(1);
                 host.successes = 0;
-                let until = now + pause;
                 host.paused_until = Some(host.paused_until.map_or(until, |old| old.max(until)));
             }
             Answered::Well if host.limit < self.most => {
@@ -223,17 +217,16 @@ mod tests {
         let now = Instant::now();
         assert_eq!(entered(&hosts, 9, now), 9);
         let pause = Duration::from_secs(3);
-        hosts.leave("h", Answered::Overloaded(pause), now);
+        hosts.leave("h", Answered::Overloaded(now + pause));
         assert!(matches!(hosts.enter("h", work(1), now), Entry::Later(_, wait) if wait == pause));
         assert!(matches!(hosts.enter("other", work(2), now), Entry::Go(_)));
         for _ in 0..8 {
-            hosts.leave("h", Answered::Otherwise, now);
+            hosts.leave("h", Answered::Otherwise);
         }
         let later = now + pause;
         assert_eq!(entered(&hosts, 5, later), 4);
         // The one that found no room goes along with the first that leaves, the next allowance too.
-        let freed: Vec<usize> =
-            (0..4).map(|_| hosts.leave("h", Answered::Well, later).len()).collect();
+        let freed: Vec<usize> = (0..4).map(|_| hosts.leave("h", Answered::Well).len()).collect();
         assert_eq!(freed, [1, 0, 0, 0]);
         assert_eq!(entered(&hosts, 9, later), 5);
     }
@@ -244,18 +237,18 @@ mod tests {
         let now = Instant::now();
         assert!(hosts.try_enter("h", now) && !hosts.try_enter("h", now));
         let pause = Duration::from_secs(3);
-        hosts.leave("h", Answered::Overloaded(pause), now);
+        hosts.leave("h", Answered::Overloaded(now + pause));
         assert!(!hosts.try_enter("h", now));
         // The pause ends though no job comes by.
         assert!(hosts.try_enter("h", now + pause));
         assert!(matches!(hosts.enter("h", work(1), now + pause), Entry::Parked));
-        assert_eq!(hosts.leave("h", Answered::Well, now + pause).len(), 1);
+        assert_eq!(hosts.leave("h", Answered::Well).len(), 1);
         // Those that wait go first.
         assert!(matches!(hosts.enter("h", work(1), now + pause), Entry::Go(_)));
         assert!(matches!(hosts.enter("h", work(2), now + pause), Entry::Parked));
         assert!(!hosts.try_enter("h", now + pause));
         assert!(hosts.try_enter("other", now));
-        hosts.leave("other", Answered::Otherwise, now);
+        hosts.leave("other", Answered::Otherwise);
         assert!(!hosts.lock().hosts.contains_key("other"));
     }
 
@@ -264,7 +257,7 @@ mod tests {
         let hosts = Hosts::new(2);
         let now = Instant::now();
         assert_eq!(entered(&hosts, 5, now), 2);
-        assert_eq!(hosts.leave("h", Answered::Well, now).len(), 1);
+        assert_eq!(hosts.leave("h", Answered::Well).len(), 1);
         assert_eq!(hosts.clear().len(), 2);
     }
 
@@ -275,7 +268,7 @@ mod tests {
         assert_eq!(entered(&hosts, 1, now), 1);
         assert!(hosts.try_enter("h", now));
         assert!(matches!(hosts.enter("h", work(1), now), Entry::Parked));
-        assert_eq!(hosts.leave("h", Answered::Otherwise, now).len(), 1);
+        assert_eq!(hosts.leave("h", Answered::Otherwise).len(), 1);
     }
 
     #[test]
@@ -285,7 +278,7 @@ mod tests {
         assert_eq!(entered(&hosts, 8, now), 8);
         let pause = Duration::from_secs(3);
         for _ in 0..7 {
-            hosts.leave("h", Answered::Otherwise, now);
+            hosts.leave("h", Answered::Otherwise);
         }
         hosts.lock().hosts.get_mut("h").unwrap().paused_until = Some(now + pause);
         assert!(!hosts.try_enter("h", now));
@@ -297,7 +290,7 @@ mod tests {
         let hosts = Hosts::new(8);
         let now = Instant::now();
         assert_eq!(entered(&hosts, 1, now), 1);
-        hosts.leave("h", Answered::Well, now);
+        hosts.leave("h", Answered::Well);
         assert!(hosts.lock().hosts.is_empty());
     }
 }

@@ -265,7 +265,7 @@ impl<'a> Transfer<'a> {
         let is_recorded = !sink.is_stream() && self.is_worth_keeping(held);
         let max_size = self.most();
         let check = self.work.check.as_deref();
-        let mut pace = Pace::new(shared.options.pace, self.began.elapsed());
+        let mut pace = self.pace();
         let watch = Watch { pace: &mut pace, began: self.began, progress: self.progress };
         let mut solo = Solo::new(sink, held, self.progress, range, max_size, check, is_recorded);
         let copied = Pump { shared, buffer: self.buffer, throttle: &self.throttle }.run(
@@ -313,6 +313,13 @@ impl<'a> Transfer<'a> {
         self.shared.limits.await_turn(self.began, self.shared.stop, || false)?;
         self.client.set_patience(time_left(self.shared, self.began)?);
         Ok(())
+    }
+
+    /// Begins to watch the transfer's speed. Where none is wanted nobody asks for the time.
+    fn pace(&self) -> Pace {
+        let options = self.shared.options.pace;
+        let spent = options.min_speed.map(|_| self.began.elapsed());
+        Pace::new(options, spent.unwrap_or_default())
     }
 
     /// Bytes without a strong validator can never be gone on with.

@@ -82,8 +82,10 @@ pub(super) fn work(
             }
         }
         // One that was parked is this worker's next; others go to whoever is free.
-        let now = Instant::now();
-        later.extend(worker.freed.drain(1.min(worker.freed.len())..).map(|work| (work, now)));
+        if worker.freed.len() > 1 {
+            let now = Instant::now();
+            later.extend(worker.freed.drain(1..).map(|work| (work, now)));
+        }
         for (work, at) in later {
             if let Some(work) = Returned::send(returns, work, at) {
                 shared.give_up(&work, &mut worker.totals);
@@ -199,7 +201,7 @@ impl Worker<'_> {
                     continue;
                 }
             };
-            let (result, received) = self.attempt(&mut work);
+            let (result, received) = self.attempt(&mut work, now);
             self.totals.bytes += received;
             let Err(setback) = result else {
                 self.leave(&host, Answered::Well);
@@ -215,7 +217,7 @@ impl Worker<'_> {
             let decision = self.decide(&work, &setback);
             let answered = match decision {
                 Decision::Retry { after, .. } if retry::is_overload(&setback.cause) => {
-                    Answered::Overloaded(after)
+                    Answered::Overloaded(Instant::now() + after)
                 }
                 _ => Answered::Otherwise,
             };
@@ -242,14 +244,14 @@ impl Worker<'_> {
 
     /// Says how a request ended, and takes along what has room at its host now.
     fn leave(&mut self, host: &str, answered: Answered) {
-        self.freed.extend(self.shared.hosts.leave(host, answered, Instant::now()));
+        self.freed.extend(self.shared.hosts.leave(host, answered));
     }
 
-    /// Makes one attempt; a panic is its failure. Returns the bytes received too.
-    fn attempt(&mut self, work: &mut Work) -> (Result<Done, Setback>, u64) {
+    /// Makes one attempt now; a panic is its failure. Returns the bytes received too.
+    fn attempt(&mut self, work: &mut Work, now: Instant) -> (Result<Done, Setback>, u64) {
         let shared = self.shared;
         let progress = Arc::new(Progress::default());
-        let began = *work.began.get_or_insert_with(Instant::now);
+        let began = *work.began.get_or_insert(now);
         work.started.get_or_insert_with(SystemTime::now);
         let result = catch_unwind(AssertUnwindSafe(|| {
             if shared.stream_broken.load(Ordering::Relaxed) && work.streamed.is_none() {

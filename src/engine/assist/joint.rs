@@ -219,7 +219,7 @@ impl Joint {
         })?;
         let lane = self.take(state, client, seat(source), speed, may_cut);
         if lane.is_none() && seat(source).takes_room() {
-            room.freed.extend(room.hosts.leave(host(source), Answered::Otherwise, now));
+            room.freed.extend(room.hosts.leave(host(source), Answered::Otherwise));
         }
         lane
     }

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::fmt::Display;
+use std::time::Instant;
 
 use crate::engine::Shared;
 use crate::engine::ask::{Ask, Reply};
@@ -254,7 +255,7 @@ fn fail(shared: &Shared<'_>, lane: &Lane, cause: Cause, is_leaders: bool) -> Ans
         retry::Decision::GiveUp => None,
     };
     let brought = match pause {
-        Some(pause) if retry::is_overload(&cause) => Answered::Overloaded(pause),
+        Some(pause) if retry::is_overload(&cause) => Answered::Overloaded(Instant::now() + pause),
         _ => Answered::Otherwise,
     };
     if joint.with_sources(|known| known.fail(Seat { is_leaders, ..seat }, cause, pause)) {

@@ -21,7 +21,6 @@ use crate::model::error::Cause;
 use crate::model::job::Credentials;
 use crate::model::range::ByteRange;
 use crate::model::redact::Redacted;
-use crate::policy::pace::Pace;
 use crate::policy::resume::{Held, Restart};
 use crate::policy::share::Terms;
 
@@ -139,7 +138,7 @@ impl<'a> Transfer<'a> {
         held: &mut Held,
     ) -> Result<Option<Restart>, Cause> {
         let shared = self.shared;
-        let mut pace = Pace::new(shared.options.pace, self.began.elapsed());
+        let mut pace = self.pace();
         let published = shared.assist.publish(joint);
         // Behind it, so that a panic drops them first: it waits until every lane is closed.
         let (mut lane, mut body) = (lane, body);
@@ -209,7 +208,7 @@ impl<'a> Transfer<'a> {
         let bring = || bring(shared, client, buffer, lane, &throttle, Some(watch), |_| {});
         let answered = catch_unwind(AssertUnwindSafe(bring));
         let how = *answered.as_ref().unwrap_or(&Answered::Otherwise);
-        (self.release)(shared.hosts.leave(&host, how, Instant::now()));
+        (self.release)(shared.hosts.leave(&host, how));
         if let Err(panic) = answered {
             resume_unwind(panic);
         }

@@ -1,9 +1,12 @@
-//! What haul costs, in numbers that no busy machine changes: system calls for each small file, and memory
-//! for each URL of a list. Who makes them larger has a reason, and writes it here.
+//! What haul costs, in numbers that no busy machine changes: system calls, instructions and allocations for
+//! each small file, allocations for each piece of a large one, and memory for each URL of a list. Who makes
+//! them larger has a reason, and writes it here.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
+
+use serde_json::Value;
 
 use crate::harness::{Reply, Server, Test, content, is_missing};
 
@@ -74,6 +77,100 @@ fn a_small_file_takes_few_system_calls() {
     let of = |name: &str| each.get(name).copied().unwrap_or_default();
     // A look whether the connection is still good, and the answer, mostly in one piece.
     assert!(of("recvfrom") < 4.0 && of("futex") < 4.0, "{each:?}");
+}
+
+/// What a run took in all.
+struct Spent {
+    instructions: f64,
+    allocations: f64,
+}
+
+impl Spent {
+    /// Returns what each of `count` things took that `less` had not to do.
+    fn each(&self, less: &Self, count: u32) -> Self {
+        let each = |all: f64, less: f64| (all - less) / f64::from(count);
+        Self {
+            instructions: each(self.instructions, less.instructions),
+            allocations: each(self.allocations, less.allocations),
+        }
+    }
+}
+
+/// Downloads these URLs with one worker under DHAT, which counts each instruction and each allocation: two
+/// runs differ by a thousandth, in how often a thread looks for what another has not done yet.
+fn spent_for(server: &Server, urls: &[String]) -> Spent {
+    let profile = tempfile::NamedTempFile::new().unwrap();
+    let path = profile.path().to_str().unwrap();
+    let output = server
+        .test()
+        .args(["-j1", "-d", "out", "-i", "-"])
+        .stdin(urls.join("\n") + "\n")
+        .shell(&format!("exec valgrind -q --tool=dhat --dhat-out-file={path} \"$@\""))
+        .within(PATIENCE)
+        .any_result()
+        .run();
+    assert_eq!(output.status, Some(0), "{}", output.stderr);
+    let saved = std::fs::read_dir(output.folder.path().join("out")).unwrap().count();
+    assert_eq!(saved, urls.len());
+    let profile: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    assert_eq!(profile["tu"], "instrs");
+    // Of each place that allocates: how many blocks.
+    let places = profile["pps"].as_array().unwrap();
+    Spent {
+        instructions: profile["te"].as_f64().unwrap(),
+        allocations: places.iter().map(|place| place["tbk"].as_f64().unwrap()).sum(),
+    }
+}
+
+#[test]
+fn a_small_file_takes_few_instructions_and_allocations() {
+    /// Of a build that is not optimized, as tests are of: 12 times as many as otherwise. Three in a hundred
+    /// are left for other versions of libraries.
+    const INSTRUCTIONS: f64 = 775_000.0;
+    /// The same in every build; half of them are made by ureq.
+    const ALLOCATIONS: f64 = 52.0;
+    const FILES: u32 = 200;
+    if is_missing("valgrind") {
+        return;
+    }
+    let server = Server::start();
+    let reply = Reply::ok(content(1, 10 * 1024))
+        .header("Server", "one")
+        .header("Date", "Sat, 21 Nov 2026 12:00:00 GMT")
+        .header("Content-Type", "application/octet-stream")
+        .header("ETag", "\"v1\"")
+        .header("Last-Modified", "Sat, 21 Nov 2026 11:00:00 GMT")
+        .header("Accept-Ranges", "bytes");
+    server.handle(move |_| reply.clone());
+    let urls: Vec<_> =
+        (0..20 + FILES).map(|number| server.url(&format!("/file-{number:05}.bin"))).collect();
+    // What a run takes by itself is not of the files.
+    let each = spent_for(&server, &urls).each(&spent_for(&server, &urls[..20]), FILES);
+    let Spent { instructions, allocations } = each;
+    assert!(instructions < INSTRUCTIONS, "{instructions} instructions for each file");
+    assert!(allocations < ALLOCATIONS, "{allocations} allocations for each file");
+}
+
+#[test]
+fn a_piece_of_a_large_file_takes_no_allocation() {
+    const MIB: usize = 1024 * 1024;
+    /// Pieces of the size of haul's buffer in what one file has more than the other.
+    const PIECES: u32 = 96;
+    if is_missing("valgrind") {
+        return;
+    }
+    let server = Server::start();
+    // Without a validator, so that no record is written now and then.
+    let (small, large) = (content(1, 8 * MIB), content(1, 32 * MIB));
+    server.handle(move |request| {
+        let reply = Reply::ok(if request.target.contains("large") { &large } else { &small });
+        if request.target.contains("chunks") { reply.chunked(16 * 1024) } else { reply }
+    });
+    for form in ["plain", "chunks"] {
+        let spent = |size| spent_for(&server, &[server.url(&format!("/{size}-{form}.bin"))]);
+        let Spent { allocations, .. } = spent("large").each(&spent("small"), PIECES);
+        assert!(allocations < 0.5, "{allocations} allocations for each piece, {form}");
+    }
 }
 
 /// Returns the most memory that a run takes for a list of so many names.

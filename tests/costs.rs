@@ -55,8 +55,8 @@ fn a_small_file_takes_few_system_calls() {
     /// How often threads wait for each other, and in how many pieces an answer comes, is chance; a build
     /// that is not optimized checks descriptors before it closes them.
     const CHANCE: [&str; 5] = ["fcntl", "futex", "madvise", "recvfrom", "sched_yield"];
-    /// A look at the new file once it is locked, openat, flock, sendto, pwrite64,
-    /// utimensat, renameat2, close; a path on standard output, a line on standard error.
+    /// openat, flock, a look at the new file once it is locked, sendto, pwrite64, utimensat, renameat2,
+    /// close; a path on standard output, a line on standard error.
     const WORK: f64 = 10.0;
     const FILES: u32 = 200;
     if is_missing("strace") {
@@ -124,11 +124,11 @@ fn spent_for(server: &Server, urls: &[String]) -> Spent {
 
 #[test]
 fn a_small_file_takes_few_instructions_and_allocations() {
-    /// Of a build that is not optimized, as tests are of: 12 times as many as otherwise. Three in a hundred
-    /// are left for other versions of libraries.
-    const INSTRUCTIONS: f64 = 775_000.0;
-    /// The same in every build; half of them are made by ureq.
-    const ALLOCATIONS: f64 = 52.0;
+    /// Of a build that is not optimized, as tests are of: 12 times as many as otherwise. It is 752,000, and
+    /// some room for other versions of the compiler and of libraries.
+    const INSTRUCTIONS: f64 = 825_000.0;
+    /// It is 51.4, the same in every build; half of them are made by ureq.
+    const ALLOCATIONS: f64 = 53.0;
     const FILES: u32 = 200;
     if is_missing("valgrind") {
         return;

@@ -35,7 +35,8 @@ fn with_a_file_of_others(body: &[u8], policy: &str) -> Output {
     let running = test.any_result().start();
     gate.wait_reached(1);
     std::fs::write(file, "theirs").unwrap();
-    // Until then it may as well have come while the other did: their clock ticks 100 times a second.
+    // Until then it may as well have come while the other did: the clock of file systems ticks 100 times
+    // a second.
     std::thread::sleep(Duration::from_millis(20));
     gate.open();
     running.finish()

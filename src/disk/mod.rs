@@ -48,12 +48,12 @@ pub fn presence(path: &Path) -> Result<Presence, Cause> {
     })
 }
 
-/// Returns what time file systems have now: their clock ticks 100 to 1000 times a second.
+/// How far the clock of file systems may be behind: it ticks 100 times a second at least.
+const TICK: Duration = Duration::from_millis(10);
+
+/// Returns a time that is not later than what a file gets that is changed from now on.
 pub fn now() -> SystemTime {
-    let now = rustix::time::clock_gettime(rustix::time::ClockId::RealtimeCoarse);
-    let since = Duration::new(now.tv_sec.cast_unsigned(), now.tv_nsec.cast_unsigned() as u32);
-    // Before 1970 it is all one.
-    SystemTime::UNIX_EPOCH.checked_add(since).unwrap_or(SystemTime::UNIX_EPOCH)
+    SystemTime::now().checked_sub(TICK).unwrap_or(SystemTime::UNIX_EPOCH)
 }
 
 /// Returns since when at the latest something has a name, or more exactly when it was last renamed or

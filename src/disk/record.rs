@@ -14,6 +14,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use rustix::fs::OFlags;
 use serde::{Deserialize, Serialize};
@@ -98,7 +99,7 @@ impl Record {
             last_modified,
             date,
             ranges: held.ranges.ranges().iter().map(|range| (range.start, range.end)).collect(),
-            boot: boot_id(),
+            boot: boot_id().to_owned(),
             synced,
         }
     }
@@ -216,14 +217,13 @@ fn newer(text: &[u8]) -> Option<Disbelief> {
 }
 
 /// Returns what tells this boot of the machine from others; empty where the system does not tell,
-/// and then no record that was not synced is believed.
-fn boot_id() -> String {
-    // A UUID, which comes in one read. Every 4 MiB of a file have a record.
-    let mut id = [0; 64];
-    let read =
-        File::open("/proc/sys/kernel/random/boot_id").and_then(|mut file| file.read(&mut id));
-    let id = &id[..read.unwrap_or_default()];
-    String::from_utf8_lossy(id).trim().to_owned()
+/// and then no record that was not synced is believed. It is the same for as long as a process lives.
+fn boot_id() -> &'static str {
+    static ID: OnceLock<String> = OnceLock::new();
+    ID.get_or_init(|| {
+        let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+        id.trim().to_owned()
+    })
 }
 
 #[cfg(test)]

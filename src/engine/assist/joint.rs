@@ -12,7 +12,6 @@ use crate::engine::assist::lane::{Lane, Shared, Target};
 use crate::engine::assist::sources::{FIRST, Seat, Sources};
 use crate::engine::assist::subject::Subject;
 use crate::engine::assist::table::{Table, Working};
-use crate::engine::due::Due;
 use crate::engine::hosts::{Answered, Hosts};
 use crate::engine::work::Work;
 use crate::http::client::Client;
@@ -320,16 +319,18 @@ impl Joint {
     /// for whom it is time wait here: else what is not written down would grow without a bound.
     pub(super) fn record(&self, file: &Partial) {
         let _turn = self.recording.lock().unwrap_or_else(PoisonError::into_inner);
+        let began = Instant::now();
         let ranges = {
             let mut state = self.lock();
             if !self.is_due(&state) {
                 return;
             }
-            state.due = Due::new(Instant::now());
+            state.due.begin_record(began);
             state.segments.done().clone()
         };
         // The old record stays true; a disk that takes no record will fail the next write.
         let _ = file.record(&Held { ranges, ..self.subject.held.clone() });
+        self.lock().due.end_record(began);
     }
 
     fn is_due(&self, state: &Table) -> bool {

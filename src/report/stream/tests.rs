@@ -180,3 +180,18 @@ fn a_reader_that_went_away_is_a_broken_pipe() {
     let error = stream.write_line(b"line\n").unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
 }
+
+#[test]
+fn a_pipe_holds_more_once_large_pieces_go_through_it() {
+    let (reader, writer) = io::pipe().unwrap();
+    let stop = Stop::default();
+    let stream = stream(writer, &stop);
+    let before = fcntl_getpipe_size(&reader).unwrap();
+    stream.write_body(b"small").unwrap();
+    assert_eq!(fcntl_getpipe_size(&reader).unwrap(), before);
+    // What does not fit into the pipe as it was, nobody reads.
+    stream.write_body(&vec![b'x'; LARGE_PIECE.max(before)]).unwrap();
+    assert!(fcntl_getpipe_size(&reader).unwrap() >= PIPE_BYTES);
+    // Nothing of the kind for a file.
+    super::widen(File::open("/dev/null").unwrap().as_fd());
+}

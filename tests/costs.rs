@@ -16,6 +16,26 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// How often each system call was made, by its name.
 type Calls = BTreeMap<String, f64>;
 
+/// Downloads all of a list under a program, whose command line goes on with a file to write to; returns what
+/// it wrote there.
+fn watched(server: &Server, workers: &str, list: String, program: &str) -> String {
+    let files = list.lines().count();
+    let log = tempfile::NamedTempFile::new().unwrap();
+    let path = log.path().to_str().unwrap();
+    let output = server
+        .test()
+        .args([workers, "-d", "out", "-i", "-"])
+        .stdin(list)
+        .shell(&format!("exec {program}{path} \"$@\""))
+        .within(PATIENCE)
+        .any_result()
+        .run();
+    assert_eq!(output.status, Some(0), "{}", output.stderr);
+    let saved = std::fs::read_dir(output.folder.path().join("out")).unwrap().count();
+    assert_eq!(saved, files);
+    std::fs::read_to_string(log.path()).unwrap()
+}
+
 /// Downloads so many small files with four workers under strace.
 fn calls_for(files: u32) -> Calls {
     let server = Server::start();
@@ -27,21 +47,8 @@ fn calls_for(files: u32) -> Calls {
     for number in 0..files {
         let _ = writeln!(list, "{}", server.url(&format!("/{number}.bin")));
     }
-    let log = tempfile::NamedTempFile::new().unwrap();
-    let path = log.path().to_str().unwrap();
-    let output = server
-        .test()
-        .args(["-j4", "-d", "out", "-i", "-"])
-        .stdin(list)
-        .shell(&format!("exec strace -f -c -o {path} \"$@\""))
-        .within(PATIENCE)
-        .any_result()
-        .run();
-    assert_eq!(output.status, Some(0), "{}", output.stderr);
-    let saved = std::fs::read_dir(output.folder.path().join("out")).unwrap().count();
-    assert_eq!(saved, files as usize);
+    let text = watched(&server, "-j4", list, "strace -f -c -o");
     // % time, seconds, microseconds a call, calls, errors if there are any, the call's name.
-    let text = std::fs::read_to_string(log.path()).unwrap();
     let lines = text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
     let counted = lines.filter(|fields| fields.len() >= 5 && fields.last() != Some(&"total"));
     let call = |fields: Vec<&str>| {
@@ -99,20 +106,9 @@ impl Spent {
 /// Downloads these URLs with one worker under DHAT, which counts each instruction and each allocation: two
 /// runs differ by a thousandth, in how often a thread looks for what another has not done yet.
 fn spent_for(server: &Server, urls: &[String]) -> Spent {
-    let profile = tempfile::NamedTempFile::new().unwrap();
-    let path = profile.path().to_str().unwrap();
-    let output = server
-        .test()
-        .args(["-j1", "-d", "out", "-i", "-"])
-        .stdin(urls.join("\n") + "\n")
-        .shell(&format!("exec valgrind -q --tool=dhat --dhat-out-file={path} \"$@\""))
-        .within(PATIENCE)
-        .any_result()
-        .run();
-    assert_eq!(output.status, Some(0), "{}", output.stderr);
-    let saved = std::fs::read_dir(output.folder.path().join("out")).unwrap().count();
-    assert_eq!(saved, urls.len());
-    let profile: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    let list = urls.join("\n") + "\n";
+    let profile = watched(server, "-j1", list, "valgrind -q --tool=dhat --dhat-out-file=");
+    let profile: Value = serde_json::from_str(&profile).unwrap();
     assert_eq!(profile["tu"], "instrs");
     // Of each place that allocates: how many blocks.
     let places = profile["pps"].as_array().unwrap();

@@ -20,7 +20,7 @@ use crate::engine::failures::Failures;
 use crate::engine::hosts::Hosts;
 use crate::engine::limits::Limits;
 use crate::engine::work::InFlight;
-use crate::engine::{Options, Output, Shared, feeder, worker};
+use crate::engine::{Mode, Options, Output, Shared, feeder, worker};
 use crate::http::client::Common;
 use crate::input::Batch;
 use crate::model::event::Observer;
@@ -66,9 +66,9 @@ pub fn run(
         hosts: Hosts::new(options.per_host),
         assist: Assist::new(options.workers),
         in_flight: InFlight::default(),
-        listing: match options.output {
-            Output::Folder => Listing::of(&options.folder, folds_case),
-            Output::File(_) | Output::Stdout => Listing::unknown(&options.folder),
+        listing: match (options.mode, &options.output) {
+            (Mode::Fetch, Output::Folder) => Listing::of(&options.folder, folds_case),
+            _ => Listing::unknown(&options.folder),
         },
         limits: Limits::new(options),
         failures: Failures::new(options.max_failures),

@@ -10,7 +10,7 @@ use crate::engine::claims::Claim;
 use crate::engine::transfer::Transfer;
 use crate::engine::transfer::existing::examine;
 use crate::engine::work::Knowledge;
-use crate::engine::{Mode, Output, Shared};
+use crate::engine::{Mode, Output};
 use crate::http::head::Head;
 use crate::model::error::Cause;
 use crate::model::job::Destination;
@@ -161,11 +161,10 @@ impl Transfer<'_> {
         }
     }
 
-    /// Looks what is under a name, where that cannot be presumed. Only whoever brings a file learns at its
-    /// end whether that was right.
+    /// Looks what is under a name, where that cannot be presumed: only whoever brings a file has a listing,
+    /// and learns at the end whether it was right.
     fn look(&mut self, path: &Path) -> Result<Presence, Cause> {
-        let Shared { listing, options, .. } = self.shared;
-        if options.mode == Mode::Fetch && listing.lacks(path) {
+        if self.shared.listing.lacks(path) {
             self.work.knowledge = Knowledge::Presumed(disk::now());
             return Ok(Presence::Nothing);
         }

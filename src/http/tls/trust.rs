@@ -12,12 +12,14 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::{self, ThreadId};
 
+use rustls::CipherSuite::TLS13_AES_128_GCM_SHA256;
 use rustls::client::ResolvesClientCert;
-use rustls::crypto::ring;
+use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::CertificateDer;
 use rustls::sign::CertifiedKey;
 use rustls::version::{TLS12, TLS13};
-use rustls::{ClientConfig, RootCertStore, SignatureScheme, SupportedProtocolVersion};
+use rustls::{ClientConfig, RootCertStore, SignatureScheme};
+use rustls::{SupportedCipherSuite, SupportedProtocolVersion};
 use rustls_native_certs::{CertificateResult, ErrorKind, load_native_certs};
 
 use crate::http::tls::files::{Authority, Identity};
@@ -78,7 +80,7 @@ impl Trust {
     }
 
     fn load(&self) -> Result<ClientConfig, String> {
-        let provider = Arc::new(ring::default_provider());
+        let provider = Arc::new(provider());
         let algorithms = provider.signature_verification_algorithms;
         let roots = if self.options.is_insecure {
             None
@@ -123,6 +125,15 @@ impl Trust {
     pub(in crate::http) fn is_curious(&self, place: &str) -> bool {
         lock(&self.curious).contains(place)
     }
+}
+
+/// Returns ring's algorithms, AES with 128 bits first, as browsers offer it: nobody can break either, and ten
+/// rounds instead of fourteen cost both ends less. A server that prefers another takes that.
+fn provider() -> CryptoProvider {
+    let mut provider = ring::default_provider();
+    let is_later = |suite: &SupportedCipherSuite| suite.suite() != TLS13_AES_128_GCM_SHA256;
+    provider.cipher_suites.sort_by_key(is_later);
+    provider
 }
 
 fn versions(least: TlsVersion) -> &'static [&'static SupportedProtocolVersion] {
@@ -202,5 +213,19 @@ impl ResolvesClientCert for Badge {
 
     fn has_certs(&self) -> bool {
         self.key.is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cheaper_aes_is_offered_first_and_nothing_is_left_out() {
+        let (ours, all) = (provider().cipher_suites, ring::ALL_CIPHER_SUITES);
+        assert_eq!(ours[0].suite(), TLS13_AES_128_GCM_SHA256);
+        assert!(ours.len() == all.len() && all.iter().all(|suite| ours.contains(suite)));
+        // Those of TLS 1.3 come before those of TLS 1.2.
+        assert!(ours.is_sorted_by_key(|suite| suite.tls13().is_none()));
     }
 }

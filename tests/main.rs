@@ -83,6 +83,7 @@ mod locked_names;
 mod locks;
 /// Logins, and how they are given.
 mod logins;
+mod low_water;
 /// Lists in XML.
 mod metalink;
 /// Several URLs for one file, one after the other.

@@ -80,7 +80,7 @@ impl Connector for Opener {
         self.link.note_opened();
         let most = self.common.options.connect_timeout;
         // No more of it than is left of the transfer's own time.
-        let most = self.link.patience().map_or(most, |patience| patience.min(most));
+        let most = self.link.outlook().0.map_or(most, |patience| patience.min(most));
         let deadline = Instant::now() + most;
         let (host, port) = host_and_port(details.uri);
         let is_https = details.uri.scheme() == Some(&Scheme::HTTPS);

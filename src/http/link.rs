@@ -45,6 +45,8 @@ struct Notes {
     /// What haul uses of the response's head.
     fields: Fields,
     patience: Option<Duration>,
+    /// How many bytes of a body with a length are still to come, those in ureq's buffer included.
+    owed: u64,
     /// Bytes that came since the last ones that were of use, and when the first of them was waited for.
     idle_bytes: usize,
     idle_since: Option<Instant>,
@@ -114,6 +116,7 @@ impl Link {
         notes.cause = None;
         notes.ending = Ending::Open;
         notes.fields.clear();
+        notes.owed = 0;
         notes.idle_bytes = 0;
         notes.idle_since = Some(Instant::now());
     }
@@ -180,6 +183,7 @@ impl Link {
         if let Some(fields) = head {
             std::mem::swap(&mut notes.fields, fields);
         }
+        notes.owed = notes.owed.saturating_sub(bytes as u64);
         notes.idle_bytes += bytes;
         if notes.idle_bytes > MAX_IDLE_BYTES {
             let detail = "the server sends and sends, and nothing of it is a file".to_owned();
@@ -236,9 +240,16 @@ impl Link {
         act(&mut self.notes().conduit)
     }
 
-    /// Returns how long reads may wait, if that is not the stall timeout.
-    pub(super) fn patience(&self) -> Option<Duration> {
-        self.notes().patience
+    /// Returns how long reads may wait, if that is not the stall timeout, and how many bytes of a body
+    /// with a length are still to come, those in ureq's buffer included.
+    pub(super) fn outlook(&self) -> (Option<Duration>, u64) {
+        let notes = self.notes();
+        (notes.patience, notes.owed)
+    }
+
+    /// Says how long the body is that begins.
+    pub(super) fn expect_body(&self, length: u64) {
+        self.notes().owed = length;
     }
 
     /// Bounds how long the next reads may wait, on this connection and on one that is still to be

@@ -22,6 +22,7 @@ pub mod jar;
 mod layers;
 mod link;
 mod local;
+mod low_water;
 mod normalizer;
 mod proxy;
 mod remote;

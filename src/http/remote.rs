@@ -39,6 +39,9 @@ impl Remote {
         link: Arc<Link>,
         stall_timeout: Duration,
     ) -> Self {
+        if let Framing::Length(length) = framing {
+            link.expect_body(length);
+        }
         Self { reader: body.into_reader(), framing, received: 0, link, stall_timeout }
     }
 

@@ -15,9 +15,10 @@ use rustix::net::RecvFlags;
 use ureq::Timeout;
 use ureq::unversioned::transport::{Buffers, LazyBuffers, NextTimeout, Transport};
 
-use crate::http::conduit::{Conduit, is_unfit};
+use crate::http::conduit::{Conduit, MIN_BYTES, is_unfit};
 use crate::http::layers::Layers;
 use crate::http::link::{Ending, Link};
+use crate::http::low_water::{GATHER_TIME, LowWater, MIN_OWED};
 use crate::http::normalizer::{Malformed, Normalizer};
 use crate::http::proxy;
 use crate::http::stand_in::StandIns;
@@ -60,6 +61,7 @@ pub(super) struct Wire {
     /// How long the kernel lets a read wait.
     patience: Duration,
     stall_timeout: Duration,
+    low_water: LowWater,
     normalizer: Normalizer,
     /// What the normalizer made of the bytes that were read last; empty while nothing has to pass it.
     plain: Vec<u8>,
@@ -87,14 +89,21 @@ impl Wire {
             last: 0,
             patience: stall_timeout,
             stall_timeout,
+            low_water: LowWater::default(),
             normalizer: Normalizer::new(),
             plain: Vec::new(),
         }
     }
 
-    /// Bounds the next read as the link says; a system call only when that has changed.
+    /// Bounds the next read as the link says, and lets much gather where much comes; a system call only when
+    /// that has changed.
     fn be_patient(&mut self) -> io::Result<()> {
-        let patience = self.link.patience().unwrap_or(self.stall_timeout);
+        let (patience, owed) = self.link.outlook();
+        let mut patience = patience.unwrap_or(self.stall_timeout);
+        let gathers = owed >= MIN_OWED && self.last >= MIN_BYTES;
+        if self.low_water.set(&self.socket, gathers) {
+            patience = patience.min(GATHER_TIME);
+        }
         if patience != self.patience {
             self.socket.set_read_timeout(Some(patience))?;
             self.patience = patience;
@@ -102,9 +111,21 @@ impl Wire {
         Ok(())
     }
 
+    /// Reads what has come into the input buffer. What has let bytes gather in vain waits for the first one as
+    /// long as any read does.
+    fn receive(&mut self) -> Result<Received, ureq::Error> {
+        match self.receive_once() {
+            Err(ureq::Error::Timeout(_)) if self.low_water.is_high() => {
+                self.last = 0;
+                self.receive_once()
+            }
+            received => received,
+        }
+    }
+
     /// Reads what has come into the input buffer. While that has to pass the normalizer, a body that comes
     /// with its whole head stays where it was read, and the head is put right before it.
-    fn receive(&mut self) -> Result<Received, ureq::Error> {
+    fn receive_once(&mut self) -> Result<Received, ureq::Error> {
         self.be_patient().map_err(to_ureq)?;
         self.is_asking = false;
         if let Some(diverted) = self.divert() {

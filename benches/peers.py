@@ -81,6 +81,8 @@ def run_rows(arguments) -> list[str]:
         certificates = servers.make_certificates(openssl, folder) if openssl else None
         ca = certificates and certificates[0]
         environment["SSL_CERT_FILE"] = str(ca)
+        # The peers are given one authority too.
+        environment.pop("SSL_CERT_DIR", None)
         write_source(folder / "www" / "pace.bin", 0, 8 * MIB)
         listening = stack.enter_context(
             servers.start(nginx, found.get("delay"), folder, certificates and certificates[1:])

@@ -288,6 +288,13 @@ fn an_answer_that_hides_its_etag_proves_nothing() {
 }
 
 #[test]
+fn bytes_that_are_packed_are_not_joined_with_others() {
+    // Such a server gives one ETag for both.
+    let packed = [("ETag", "\"v1\""), ("Content-Encoding", "gzip")];
+    changes(v1(), &content(2, LENGTH), &packed, &["all", REST, "all"]);
+}
+
+#[test]
 fn a_server_that_never_gives_the_same_etag_twice_still_gives_the_file() {
     // As some CDNs do, whose nodes each make their own.
     for resource in [v1(), v1().ignoring_if_range()] {

@@ -49,6 +49,9 @@ pub(super) struct Record {
     pub(super) etag: Option<String>,
     pub(super) last_modified: Option<String>,
     pub(super) date: Option<String>,
+    /// Content-Encoding as it came.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    coding: Option<String>,
     /// Finished ranges, half-open, ascending, apart from one another.
     ranges: Vec<(u64, u64)>,
     /// The boot of the machine in which it was written.
@@ -98,6 +101,7 @@ impl Record {
             etag,
             last_modified,
             date,
+            coding: held.coding.clone(),
             ranges: held.ranges.ranges().iter().map(|range| (range.start, range.end)).collect(),
             boot: boot_id().to_owned(),
             synced,
@@ -150,7 +154,7 @@ impl Record {
         let validators =
             Validators { etag: self.etag, last_modified: self.last_modified, date: self.date };
         let elsewhere = Some(self.url).filter(|from| from != url);
-        Ok(Held { ranges, length: self.length, validators, elsewhere })
+        Ok(Held { ranges, length: self.length, validators, coding: self.coding, elsewhere })
     }
 
     /// Replaces the record of a partial file.
@@ -234,7 +238,13 @@ mod tests {
 
     fn held() -> Held {
         let validators = Validators { etag: Some("\"v1\"".to_owned()), ..Validators::default() };
-        Held { ranges: RangeSet::prefix_of(40), length: Some(100), validators, elsewhere: None }
+        Held {
+            ranges: RangeSet::prefix_of(40),
+            length: Some(100),
+            validators,
+            coding: Some("gzip".to_owned()),
+            elsewhere: None,
+        }
     }
 
     fn read(text: &[u8]) -> Result<Held, Disbelief> {

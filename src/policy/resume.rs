@@ -32,6 +32,8 @@ pub struct Held {
     pub length: Option<u64>,
     /// The validators that came with them.
     pub validators: Validators,
+    /// How the server packed them, if it did: Content-Encoding, as it came.
+    pub coding: Option<String>,
     /// The URL that they came from, when it is another than the one to be asked now.
     pub elsewhere: Option<String>,
 }
@@ -169,6 +171,8 @@ pub struct Answer<'a> {
     pub body_length: Option<u64>,
     /// The response's validators.
     pub validators: &'a Validators,
+    /// How the server packed the body, if it says so: Content-Encoding, as it came.
+    pub coding: Option<&'a str>,
 }
 
 /// What an answer to a range request is good for.
@@ -263,6 +267,11 @@ fn check(held: &Held, from: u64, answer: &Answer<'_>) -> Result<(ByteRange, u64)
     // that may not have looked at the condition either. Last-Modified need not be repeated.
     if held.validators.etag.is_some() && answer.validators.etag.is_none() {
         return Err(Restart::Unidentified);
+    }
+    // A 206 need not repeat Content-Encoding (RFC 9110 §15.3.7), but what it says must be so: a validator
+    // that packed bytes share with those that are not is none.
+    if answer.coding.is_some_and(|coding| held.coding.as_deref() != Some(coding)) {
+        return Err(Restart::Changed);
     }
     // At another mirror an ETag is believed only together with the length.
     if held.elsewhere.is_some() && total.is_none() {

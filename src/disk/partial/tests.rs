@@ -130,8 +130,13 @@ fn what_is_kept_is_found_again_and_its_record_goes_with_the_commit() {
     let partial = create(&destination, Replace::Never).unwrap();
     partial.write_at(b"hello ", 0).unwrap();
     let validators = Validators { etag: Some("\"v1\"".to_owned()), ..Validators::default() };
-    let held =
-        Held { ranges: RangeSet::prefix_of(6), length: Some(11), validators, elsewhere: None };
+    let held = Held {
+        ranges: RangeSet::prefix_of(6),
+        length: Some(11),
+        validators,
+        coding: None,
+        elsewhere: None,
+    };
     let kept = partial.keep(held.clone()).unwrap();
     drop(partial);
     assert_eq!((kept.bytes, kept.length), (6, Some(11)));
@@ -150,7 +155,13 @@ fn starting_over_and_dropping_leave_no_record() {
     let folder = tempfile::tempdir().unwrap();
     let destination = folder.path().join("a");
     let validators = Validators::default();
-    let held = Held { ranges: RangeSet::prefix_of(1), length: None, validators, elsewhere: None };
+    let held = Held {
+        ranges: RangeSet::prefix_of(1),
+        length: None,
+        validators,
+        coding: None,
+        elsewhere: None,
+    };
     let partial = create(&destination, Replace::Never).unwrap();
     partial.write_at(b"x", 0).unwrap();
     partial.record(&held).unwrap();
@@ -166,7 +177,13 @@ fn a_record_that_outlived_its_file_speaks_for_no_other() {
     let folder = tempfile::tempdir().unwrap();
     let destination = folder.path().join("a");
     let validators = Validators::default();
-    let held = Held { ranges: RangeSet::prefix_of(1), length: None, validators, elsewhere: None };
+    let held = Held {
+        ranges: RangeSet::prefix_of(1),
+        length: None,
+        validators,
+        coding: None,
+        elsewhere: None,
+    };
     let orphan = || Record::new("http://h/a", &held, false).write(&part_of(&destination), false);
     orphan().unwrap();
     let partial = create(&destination, Replace::Never).unwrap();

@@ -176,6 +176,7 @@ fn judge(head: &Head, asked: ByteRange, lane: &Lane) -> Result<u64, Unfit> {
         is_multipart: head.is_multipart,
         body_length: head.length(),
         validators: &head.validators,
+        coding: head.coding.as_deref(),
     };
     let subject = lane.joint().subject();
     let part = if lane.seat().source == FIRST {

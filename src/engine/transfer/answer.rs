@@ -23,6 +23,7 @@ pub(super) fn verdict(plan: &Plan, old: &Held, head: &Head) -> Option<Verdict> {
                 is_multipart: head.is_multipart,
                 body_length: head.length(),
                 validators: &head.validators,
+                coding: head.coding.as_deref(),
             },
         )
     })
@@ -31,7 +32,8 @@ pub(super) fn verdict(plan: &Plan, old: &Held, head: &Head) -> Option<Verdict> {
 /// What is held at the beginning of a whole response, whose validators it takes over.
 pub(super) fn fresh(head: &mut Head) -> Held {
     let validators = std::mem::take(&mut head.validators);
-    Held { ranges: RangeSet::default(), length: head.length(), validators, elsewhere: None }
+    let (length, coding) = (head.length(), head.coding.clone());
+    Held { ranges: RangeSet::default(), length, validators, coding, elsewhere: None }
 }
 
 /// Only a 200 is a file (a 206 that nobody asked for is a piece of one).

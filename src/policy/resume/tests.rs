@@ -8,7 +8,7 @@ fn etag(etag: &str) -> Validators {
 
 fn held(bytes: u64) -> Held {
     let ranges = RangeSet::prefix_of(bytes);
-    Held { ranges, length: Some(100), validators: etag("\"v1\""), elsewhere: None }
+    Held { ranges, length: Some(100), validators: etag("\"v1\""), coding: None, elsewhere: None }
 }
 
 /// An answer of one part; no text is no field.
@@ -24,6 +24,7 @@ fn answer<'a>(
         is_multipart: false,
         body_length,
         validators,
+        coding: None,
     }
 }
 
@@ -88,6 +89,7 @@ fn mirrors_with_one_etag_may_differ_in_their_dates() {
         is_multipart: false,
         body_length: None,
         validators,
+        coding: None,
     };
     let mut held = elsewhere(dated(etag, OLD));
     let go_on = Verdict::GoOn { range: ByteRange { start: 40, end: 100 }, total: 100 };
@@ -146,6 +148,7 @@ fn the_end_of_a_range_is_not_the_end_of_a_file_of_unknown_length() {
         is_multipart: false,
         body_length: None,
         validators: &held.validators,
+        coding: None,
     };
     let judge = |content_range| judge(&held, 40, &answer(content_range));
     assert_eq!(judge(b"bytes 40-99/*"), Verdict::AskForAll(Restart::NoLength));
@@ -183,6 +186,25 @@ fn several_parts_are_of_no_use() {
         is_multipart: true,
         body_length: None,
         validators: &etag("\"v1\""),
+        coding: None,
     };
     assert_eq!(judge(&held(40), 40, &answer), Verdict::AskForAll(Restart::Multipart));
+}
+
+#[test]
+fn packed_bytes_are_not_joined_with_others() {
+    let validators = etag("\"v1\"");
+    let of = |coding: Option<&str>| Held { coding: coding.map(str::to_owned), ..held(40) };
+    let go_on = Verdict::GoOn { range: ByteRange { start: 40, end: 100 }, total: 100 };
+    let changed = Verdict::AskForAll(Restart::Changed);
+    for (before, now, verdict) in [
+        (None, Some("gzip"), changed),
+        (Some("br"), Some("gzip"), changed),
+        (Some("gzip"), Some("gzip"), go_on),
+        // It need not be said again.
+        (Some("gzip"), None, go_on),
+    ] {
+        let answer = Answer { coding: now, ..answer(206, "bytes 40-99/100", None, &validators) };
+        assert_eq!(judge(&of(before), 40, &answer), verdict, "{before:?} {now:?}");
+    }
 }

@@ -109,6 +109,7 @@ fn joint(file: &Arc<Partial>, client: &Client) -> (Arc<Joint>, Lane) {
             ranges: RangeSet::default(),
             length: Some(LENGTH),
             validators,
+            coding: None,
             elsewhere: None,
         },
         length: LENGTH,

@@ -180,7 +180,7 @@ def transfers(sizes: Sizes) -> list[Row]:
             small, four = f"{sizes.small_files:,} x 10 KiB", f"4 x {size_words(sizes.four)}"
             rows += [
                 Row(f"small-{scheme}{end}", f"{small}, {scheme}{where}", "small",
-                    sizes.small_files, 10 * KIB, most_rounds=3 * is_disk, **tail),
+                    sizes.small_files, 10 * KIB, most_rounds=5 * is_disk, **tail),
                 Row(f"four-{scheme}{end}", f"{four}, {scheme}{where}", "large",
                     4, sizes.four, most_rounds=3, **tail),
             ]  # fmt: skip

@@ -12,6 +12,7 @@
 
 pub mod body;
 mod bounded;
+mod buffers;
 pub mod client;
 mod conduit;
 mod connector;
@@ -28,7 +29,6 @@ mod proxy;
 mod remote;
 mod request;
 mod resolver;
-mod stand_in;
 pub mod tls;
 mod unix;
 mod unpack;

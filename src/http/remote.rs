@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 use ureq::BodyReader;
 
 use crate::http::body::{Came, Piped};
+use crate::http::buffers::STAND_IN_BYTES;
 use crate::http::conduit::{Conduit, MIN_BYTES};
 use crate::http::head::Framing;
 use crate::http::link::{Ending, Link};
-use crate::http::stand_in::STAND_IN_BYTES;
 use crate::model::error::Cause;
 use crate::model::problem::Phase;
 

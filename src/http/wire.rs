@@ -13,27 +13,21 @@ use std::time::Duration;
 use rustix::io::Errno;
 use rustix::net::RecvFlags;
 use ureq::Timeout;
-use ureq::unversioned::transport::{Buffers, LazyBuffers, NextTimeout, Transport};
+use ureq::unversioned::transport::{Buffers, NextTimeout, Transport};
 
+use crate::http::buffers::WireBuffers;
 use crate::http::conduit::{Conduit, MIN_BYTES, is_unfit};
 use crate::http::layers::Layers;
 use crate::http::link::{Ending, Link};
 use crate::http::low_water::{GATHER_TIME, LowWater, MIN_OWED};
 use crate::http::normalizer::{Malformed, Normalizer};
 use crate::http::proxy;
-use crate::http::stand_in::StandIns;
 use crate::http::tls::Received;
 use crate::model::error::Cause;
 use crate::model::stop::Stop;
 
-/// More than ureq's bound on a response's header (64 KiB), or a large header ends in a stall.
-const INPUT_BYTES: usize = 128 * 1024;
-
 /// How much is read at once while it has to pass the normalizer: a head and a small file.
 const RAW_BYTES: usize = 32 * 1024;
-
-/// A request line may be as long as a URL.
-const OUTPUT_BYTES: usize = 72 * 1024;
 
 /// The form of a request's target (RFC 9112 §3.2).
 #[derive(Clone, Copy, Debug)]
@@ -49,7 +43,7 @@ pub(super) struct Wire {
     socket: Arc<TcpStream>,
     layers: Layers,
     form: Form,
-    buffers: StandIns,
+    buffers: WireBuffers,
     link: Arc<Link>,
     stop: Arc<Stop>,
     /// Whether the last response was read to its end and no request was sent since.
@@ -76,12 +70,11 @@ impl Wire {
         stop: Arc<Stop>,
         stall_timeout: Duration,
     ) -> Self {
-        let buffers = StandIns::new(LazyBuffers::new(INPUT_BYTES, OUTPUT_BYTES));
         Self {
             socket,
             layers,
             form,
-            buffers,
+            buffers: WireBuffers::default(),
             link,
             stop,
             is_idle: false,

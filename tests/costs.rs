@@ -62,9 +62,9 @@ fn a_small_file_takes_few_system_calls() {
     /// How often threads wait for each other, and in how many pieces an answer comes, is chance; a build
     /// that is not optimized checks descriptors before it closes them.
     const CHANCE: [&str; 5] = ["fcntl", "futex", "madvise", "recvfrom", "sched_yield"];
-    /// openat, flock, a look at the new file once it is locked, sendto, pwrite64, utimensat, renameat2,
-    /// close; a path on standard output, a line on standard error.
-    const WORK: f64 = 10.0;
+    /// openat, flock, a look at the new file once it is locked, sendto, pwrite64, utimensat, a look whether its
+    /// name is still its own, renameat2, close; a path on standard output, a line on standard error.
+    const WORK: f64 = 11.0;
     const FILES: u32 = 200;
     if is_missing("strace") {
         return;

@@ -36,6 +36,8 @@ mod costs;
 mod credentials;
 /// The same by way of proxies, which have secrets of their own.
 mod credentials_by_proxy;
+/// Partial files that are not what they were.
+mod custody;
 /// What servers declare of their files.
 mod declared;
 /// A full disk, and one that is told to keep what it was given.

@@ -14,8 +14,8 @@ fn a_file_that_appears_meanwhile_is_not_replaced() {
     let file = test.path().join("a");
     let running = test
         .expect_entry("a", Entry::File(b"theirs".to_vec()))
-        .fails(server.url("/a"), "a exists already")
-        .hint("`--if-exists skip`, `overwrite` or `rename` accept it")
+        .fails(server.url("/a"), "a appeared during the transfer")
+        .hint("it is somebody else's and was left alone; what came for it was removed")
         .start();
     gate.wait_reached(1);
     std::fs::write(file, "theirs").unwrap();

@@ -30,9 +30,11 @@ use crate::model::error::Cause;
 use crate::model::failure::Kept;
 use crate::policy::resume::Held;
 
+mod custody;
 mod room;
 mod splice;
 
+use custody::Custody;
 pub use room::{Allocation, Room};
 
 /// What is put behind the destination's name.
@@ -109,6 +111,8 @@ pub struct Partial {
     stays: AtomicBool,
     /// Whether its file system was found to take nothing out of pipes.
     is_unfit: AtomicBool,
+    /// Which file it is, and whether its bytes can be believed in.
+    custody: Custody,
 }
 
 impl Partial {
@@ -131,7 +135,8 @@ impl Partial {
             if purpose.expects_orphan {
                 record::remove_orphan(&path);
             }
-            return Ok((Self::new(purpose, path, file, false), Content::Nothing));
+            let custody = Custody::of(&found);
+            return Ok((Self::new(purpose, path, file, custody, false), Content::Nothing));
         }
         let content = match Record::read(&path, purpose.url, purpose.other_urls, bytes) {
             Ok(held) => {
@@ -146,10 +151,16 @@ impl Partial {
             Err(reason) => Content::Disbelieved(reason),
         };
         // Without a record there may still be an unfinished one.
-        Ok((Self::new(purpose, path, file, true), content))
+        Ok((Self::new(purpose, path, file, Custody::of(&found), true), content))
     }
 
-    fn new(purpose: &Purpose<'_>, path: PathBuf, file: File, has_record: bool) -> Self {
+    fn new(
+        purpose: &Purpose<'_>,
+        path: PathBuf,
+        file: File,
+        custody: Custody,
+        has_record: bool,
+    ) -> Self {
         Self {
             file,
             path,
@@ -161,6 +172,7 @@ impl Partial {
             has_record: Mutex::new(has_record),
             stays: AtomicBool::new(false),
             is_unfit: AtomicBool::new(false),
+            custody,
         }
     }
 
@@ -190,6 +202,7 @@ impl Partial {
     /// # Errors
     /// [`Cause::Disk`].
     pub fn write_at(&self, bytes: &[u8], offset: u64) -> Result<(), Cause> {
+        self.check_synced()?;
         self.file.write_all_at(bytes, offset).map_err(|source| self.failed("write", source))
     }
 
@@ -211,8 +224,9 @@ impl Partial {
         checkpoint("data-written");
         let is_synced = self.sync == Sync::All;
         if is_synced {
-            self.file.sync_data().map_err(|source| self.failed("sync", source))?;
+            self.sync_data()?;
         }
+        self.check_ours("write the record of")?;
         Record::new(&self.url, held, is_synced).write(&self.path, is_synced).map_err(|source| {
             Cause::Disk { action: "write", path: record::path_of(&self.path), source }
         })?;
@@ -224,6 +238,10 @@ impl Partial {
     /// Leaves the file for the next attempt or run, if a record can say what it holds. What was allocated
     /// for it stays with it.
     pub fn keep(&self, mut held: Held) -> Option<Kept> {
+        let has_its_name = self.stays.load(Ordering::Relaxed);
+        if has_its_name || self.check_synced().is_err() || !self.is_ours() {
+            return None;
+        }
         let mut recorded = self.record(&held);
         let end = held.ranges.end();
         if recorded.is_err() && self.room() > end && self.give_back().is_ok() {
@@ -231,6 +249,9 @@ impl Partial {
             recorded = self.record(&held);
         }
         if recorded.is_err() {
+            if self.check_synced().is_err() {
+                return None;
+            }
             // Then the file's own end makes room for its record.
             let end = end.saturating_sub(ROOM_FOR_RECORD);
             held.ranges.truncate(end);
@@ -278,18 +299,18 @@ impl Partial {
             let _ = self.file.set_modified(modified);
         }
         match self.sync {
-            Sync::All => self.file.sync_all(),
-            Sync::Data => self.file.sync_data(),
-            Sync::Nothing => Ok(()),
+            Sync::All => self.sync_all()?,
+            Sync::Data => self.sync_data()?,
+            Sync::Nothing => {}
         }
-        .map_err(|source| self.failed("sync", source))?;
         checkpoint("before-rename");
+        self.check_ours("rename")?;
         match replace {
             Replace::Allowed => rustix::fs::rename(&self.path, destination),
             Replace::Never => rename_to_free(&self.path, destination),
         }
         .map_err(|error| match error {
-            Errno::EXIST => Cause::Exists { path: destination.to_owned() },
+            Errno::EXIST => Cause::Exists { path: destination.to_owned(), is_new: true },
             Errno::ISDIR | Errno::NOTEMPTY => {
                 Cause::NotAFile { path: destination.to_owned(), what: "a folder" }
             }
@@ -317,7 +338,7 @@ impl Partial {
 
 impl Drop for Partial {
     fn drop(&mut self) {
-        if !self.stays.load(Ordering::Relaxed) {
+        if !self.stays.load(Ordering::Relaxed) && self.is_ours() {
             if *self.has_record() {
                 record::remove(&self.path);
             }
@@ -342,8 +363,8 @@ fn sync_folder_of(destination: &Path) -> Result<(), Cause> {
         _ => Path::new("."),
     };
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(|source| Cause::Disk {
-        action: "sync",
-        path: folder.to_owned(),
+        action: "sync the folder of the complete",
+        path: destination.to_owned(),
         source,
     })
 }

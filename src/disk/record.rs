@@ -162,15 +162,15 @@ impl Record {
         let text = serde_json::to_vec(self).map_err(io::Error::from)?;
         let path = path_of(part);
         let new = with_suffix(&path, NEW_SUFFIX);
-        let mut file = create(&new)?;
-        file.write_all(&text)?;
-        if sync {
-            file.sync_data()?;
+        let written = write_new(&new, &text, sync).and_then(|()| {
+            super::checkpoint("record-written");
+            Ok(rustix::fs::rename(&new, &path)?)
+        });
+        if written.is_err() {
+            // Nothing can be told from here, and the next one is made where this one was.
+            let _ = std::fs::remove_file(&new);
         }
-        drop(file);
-        super::checkpoint("record-written");
-        rustix::fs::rename(&new, &path)?;
-        Ok(())
+        written
     }
 }
 
@@ -199,6 +199,15 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut path = path.as_os_str().to_owned();
     path.push(suffix);
     PathBuf::from(path)
+}
+
+fn write_new(path: &Path, text: &[u8], sync: bool) -> io::Result<()> {
+    let mut file = create(path)?;
+    file.write_all(text)?;
+    if sync {
+        file.sync_data()?;
+    }
+    Ok(())
 }
 
 /// Makes a new file where nothing is, or where an unfinished one was left; follows no link.

@@ -95,10 +95,12 @@ pub enum Cause {
         /// The scheme.
         scheme: String,
     },
-    /// A file of that name exists and the user asked for an error then.
+    /// A file of that name exists, where the user asked for an error then or it came during the transfer.
     Exists {
         /// The file.
         path: PathBuf,
+        /// Whether it came during the transfer.
+        is_new: bool,
     },
     /// The file is not what it is checked by.
     Mismatch {

@@ -326,7 +326,7 @@ mod tests {
         case(&Cause::Connect { host: host(), source: too_many_files }, false);
         let source = ErrorKind::PermissionDenied.into();
         case(&Cause::Disk { action: "write", path: path(), source }, false);
-        case(&Cause::Exists { path: path() }, false);
+        case(&Cause::Exists { path: path(), is_new: false }, false);
         case(&Cause::InUse { path: path() }, false);
         case(&Cause::TimeOver { limit: SECOND }, false);
         case(&Cause::TooLarge { limit: 1 }, false);

@@ -23,6 +23,7 @@ impl Partial {
     /// # Errors
     /// [`Cause::Disk`].
     pub fn write_from(&self, pipe: BorrowedFd<'_>, count: usize, offset: u64) -> Result<(), Cause> {
+        self.check_synced()?;
         let (mut at, end) = (offset, offset + count as u64);
         while at < end {
             let left = (end - at) as usize;

@@ -149,7 +149,7 @@ impl Transfer<'_> {
                     Ok(Place::Skip(path, found))
                 }
                 Admission::WriteInto => Ok(Place::Device(path)),
-                Admission::Exists => Err(Cause::Exists { path }),
+                Admission::Exists => Err(Cause::Exists { path, is_new: false }),
                 Admission::NotAFile(what) => Err(Cause::NotAFile { path, what }),
                 Admission::Renumber => {
                     let folder = wanted.parent().unwrap_or(Path::new(""));
@@ -183,7 +183,7 @@ impl Transfer<'_> {
         match &self.work.place {
             Some((path, _)) if self.work.knowledge != Knowledge::Seen => match presence(path)? {
                 Presence::Nothing => self.work.knowledge = Knowledge::Seen,
-                _ => return Err(Cause::Exists { path: path.clone() }),
+                _ => return Err(Cause::Exists { path: path.clone(), is_new: true }),
             },
             _ => {}
         }
@@ -197,7 +197,7 @@ impl Transfer<'_> {
         if matches!(cause, Cause::Exists { .. } | Cause::InUse { .. }) {
             self.shared.listing.forget();
         }
-        let Cause::Exists { path } = cause else { return false };
+        let Cause::Exists { path, .. } = cause else { return false };
         let Knowledge::Presumed(at) = self.work.knowledge else { return false };
         // What came only while the file did is an error, as it is where nothing is presumed.
         let is_taken = disk::there_since(path).is_some_and(|since| since < at);

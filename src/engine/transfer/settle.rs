@@ -78,7 +78,9 @@ impl<'a> Transfer<'a> {
                         }),
                     };
                 }
-                Admission::Exists => return Err(Cause::Exists { path: path.to_owned() }),
+                Admission::Exists => {
+                    return Err(Cause::Exists { path: path.to_owned(), is_new: false });
+                }
                 Admission::NotAFile(what) => {
                     return Err(Cause::NotAFile { path: path.to_owned(), what });
                 }

@@ -86,8 +86,9 @@ impl fmt::Display for Cause {
             Self::ForbiddenScheme { scheme } => {
                 write!(f, "scheme `{}` is not allowed here", Printable(scheme))
             }
-            Self::Exists { path } => {
-                write!(f, "{} exists already", Printable(&path.to_string_lossy()))
+            Self::Exists { path, is_new } => {
+                let what = if *is_new { "appeared during the transfer" } else { "exists already" };
+                write!(f, "{} {what}", Printable(&path.to_string_lossy()))
             }
             Self::Missing { path } => {
                 write!(f, "{} is not there", Printable(&path.to_string_lossy()))
@@ -192,6 +193,9 @@ impl Cause {
             }
             Self::NotAsDeclared { .. } => {
                 "try again later; `--no-server-digests` takes the file as it comes"
+            }
+            Self::Exists { is_new: true, .. } => {
+                "it is somebody else's and was left alone; what came for it was removed"
             }
             Self::Exists { .. } => "`--if-exists skip`, `overwrite` or `rename` accept it",
             Self::ForbiddenScheme { .. } => "`--proto` says which ones are",

@@ -1,5 +1,6 @@
 //! Redirects are followed by the rules of URLs, within bounds, and take no secret along.
 
+use crate::harness::folder::Entry;
 use crate::harness::{Reply, Server, content};
 
 /// Downloads `/dir/a?old` which leads to `location`, which must be `target` of the same server.
@@ -123,6 +124,29 @@ fn a_loop_is_told_as_a_loop() {
     server.get(["/a"]).fails(&a, &format!("redirect loop: {a} was visited before")).run();
     server.serve("/b", Reply::redirect(302, "#here"));
     server.get(["/b"]).fails(&b, &format!("redirect loop: {b} was visited before")).run();
+}
+
+#[test]
+fn with_cookies_a_redirect_may_lead_back() {
+    let server = Server::start();
+    server.handle(|request| match (&*request.target, request.header("cookie")) {
+        ("/login", _) => Reply::redirect(302, "/a").header("Set-Cookie", "in=1"),
+        (_, Some("in=1")) => Reply::ok("hello"),
+        _ => Reply::redirect(302, "/login"),
+    });
+    let (a, login) = (server.url("/a"), server.url("/login"));
+    let saving = server.get(["/a"]).args(["--save-cookies", "jar"]);
+    saving.expect_entry("jar", Entry::AnyFile).expect_file("a", "hello").run();
+    // Nobody comes with the cookie, so it is a loop.
+    server.get(["/a"]).fails(&a, &format!("redirect loop: {a} was visited before")).run();
+    // One that leads nowhere is bounded all the same.
+    server.serve("/login", Reply::redirect(302, "/login").header("Set-Cookie", "other=1"));
+    let saving = server.get(["/login"]).args(["--save-cookies", "jar"]);
+    saving
+        .expect_entry("jar", Entry::AnyFile)
+        .fails(login, "more than 10 redirects")
+        .hint("`--max-redirects` allows more")
+        .run();
 }
 
 #[test]

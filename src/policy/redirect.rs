@@ -16,6 +16,8 @@ pub struct Options {
     pub max_hops: usize,
     /// Whether a hop may lead from https to http.
     pub allow_downgrade: bool,
+    /// Whether it may lead back: with the cookies of the hops in between a URL may answer otherwise.
+    pub may_return: bool,
 }
 
 /// Returns whether a status with a Location leads elsewhere. 304 to 306 do not.
@@ -53,7 +55,7 @@ pub fn next_hop(
     if current.scheme() == "https" && to.scheme() == "http" && !options.allow_downgrade {
         return Err(RedirectProblem::Downgrade { to: Redacted(&to).to_string() });
     }
-    if visited.contains(&to) {
+    if !options.may_return && visited.contains(&to) {
         return Err(RedirectProblem::Loop { to: Redacted(&to).to_string() });
     }
     if visited.len() > options.max_hops {
@@ -95,7 +97,7 @@ mod tests {
 
     use super::*;
 
-    const OPTIONS: Options = Options { max_hops: 10, allow_downgrade: false };
+    const OPTIONS: Options = Options { max_hops: 10, allow_downgrade: false, may_return: false };
 
     fn hop(from: &str, location: &[u8]) -> Result<String, RedirectProblem> {
         let from = Url::parse(from).unwrap();

@@ -118,6 +118,17 @@ fn what_is_damaged_or_cut_is_not_saved() {
 }
 
 #[test]
+fn a_few_bytes_that_belong_to_nothing_are_no_transfer_that_broke_off() {
+    let cause = "the body, packed with gzip, ends before what is packed does, or goes on behind it";
+    for body in [[gzip(&text()), b"\n".to_vec()].concat(), b"plain".to_vec()] {
+        let server = Server::start();
+        server.serve("/a", packed("gzip", &body));
+        unpacking(server.get(["/a"])).retries(5).fails(server.url("/a"), cause).run();
+        assert_eq!(server.requests().len(), 1);
+    }
+}
+
+#[test]
 fn an_empty_file_is_empty_however_it_is_packed() {
     let server = Server::start();
     server.serve("/a", packed("gzip", b""));

@@ -96,6 +96,11 @@ impl Remote {
         Ok(Came::Piped(piped))
     }
 
+    /// Returns whether the body says by itself where it ends.
+    pub(super) fn has_known_end(&self) -> bool {
+        !matches!(self.framing, Framing::Close)
+    }
+
     /// Takes a pipe back if it is empty.
     pub(super) fn give_back(&self, piped: Piped) {
         self.link.with_conduit(|conduit| conduit.give_back(piped));

@@ -130,6 +130,10 @@ impl Unpacked {
             return self.damaged("unpacks to hundreds of times its size");
         }
         if body.is_ended && error.kind() == io::ErrorKind::UnexpectedEof {
+            // Nothing broke off where the body's own end was seen.
+            if body.remote.has_known_end() {
+                return self.damaged("ends before what is packed does, or goes on behind it");
+            }
             return Cause::Truncated { received: body.received, expected: None };
         }
         self.damaged(&format!("cannot be unpacked: {error}"))

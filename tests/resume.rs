@@ -3,6 +3,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use crate::harness::part::check_part;
 use crate::harness::resource::Resource;
 use crate::harness::{Gate, Reply, Server, content};
 
@@ -277,6 +278,62 @@ fn a_changed_date_of_modification_is_found_out() {
     let rest = "bytes=150000- ? Sun, 06 Nov 1994 08:40:00 GMT";
     changes(resource(), &other, &new, &["all", rest]);
     changes(resource().ignoring_if_range(), &other, &new, &["all", rest, "all"]);
+}
+
+#[test]
+fn a_part_is_not_taken_for_the_whole_whatever_its_status() {
+    // A server that forgets the 206, with and without saying which part it is.
+    let says_part = |reply: Reply| reply.with_status(200);
+    let says_nothing = |reply: Reply| Reply::ok(reply.body_bytes()).header("ETag", "\"v1\"");
+    for fault in [says_part as fn(Reply) -> Reply, says_nothing] {
+        let server = spoiled(&v1(), [cut_at_half, fault]);
+        server
+            .get(["/a"])
+            .retries(5)
+            .retried(server.url("/a"), CUT, "after progress")
+            .expect_file("a", body())
+            .run();
+        assert_eq!(server.asked(), ["all", REST, "all"]);
+    }
+    let server = Server::start();
+    server.serve("/a", Reply::part(&body(), HALF..LENGTH).with_status(200));
+    let cause = "status 200 OK with the Content-Range of a part";
+    server.get(["/a"]).fails(server.url("/a"), cause).run();
+}
+
+#[test]
+fn where_the_rest_is_refused_the_whole_is_asked_for() {
+    for status in [400, 405, 406, 412, 417, 501] {
+        let server = Server::start();
+        let resource = v1();
+        let first = resource.clone();
+        server.answer("/a", move |request| cut_at_half(first.answer(request)));
+        server.handle(move |request| match request.header("range") {
+            Some(_) => Reply::status(status, "No").body("no"),
+            None => resource.answer(request),
+        });
+        server
+            .get(["/a"])
+            .retries(5)
+            .retried(server.url("/a"), CUT, "after progress")
+            .expect_file("a", body())
+            .run();
+        assert_eq!(server.asked(), ["all", REST, "all"], "{status}");
+    }
+}
+
+#[test]
+fn what_is_held_stays_where_the_whole_is_refused_too() {
+    let server = Server::start();
+    let resource = v1();
+    server.answer("/a", move |request| cut_at_half(resource.answer(request)));
+    server.handle(|_| Reply::status(405, "No").body("no"));
+    let output = server.get(["/a"]).any_result().run();
+    assert_eq!(check_part(output.folder.path(), "a", &body()), HALF);
+    let output = server.get(["/a"]).in_folder(output.folder).any_result().run();
+    assert_eq!(server.asked(), ["all", REST, "all"]);
+    assert_eq!(output.status, Some(1));
+    assert_eq!(check_part(output.folder.path(), "a", &body()), HALF);
 }
 
 #[test]

@@ -102,6 +102,8 @@ pub enum Restart {
     NoLength,
     /// The server says that the range is not there.
     NotSatisfiable,
+    /// The server refuses the request for a range.
+    Refused,
     /// What is held came from another mirror, under no strong ETag.
     OtherMirror,
     /// The answer is of a representation of another length.
@@ -129,6 +131,7 @@ impl fmt::Display for Restart {
             Self::NoStrongValidator => "the server gave nothing to tell a changed file by",
             Self::NoLength => "the server does not tell how long the file is",
             Self::NotSatisfiable => "the server has no such range",
+            Self::Refused => "the server refuses to be asked for the rest",
             Self::OtherMirror => "what is held came from another mirror, and without a strong ETag",
             Self::OtherLength => "the file has another length on the server",
             Self::TooLong => "the server sent more than the range that it announced",
@@ -161,7 +164,7 @@ pub fn plan(held: Option<&Held>) -> Plan {
 /// The part of a response that tells which bytes it has.
 #[derive(Clone, Copy, Debug)]
 pub struct Answer<'a> {
-    /// The status: 200, 206 or 416.
+    /// The status: 200, 206, 416, or one that is about the request.
     pub status: u16,
     /// Content-Range, as it came.
     pub content_range: Option<&'a [u8]>,
@@ -200,8 +203,43 @@ pub fn judge(held: &Held, from: u64, answer: &Answer<'_>) -> Verdict {
             Err(reason) => Verdict::AskForAll(reason),
         },
         416 => Verdict::AskForAll(Restart::NotSatisfiable),
+        status if is_of_request(status) => Verdict::AskForAll(Restart::Refused),
+        // What says that it is a part, or is of another length under the same strong ETag, is not the file.
+        _ if !is_whole(answer.content_range, answer.body_length) => {
+            Verdict::AskForAll(Restart::BadRange)
+        }
+        _ if held.validators.strong_etag().is_some()
+            && held.validators.strong_etag() == answer.validators.strong_etag()
+            && is_other(held.length, answer.body_length) =>
+        {
+            Verdict::AskForAll(Restart::OtherLength)
+        }
         _ => Verdict::StartOver(Restart::AnsweredWhole),
     }
+}
+
+/// Returns whether a status is about the request rather than the file, which may be had without a range:
+/// servers that know none refuse it so. What is held stays until the whole comes. A 403 is the end of a link.
+pub fn is_of_request(status: u16) -> bool {
+    matches!(status, 400 | 405 | 406 | 412 | 417 | 501)
+}
+
+/// Returns whether the body of a 200 is all of the representation, as far as Content-Range tells: it means
+/// nothing there (RFC 9110 §14.4), but servers that forget the 206 send it with a part, which is as long as it
+/// says.
+pub fn is_whole(content_range: Option<&[u8]>, body_length: Option<u64>) -> bool {
+    match content_range.and_then(ContentRange::parse) {
+        Some(ContentRange::Satisfied { range, total }) => {
+            let is_all = range.start == 0 && !is_other(Some(range.end), total);
+            is_all || is_other(Some(range.len()), body_length)
+        }
+        _ => true,
+    }
+}
+
+/// Returns whether both are known and differ.
+fn is_other(known: Option<u64>, told: Option<u64>) -> bool {
+    matches!((known, told), (Some(known), Some(told)) if known != told)
 }
 
 /// What an answer to a request for one range among several is good for.
@@ -221,7 +259,7 @@ pub enum Part {
 /// Judges the answer to a request for the bytes of `asked` while other bytes of the same representation
 /// are on their way.
 pub fn judge_part(held: &Held, asked: ByteRange, answer: &Answer<'_>) -> Part {
-    let has_other_length = |told: Option<u64>| matches!((held.length, told), (Some(known), Some(told)) if known != told);
+    let has_other_length = |told| is_other(held.length, told);
     match answer.status {
         206 => match check(held, asked.start, answer) {
             // Whether all of it came could not be told without a length.
@@ -256,8 +294,7 @@ fn check(held: &Held, from: u64, answer: &Answer<'_>) -> Result<(ByteRange, u64)
     if range.start != from || answer.body_length.is_some_and(|length| length != range.len()) {
         return Err(Restart::BadRange);
     }
-    let contradicts = |known: Option<u64>, told: Option<u64>| matches!((known, told), (Some(known), Some(told)) if known != told);
-    if contradicts(held.length, total) || held.length.is_some_and(|length| range.end > length) {
+    if is_other(held.length, total) || held.length.is_some_and(|length| range.end > length) {
         return Err(Restart::OtherLength);
     }
     if !held.agrees_with(answer.validators) {

@@ -9,11 +9,12 @@ use crate::model::range_set::RangeSet;
 use crate::policy::resume::{self, Answer, Held, Plan, Verdict};
 use crate::policy::retry;
 
-/// Judges the answer to a plan to go on; `None` when there was no such plan, or when the status is
-/// none that a range can have.
+/// Judges the answer to a plan to go on; `None` when there was no such plan, or when the status says nothing
+/// about it.
 pub(super) fn verdict(plan: &Plan, old: &Held, head: &Head) -> Option<Verdict> {
     let Plan::Rest { from, .. } = plan else { return None };
-    matches!(head.status, 200 | 206 | 416).then(|| {
+    let is_answer = matches!(head.status, 200 | 206 | 416) || resume::is_of_request(head.status);
+    is_answer.then(|| {
         resume::judge(
             old,
             *from,
@@ -41,6 +42,11 @@ pub(in crate::engine) fn judge(head: &Head) -> Result<(), Cause> {
     let status = head.status;
     let reason = head::reason(status);
     match status {
+        200 if !resume::is_whole(head.content_range.as_deref(), head.length()) => {
+            Err(Cause::Protocol {
+                detail: format!("status 200 {reason} with the Content-Range of a part"),
+            })
+        }
         200 => Ok(()),
         204 | 205 => Err(Cause::Protocol {
             detail: format!("status {status} {reason}: the server says that there is no content"),
@@ -51,7 +57,9 @@ pub(in crate::engine) fn judge(head: &Head) -> Result<(), Cause> {
         304 => Err(Cause::Protocol {
             detail: "status 304 Not Modified for an unconditional request".to_owned(),
         }),
-        300..=399 => Err(Cause::Redirect { problem: RedirectProblem::NoLocation { code: status } }),
+        300..=399 if head.location.is_none() => {
+            Err(Cause::Redirect { problem: RedirectProblem::NoLocation { code: status } })
+        }
         401 => {
             let problem = head.login.as_deref().cloned().unwrap_or(LoginProblem::Wanted);
             Err(Cause::Login { problem })

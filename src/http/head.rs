@@ -62,33 +62,38 @@ impl Head {
         fields: &Fields,
     ) -> Result<Self, Cause> {
         let status = status.as_u16();
-        let first = |name: &str| fields.first(name).map(<[u8]>::to_vec);
-        let content_type = first("content-type");
+        let first = First::read(fields);
+        let owned = |value: Option<&[u8]>| value.map(<[u8]>::to_vec);
+        let etag = first.etag.and_then(text);
         Ok(Self {
             status,
-            framing: framing(fields, version)?,
+            framing: framing(&first, fields, version)?,
             validators: Validators {
-                etag: text(fields, "etag"),
-                last_modified: text(fields, "last-modified"),
-                date: text(fields, "date"),
+                // Next to an ETag it says nothing.
+                date: first.date.filter(|_| etag.is_none()).and_then(text),
+                etag,
+                last_modified: first.last_modified.and_then(text),
             },
-            accepts_ranges: fields.first("accept-ranges").is_some_and(|units| {
+            accepts_ranges: first.accept_ranges.is_some_and(|units| {
                 units
                     .split(|&b| b == b',')
                     .any(|unit| unit.trim_ascii().eq_ignore_ascii_case(b"bytes"))
             }),
-            content_range: first("content-range"),
-            is_multipart: content_type.as_ref().is_some_and(|media_type| {
+            content_range: owned(first.content_range),
+            is_multipart: first.content_type.is_some_and(|media_type| {
                 const MULTIPART: &[u8] = b"multipart/byteranges";
                 media_type.get(..MULTIPART.len()).is_some_and(|t| t.eq_ignore_ascii_case(MULTIPART))
             }),
-            retry_after: first("retry-after"),
-            disposition: first("content-disposition"),
-            location: first("location"),
-            declared: declared::strongest(status, fields.iter()).map(Box::new),
+            retry_after: owned(first.retry_after),
+            disposition: owned(first.disposition),
+            location: owned(first.location),
+            declared: first
+                .has_others
+                .then(|| declared::strongest(status, fields.iter()).map(Box::new))
+                .flatten(),
             login: None,
-            coding: coding(fields),
-            content_type,
+            coding: first.content_encoding.and_then(|_| coding(fields)),
+            content_type: owned(first.content_type),
         })
     }
 
@@ -136,9 +141,58 @@ pub fn reason(status: u16) -> &'static str {
     StatusCode::from_u16(status).ok().and_then(|code| code.canonical_reason()).unwrap_or("")
 }
 
+/// The first field of each name that is looked at.
+#[derive(Default)]
+struct First<'a> {
+    accept_ranges: Option<&'a [u8]>,
+    content_encoding: Option<&'a [u8]>,
+    content_length: Option<&'a [u8]>,
+    content_range: Option<&'a [u8]>,
+    content_type: Option<&'a [u8]>,
+    date: Option<&'a [u8]>,
+    disposition: Option<&'a [u8]>,
+    etag: Option<&'a [u8]>,
+    last_modified: Option<&'a [u8]>,
+    location: Option<&'a [u8]>,
+    retry_after: Option<&'a [u8]>,
+    transfer_encoding: Option<&'a [u8]>,
+    /// Whether there are fields of other names, which may declare what the file is.
+    has_others: bool,
+}
+
+impl<'a> First<'a> {
+    /// Finds them in one go.
+    fn read(fields: &'a Fields) -> Self {
+        let mut first = Self::default();
+        for (name, value) in fields.iter() {
+            let place = match name {
+                "accept-ranges" => &mut first.accept_ranges,
+                "content-disposition" => &mut first.disposition,
+                "content-encoding" => &mut first.content_encoding,
+                "content-length" => &mut first.content_length,
+                "content-range" => &mut first.content_range,
+                "content-type" => &mut first.content_type,
+                "date" => &mut first.date,
+                "etag" => &mut first.etag,
+                "last-modified" => &mut first.last_modified,
+                "location" => &mut first.location,
+                "retry-after" => &mut first.retry_after,
+                "transfer-encoding" => &mut first.transfer_encoding,
+                "connection" => continue,
+                _ => {
+                    first.has_others = true;
+                    continue;
+                }
+            };
+            place.get_or_insert(value);
+        }
+        first
+    }
+}
+
 /// A field that is no UTF-8 says nothing that could be compared or sent back.
-fn text(fields: &Fields, name: &str) -> Option<String> {
-    let value = std::str::from_utf8(fields.first(name)?).ok()?.trim();
+fn text(value: &[u8]) -> Option<String> {
+    let value = std::str::from_utf8(value).ok()?.trim();
     (!value.is_empty()).then(|| value.to_owned())
 }
 
@@ -154,8 +208,8 @@ fn coding(fields: &Fields) -> Option<String> {
 /// Transfer-Encoding wins over Content-Length (RFC 9112 §6.3). ureq has refused lengths that are no
 /// number or contradict each other; it passes codings other than chunked, and chunked in HTTP/1.0,
 /// as if they were the body.
-fn framing(fields: &Fields, version: Version) -> Result<Framing, Cause> {
-    if let Some(coding) = fields.first("transfer-encoding") {
+fn framing(first: &First<'_>, fields: &Fields, version: Version) -> Result<Framing, Cause> {
+    if let Some(coding) = first.transfer_encoding {
         let codings = fields.all("transfer-encoding").count();
         let chunked = coding.trim_ascii().eq_ignore_ascii_case(b"chunked") && codings == 1;
         return if chunked && version == Version::HTTP_11 {
@@ -169,12 +223,12 @@ fn framing(fields: &Fields, version: Version) -> Result<Framing, Cause> {
             })
         };
     }
-    let Some(length) = fields.first("content-length") else {
+    let Some(length) = first.content_length else {
         return Ok(Framing::Close);
     };
     // "5, 5" is one length, said twice (RFC 9112 §6.3).
-    let first = length.split(|&b| b == b',').next().unwrap_or_default().trim_ascii();
-    std::str::from_utf8(first)
+    let length_once = length.split(|&b| b == b',').next().unwrap_or_default().trim_ascii();
+    std::str::from_utf8(length_once)
         .ok()
         .filter(|text| text.bytes().all(|b| b.is_ascii_digit()))
         .and_then(|text| text.parse().ok())

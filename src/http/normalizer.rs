@@ -149,7 +149,8 @@ impl Normalizer {
         if head.is_interim() || (self.has_body && head.is_chunked()) {
             return Ok(None);
         }
-        self.state = pass(&head, self.has_body, output)?;
+        pass(&head, output)?;
+        self.state = State::Body;
         Ok(Some(end))
     }
 
@@ -218,7 +219,9 @@ impl Normalizer {
         }
         let head = Head::read(&seen[blank..end], &mut self.fields);
         if !head.is_interim() {
-            self.state = pass(&head, self.has_body, output)?;
+            pass(&head, output)?;
+            let is_chunked = self.has_body && head.is_chunked();
+            self.state = if is_chunked { State::ChunkSize } else { State::Body };
             self.counted = 0;
         }
         pending.clear();
@@ -294,13 +297,13 @@ impl Normalizer {
     }
 }
 
-/// Passes on a head that is not interim; returns what follows it.
-fn pass(head: &Head<'_>, has_body: bool, output: &mut Vec<u8>) -> Result<State, Malformed> {
+/// Passes on a head that is not interim.
+fn pass(head: &Head<'_>, output: &mut Vec<u8>) -> Result<(), Malformed> {
     if head.bytes_used() > MAX_USED_BYTES {
         return Err(Malformed::FieldsTooLong);
     }
     head.write(output);
-    Ok(if has_body && head.is_chunked() { State::ChunkSize } else { State::Body })
+    Ok(())
 }
 
 /// Returns whether bytes are, or may become, a status line.

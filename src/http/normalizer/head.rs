@@ -1,5 +1,7 @@
 //! The head of a response, taken apart and written again in the plain form.
 
+use std::sync::LazyLock;
+
 use memchr::memchr;
 
 use crate::http::fields::Fields;
@@ -45,25 +47,27 @@ impl<'a> Head<'a> {
         let mut lines = Lines(head);
         let status_line = lines.next().unwrap_or_default();
         // A folded line belongs to the field before it, also when that one is left out.
-        let mut kept = None;
+        let mut is_kept = false;
         let mut cookies = 0;
         for line in lines {
             if line.starts_with(b" ") || line.starts_with(b"\t") {
-                if let Some(name) = kept {
+                if is_kept {
                     fields.extend_last(b" ");
-                    tame(name, fields.extend_last(line.trim_ascii()));
+                    fields.extend_last(line.trim_ascii());
                 }
                 continue;
             }
-            kept = None;
+            is_kept = false;
             let Some(colon) = memchr(b':', line) else { continue };
-            let Some(name) = find(line[..colon].trim_ascii_end()) else { continue };
-            cookies += usize::from(name == SET_COOKIE);
-            if name != SET_COOKIE || cookies <= MAX_COOKIES {
-                kept = Some(name);
-                tame(name, fields.push(name, line[colon + 1..].trim_ascii()));
+            let Some(known) = find(line[..colon].trim_ascii_end()) else { continue };
+            let is_cookie = known.name == SET_COOKIE;
+            cookies += usize::from(is_cookie);
+            if !is_cookie || cookies <= MAX_COOKIES {
+                is_kept = true;
+                fields.push(known.name, known.is_passed, line[colon + 1..].trim_ascii());
             }
         }
+        fields.tame();
         Self { status_line, fields }
     }
 
@@ -75,7 +79,8 @@ impl<'a> Head<'a> {
 
     /// Returns whether the body is chunked and nothing else. What else there may be is refused later.
     pub(super) fn is_chunked(&self) -> bool {
-        let mut codings = self.fields.all(TRANSFER_ENCODING);
+        let passed = self.fields.passed().filter(|(name, _)| *name == TRANSFER_ENCODING);
+        let mut codings = passed.map(|(_, value)| value);
         let is_only = matches!(
             (codings.next(), codings.next()),
             (Some(coding), None) if coding.eq_ignore_ascii_case(b"chunked")
@@ -99,7 +104,7 @@ impl<'a> Head<'a> {
     pub(super) fn write(&self, output: &mut Vec<u8>) {
         output.extend_from_slice(self.status_line);
         output.extend_from_slice(b"\r\n");
-        for (name, value) in self.fields.iter().filter(|(name, _)| PASSED_FIELDS.contains(name)) {
+        for (name, value) in self.fields.passed() {
             let goes_without_saying = name == CONNECTION
                 && self.is_persistent()
                 && value.eq_ignore_ascii_case(b"keep-alive");
@@ -113,23 +118,45 @@ impl<'a> Head<'a> {
     }
 }
 
-/// Returns the name of a field as haul has it, in lower case, if it is one that is used.
-fn find(name: &[u8]) -> Option<&'static str> {
-    let is_same =
-        |known: &&&str| known.len() == name.len() && name.eq_ignore_ascii_case(known.as_bytes());
-    let of = |names: &'static [&'static str]| names.iter().find(is_same).copied();
-    of(&PASSED_FIELDS).or_else(|| of(&USED_FIELDS)).or_else(|| of(&declared::FIELDS))
+/// A field that is used.
+struct Known {
+    /// In lower case.
+    name: &'static str,
+    /// As it is mostly written.
+    usual: Vec<u8>,
+    is_passed: bool,
 }
 
-/// Makes blanks of the control bytes in a value that decides nothing.
-fn tame(name: &str, value: &mut [u8]) {
-    if PASSED_FIELDS.contains(&name) {
-        return;
+impl Known {
+    fn new(name: &'static str, is_passed: bool) -> Self {
+        let mut usual = name.as_bytes().to_vec();
+        for word in usual.split_mut(|&byte| byte == b'-') {
+            word[..1].make_ascii_uppercase();
+        }
+        Self { name, usual, is_passed }
     }
-    for byte in value {
-        let is_control = (*byte < 0x20 && *byte != b'\t') || *byte == 0x7f;
-        *byte = if is_control { b' ' } else { *byte };
-    }
+}
+
+/// Returns the field of this name, in any case, if it is one that is used.
+fn find(name: &[u8]) -> Option<&'static Known> {
+    /// By the lengths of their names: of one length there are a few at most.
+    static KNOWN: LazyLock<Vec<Vec<Known>>> = LazyLock::new(|| {
+        let passed = PASSED_FIELDS.iter().map(|name| Known::new(name, true));
+        let others = USED_FIELDS.iter().chain(&declared::FIELDS);
+        // What is in two of the lists is found as in the first.
+        let all = passed.chain(others.map(|name| Known::new(name, false)));
+        let mut known = Vec::new();
+        for field in all {
+            let length = field.name.len();
+            known.resize_with(known.len().max(length + 1), Vec::new);
+            known[length].push(field);
+        }
+        known
+    });
+    let known = KNOWN.get(name.len())?;
+    let is_as_usual = |known: &&Known| known.usual == name;
+    let is_same = |known: &&Known| name.eq_ignore_ascii_case(known.name.as_bytes());
+    known.iter().find(is_as_usual).or_else(|| known.iter().find(is_same))
 }
 
 /// The lines of a head, without their ends.

@@ -2,12 +2,12 @@
 
 use std::borrow::Cow;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use ureq::config::AutoHeaderValue;
-use ureq::http::StatusCode;
 use ureq::http::header::AUTHORIZATION;
+use ureq::http::{HeaderValue, StatusCode};
 use ureq::typestate::WithoutBody;
 use ureq::{Agent, RequestBuilder};
 use url::Url;
@@ -28,10 +28,11 @@ use crate::model::field::Field;
 use crate::model::problem::{LoginProblem, Phase};
 use crate::model::proxy::{Proxy, ProxyProblem};
 use crate::model::tls::TlsProblem;
-use crate::policy::{challenge, coding};
+use crate::policy::challenge;
 
 pub use crate::http::connector::Common;
 pub use crate::http::link::Canceller;
+use crate::http::request::{IDENTITY, UNPACKED};
 pub use crate::http::request::{Method, Request, Rest};
 
 /// How often a request is sent again because a kept connection turned out to be closed. Each try
@@ -57,6 +58,8 @@ pub struct Client {
     /// What ureq is told of all proxies, so that it keeps connections to them, those through them and
     /// others apart. To which proxy a request goes follows from its origin.
     marks: Marks,
+    /// The last request's field Host: mostly it is that of the next.
+    host: Mutex<HeaderValue>,
 }
 
 /// Proxies that there are not.
@@ -95,7 +98,8 @@ impl Client {
         let mark = |text| ureq::Proxy::new(text).ok();
         let marks =
             Marks { to: mark("http://to.invalid"), through: mark("http://through.invalid") };
-        Self { agent, common: Arc::clone(common), link, marks }
+        let host = Mutex::new(HeaderValue::from_static(""));
+        Self { agent, common: Arc::clone(common), link, marks, host }
     }
 
     /// Sends a request and waits for the head of its response.
@@ -180,8 +184,10 @@ impl Client {
     }
 
     fn build(&self, request: &Request<'_>, via: Option<&Via>) -> RequestBuilder<WithoutBody> {
-        let codings = if self.common.options.unpacks { coding::ACCEPTED } else { "identity" };
-        let builder = request.build(&self.agent, self.common.jar.as_deref(), via, codings);
+        let codings = if self.common.options.unpacks { &UNPACKED } else { &IDENTITY };
+        let mut host = self.host.lock().unwrap_or_else(PoisonError::into_inner);
+        let jar = self.common.jar.as_deref();
+        let builder = request.build(&self.agent, jar, via, codings, &mut host);
         let Some(via) = via else { return builder };
         let mark = if via.is_absolute { &self.marks.to } else { &self.marks.through };
         builder.config().proxy(mark.clone()).build()

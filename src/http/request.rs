@@ -15,11 +15,21 @@ use crate::http::jar::Jar;
 use crate::http::proxy::Via;
 use crate::model::field::Field;
 use crate::model::range::ByteRange;
+use crate::policy::coding;
 use crate::policy::secrets::basic_value;
 use crate::policy::update::Condition;
 
 /// The name that servers are told, unless the user gives another.
-const NAME: &str = concat!("haul/", env!("CARGO_PKG_VERSION"));
+static NAME: HeaderValue = HeaderValue::from_static(concat!("haul/", env!("CARGO_PKG_VERSION")));
+
+/// Any kind of file is welcome.
+static ANY: HeaderValue = HeaderValue::from_static("*/*");
+
+/// The codings that a body may have: none.
+pub(super) static IDENTITY: HeaderValue = HeaderValue::from_static("identity");
+
+/// The same where bodies are unpacked.
+pub(super) static UNPACKED: HeaderValue = HeaderValue::from_static(coding::ACCEPTED);
 
 /// What a request wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,21 +80,22 @@ pub struct Rest<'a> {
 
 impl Request<'_> {
     /// Writes it for `agent`, with the cookies of `jar`, as it goes through a proxy or not. `codings`
-    /// are those that a body may have.
+    /// are those that a body may have; `host` is the value of the last request's field Host.
     pub(super) fn build(
         &self,
         agent: &Agent,
         jar: Option<&Jar>,
         via: Option<&Via>,
-        codings: &'static str,
+        codings: &HeaderValue,
+        host: &mut HeaderValue,
     ) -> RequestBuilder<WithoutBody> {
         let Request { fields, rest, no_cache, condition, .. } = *self;
-        let mut builder = self.begin(agent, via);
-        let own = [(USER_AGENT, NAME), (ACCEPT, "*/*"), (ACCEPT_ENCODING, codings)];
+        let mut builder = self.begin(agent, via, host);
+        let own = [(USER_AGENT, &NAME), (ACCEPT, &ANY), (ACCEPT_ENCODING, codings)];
         // None when ureq refuses the URL, which it tells when the request is sent.
         if let Some(headers) = builder.headers_mut() {
             for (name, value) in own.into_iter().filter(|(name, _)| self.is_free(name.as_str())) {
-                headers.append(name, HeaderValue::from_static(value));
+                headers.append(name, value.clone());
             }
         }
         let cookies = self.cookies(jar);
@@ -101,13 +112,14 @@ impl Request<'_> {
         if no_cache {
             builder = builder.header(CACHE_CONTROL, "no-cache");
         }
-        builder = match condition {
-            Some(Condition::NoneMatch(etag)) => builder.header(IF_NONE_MATCH, etag),
-            Some(Condition::ModifiedSince(time)) => {
-                builder.header(IF_MODIFIED_SINCE, httpdate::fmt_http_date(*time))
-            }
-            None => builder,
-        };
+        if let Some(condition) = condition {
+            builder = match condition {
+                Condition::NoneMatch(etag) => builder.header(IF_NONE_MATCH, etag),
+                Condition::ModifiedSince(time) => {
+                    builder.header(IF_MODIFIED_SINCE, httpdate::fmt_http_date(*time))
+                }
+            };
+        }
         if let Some(Rest { from, to, validator }) = rest {
             let range = match to {
                 Some(end) => format!("bytes={}", ByteRange { start: from, end }),
@@ -123,7 +135,12 @@ impl Request<'_> {
 
     /// Begins it. One that goes to a proxy itself is for ureq one to that host, so that URLs of all hosts
     /// share the connections to it; the URL is in its path, from where the wire takes it.
-    fn begin(&self, agent: &Agent, via: Option<&Via>) -> RequestBuilder<WithoutBody> {
+    fn begin(
+        &self,
+        agent: &Agent,
+        via: Option<&Via>,
+        host: &mut HeaderValue,
+    ) -> RequestBuilder<WithoutBody> {
         let Self { method, url, .. } = *self;
         let ask = |uri: &str| match method {
             Method::Get => agent.get(uri),
@@ -136,12 +153,20 @@ impl Request<'_> {
         };
         if self.is_free(HOST.as_str()) {
             // ureq would make it of its own URL, which takes longer, and is the proxy's if there is one.
-            builder = builder.header(HOST, &url[Position::BeforeHost..Position::AfterPort]);
+            let name = &url[Position::BeforeHost..Position::AfterPort];
+            if host != name {
+                // No host of a URL is one that cannot be sent.
+                *host =
+                    HeaderValue::from_str(name).unwrap_or_else(|_| HeaderValue::from_static(""));
+            }
+            if let Some(headers) = builder.headers_mut() {
+                headers.append(HOST, host.clone());
+            }
         }
-        match proxy.and_then(|proxy| proxy.credentials.as_ref()) {
-            Some(login) => builder.header(PROXY_AUTHORIZATION, basic_value(login)),
-            None => builder,
+        if let Some(login) = proxy.and_then(|proxy| proxy.credentials.as_ref()) {
+            builder = builder.header(PROXY_AUTHORIZATION, basic_value(login));
         }
+        builder
     }
 
     /// Returns whether the user says nothing of the field of this name.

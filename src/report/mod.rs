@@ -261,12 +261,9 @@ fn path_line(path: &Path, end: PathEnd) -> Vec<u8> {
 impl Observer for Reporter<'_> {
     fn event(&self, event: &Event<'_>) {
         let is_start = matches!(event, Event::Started { .. });
-        let tick = |wanted: bool| {
-            if let Some(ticker) = self.ticker.as_ref().filter(|_| wanted) {
-                ticker.note(event);
-            }
-        };
-        tick(!is_start);
+        if let Some(ticker) = self.ticker.as_ref().filter(|_| !is_start) {
+            ticker.note(event);
+        }
         let line = match (self.results, event) {
             (Results::Events, _) => json::line(event, true).or_else(|| json::events::line(event)),
             (Results::Json, _) => json::line(event, false),
@@ -279,7 +276,9 @@ impl Observer for Reporter<'_> {
         if let Some(line) = line {
             self.print(&line);
         }
-        tick(is_start);
+        if let Some(ticker) = self.ticker.as_ref().filter(|_| is_start) {
+            ticker.note(event);
+        }
         if let Some(failed) = &self.files.failed {
             failed.event(event);
         }

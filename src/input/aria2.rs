@@ -111,7 +111,9 @@ impl Aria2 {
     /// Gives the last entry: nothing more is said of it.
     pub(super) fn complete(&mut self, found: &mut Batch) {
         let Some(Pending { mut entry, out, dir }) = self.pending.take() else { return };
-        if let Ok(wanted) = &mut entry.wanted {
+        if (out.is_some() || dir.is_some())
+            && let Ok(wanted) = &mut entry.wanted
+        {
             let place = out.unwrap_or_default();
             match place.inside(&dir.unwrap_or_default()) {
                 Ok(place) => wanted.place = place,

@@ -143,7 +143,10 @@ impl Output {
         if self.batch.entries.is_empty() && self.batch.warnings.is_empty() {
             return Ok(());
         }
-        self.sender.send(std::mem::take(&mut self.batch)).map_err(|_| Unwanted)
+        // The next one is mostly as long.
+        let entries = Vec::with_capacity(self.batch.entries.len());
+        let batch = std::mem::replace(&mut self.batch, Batch { entries, ..Batch::default() });
+        self.sender.send(batch).map_err(|_| Unwanted)
     }
 }
 

@@ -56,7 +56,8 @@ pub fn parse(text: &str) -> Result<Target, Cause> {
 /// Reads URLs one after the other, most of which differ from the one before only behind their origin: a list's.
 #[derive(Debug, Default)]
 pub struct Series {
-    last: Option<Url>,
+    /// The root of the last one's origin.
+    root: Option<Url>,
 }
 
 impl Series {
@@ -69,21 +70,33 @@ impl Series {
             return Ok(Target { url, credentials: None });
         }
         let target = parse(text)?;
-        self.last = is_web(target.url.scheme()).then(|| target.url.clone());
+        self.root = is_web(target.url.scheme()).then(|| {
+            let mut root = target.url.clone();
+            root.set_path("/");
+            root.set_query(None);
+            root
+        });
         Ok(target)
     }
 
     /// Reads a URL that is written with the last one's origin, in normal form, and a path that has nothing
     /// in it of which [`parse`] would have to think. Such a path means the same as a reference to that URL.
     fn follow(&self, text: &str) -> Option<Url> {
-        let last = self.last.as_ref()?;
-        let path = text.strip_prefix(&last[..Position::BeforePath])?;
+        let root = self.root.as_ref()?;
+        let path = text.strip_prefix(&root[..Position::BeforePath])?;
         let is_path = path.starts_with('/') && !path.starts_with("//");
         let is_plain = |b: u8| b.is_ascii_graphic() && !matches!(b, b'#' | b'\\');
         if !is_path || !path.bytes().all(is_plain) {
             return None;
         }
-        last.join(path).ok().filter(|url| text.len().max(url.as_str().len()) <= MAX_URL_BYTES)
+        let url = if path.contains('?') {
+            root.join(path).ok()?
+        } else {
+            let mut url = root.clone();
+            url.set_path(path);
+            url
+        };
+        (text.len().max(url.as_str().len()) <= MAX_URL_BYTES).then_some(url)
     }
 }
 

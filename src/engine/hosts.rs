@@ -9,8 +9,7 @@
 //! nobody polls. What is parked still counts as in flight. The lot is bounded; what does not fit is
 //! offered again later.
 
-use std::collections::{HashMap, VecDeque};
-use std::fmt::Write as _;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -20,6 +19,9 @@ use crate::engine::work::Work;
 
 /// How many works may be parked, over all hosts.
 const MAX_PARKED: usize = 1024;
+
+/// How many hosts are remembered at least before it is looked which are as new.
+const MIN_SWEEP: usize = 64;
 
 /// How soon a work that finds no room in the lot either is offered again.
 const TURN: Duration = Duration::from_millis(50);
@@ -33,7 +35,11 @@ pub(super) struct Hosts {
 
 #[derive(Debug, Default)]
 struct Table {
-    hosts: HashMap<String, Host>,
+    /// Few, because those that are as new are forgotten now and then: a look-up in a tree takes less than
+    /// the hash of a name would.
+    hosts: BTreeMap<String, Host>,
+    /// How many there may be before that.
+    sweep_at: usize,
     parked: usize,
 }
 
@@ -75,11 +81,10 @@ impl Hosts {
         Self { most, table: Mutex::default() }
     }
 
-    /// Asks for a request to a host.
-    pub(super) fn enter(&self, name: &str, work: Box<Work>, now: Instant) -> Entry {
+    /// Asks for the request of a work to its host.
+    pub(super) fn enter(&self, work: Box<Work>, now: Instant) -> Entry {
         let mut table = self.lock();
-        let Table { hosts, parked } = &mut *table;
-        let host = find(hosts, name, self.most);
+        let (host, parked) = table.meet(host_of(work.target().0), self.most);
         if let Some(wait) = host.wait(now) {
             return Entry::Later(work, wait);
         }
@@ -99,7 +104,7 @@ impl Hosts {
     /// first.
     pub(super) fn try_enter(&self, name: &str, now: Instant) -> bool {
         let mut table = self.lock();
-        let host = find(&mut table.hosts, name, self.most);
+        let (host, _) = table.meet(name, self.most);
         let has_room =
             host.wait(now).is_none() && host.active < host.limit && host.parked.is_empty();
         host.active += usize::from(has_room);
@@ -110,7 +115,7 @@ impl Hosts {
     /// now.
     pub(super) fn leave(&self, name: &str, answered: Answered) -> VecDeque<Box<Work>> {
         let mut table = self.lock();
-        let Table { hosts, parked } = &mut *table;
+        let Table { hosts, parked, .. } = &mut *table;
         let Some(host) = hosts.get_mut(name) else { return VecDeque::new() };
         match answered {
             Answered::Overloaded(until) => {
@@ -130,18 +135,15 @@ impl Hosts {
         host.active = host.active.saturating_sub(1);
         let room = host.limit.saturating_sub(host.active).min(host.parked.len());
         *parked -= room;
-        let freed = host.parked.drain(..room).collect();
-        if host.is_as_new(self.most) {
-            hosts.remove(name);
-        }
-        freed
+        host.parked.drain(..room).collect()
     }
 
     /// Returns everything that is parked, for a run that ends.
     pub(super) fn clear(&self) -> VecDeque<Box<Work>> {
         let mut table = self.lock();
         table.parked = 0;
-        table.hosts.drain().flat_map(|(_, host)| host.parked).collect()
+        let hosts = std::mem::take(&mut table.hosts);
+        hosts.into_values().flat_map(|host| host.parked).collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, Table> {
@@ -149,7 +151,30 @@ impl Hosts {
     }
 }
 
+impl Table {
+    /// Returns what is known of a host, which may be nothing, and how many works are parked in all.
+    fn meet(&mut self, name: &str, most: usize) -> (&mut Host, &mut usize) {
+        if !self.hosts.contains_key(name) {
+            if self.hosts.len() >= self.sweep_at.max(MIN_SWEEP) {
+                // A list may name a million hosts. Twice what is left makes a sweep cheap for each.
+                self.hosts.retain(|_, host| !host.is_as_new(most));
+                self.sweep_at = 2 * self.hosts.len();
+            }
+            self.hosts.insert(name.to_owned(), Host::new(most));
+        }
+        match self.hosts.get_mut(name) {
+            Some(host) => (host, &mut self.parked),
+            None => unreachable!("it is there by now"),
+        }
+    }
+}
+
 impl Host {
+    fn new(most: usize) -> Self {
+        let parked = VecDeque::new();
+        Self { active: 0, limit: most, successes: 0, paused_until: None, parked }
+    }
+
     /// Returns whether nobody talks to it and it has no complaints: it is as one never seen.
     fn is_as_new(&self, most: usize) -> bool {
         let Self { active, limit, paused_until, parked, .. } = self;
@@ -163,24 +188,9 @@ impl Host {
     }
 }
 
-/// Returns the name of a URL's host, with its port.
-pub(super) fn host_of(url: &Url) -> String {
-    let mut name = url[Position::BeforeHost..Position::AfterPort].to_owned();
-    if url.port().is_none() {
-        let _ = write!(name, ":{}", url.port_or_known_default().unwrap_or_default());
-    }
-    name
-}
-
-/// Returns what is known of a host, which may be nothing.
-fn find<'t>(hosts: &'t mut HashMap<String, Host>, name: &str, most: usize) -> &'t mut Host {
-    hosts.entry(name.to_owned()).or_insert_with(|| Host {
-        active: 0,
-        limit: most,
-        successes: 0,
-        paused_until: None,
-        parked: VecDeque::new(),
-    })
+/// Returns the name of a URL's host: with its scheme, which says the port if nothing else does.
+pub(super) fn host_of(url: &Url) -> &str {
+    &url[..Position::AfterPort]
 }
 
 #[cfg(test)]
@@ -188,10 +198,18 @@ mod tests {
     use super::*;
     use crate::model::job::{Destination, Job, JobId, Origin};
 
+    const HOST: &str = "http://h";
+    const OTHER: &str = "http://other";
+
+    /// A work for the host of the tests.
     fn work(id: u32) -> Box<Work> {
+        work_for(HOST, id)
+    }
+
+    fn work_for(host: &str, id: u32) -> Box<Work> {
         Box::new(Work::new(Job {
             id: JobId(id),
-            url: "http://h/".parse().unwrap(),
+            url: host.parse().unwrap(),
             credentials: None,
             fresh: None,
             mirrors: Vec::new(),
@@ -208,7 +226,7 @@ mod tests {
 
     /// How many of `count` requests to a host may be sent.
     fn entered(hosts: &Hosts, count: u32, now: Instant) -> usize {
-        (0..count).filter(|&id| matches!(hosts.enter("h", work(id), now), Entry::Go(_))).count()
+        (0..count).filter(|&id| matches!(hosts.enter(work(id), now), Entry::Go(_))).count()
     }
 
     #[test]
@@ -217,16 +235,16 @@ mod tests {
         let now = Instant::now();
         assert_eq!(entered(&hosts, 9, now), 9);
         let pause = Duration::from_secs(3);
-        hosts.leave("h", Answered::Overloaded(now + pause));
-        assert!(matches!(hosts.enter("h", work(1), now), Entry::Later(_, wait) if wait == pause));
-        assert!(matches!(hosts.enter("other", work(2), now), Entry::Go(_)));
+        hosts.leave(HOST, Answered::Overloaded(now + pause));
+        assert!(matches!(hosts.enter(work(1), now), Entry::Later(_, wait) if wait == pause));
+        assert!(matches!(hosts.enter(work_for(OTHER, 2), now), Entry::Go(_)));
         for _ in 0..8 {
-            hosts.leave("h", Answered::Otherwise);
+            hosts.leave(HOST, Answered::Otherwise);
         }
         let later = now + pause;
         assert_eq!(entered(&hosts, 5, later), 4);
         // The one that found no room goes along with the first that leaves, the next allowance too.
-        let freed: Vec<usize> = (0..4).map(|_| hosts.leave("h", Answered::Well).len()).collect();
+        let freed: Vec<usize> = (0..4).map(|_| hosts.leave(HOST, Answered::Well).len()).collect();
         assert_eq!(freed, [1, 0, 0, 0]);
         assert_eq!(entered(&hosts, 9, later), 5);
     }
@@ -235,21 +253,20 @@ mod tests {
     fn a_host_that_no_job_has_entered_may_be_asked_for_one_more() {
         let hosts = Hosts::new(1);
         let now = Instant::now();
-        assert!(hosts.try_enter("h", now) && !hosts.try_enter("h", now));
+        assert!(hosts.try_enter(HOST, now) && !hosts.try_enter(HOST, now));
         let pause = Duration::from_secs(3);
-        hosts.leave("h", Answered::Overloaded(now + pause));
-        assert!(!hosts.try_enter("h", now));
+        hosts.leave(HOST, Answered::Overloaded(now + pause));
+        assert!(!hosts.try_enter(HOST, now));
         // The pause ends though no job comes by.
-        assert!(hosts.try_enter("h", now + pause));
-        assert!(matches!(hosts.enter("h", work(1), now + pause), Entry::Parked));
-        assert_eq!(hosts.leave("h", Answered::Well).len(), 1);
+        assert!(hosts.try_enter(HOST, now + pause));
+        assert!(matches!(hosts.enter(work(1), now + pause), Entry::Parked));
+        assert_eq!(hosts.leave(HOST, Answered::Well).len(), 1);
         // Those that wait go first.
-        assert!(matches!(hosts.enter("h", work(1), now + pause), Entry::Go(_)));
-        assert!(matches!(hosts.enter("h", work(2), now + pause), Entry::Parked));
-        assert!(!hosts.try_enter("h", now + pause));
-        assert!(hosts.try_enter("other", now));
-        hosts.leave("other", Answered::Otherwise);
-        assert!(!hosts.lock().hosts.contains_key("other"));
+        assert!(matches!(hosts.enter(work(1), now + pause), Entry::Go(_)));
+        assert!(matches!(hosts.enter(work(2), now + pause), Entry::Parked));
+        assert!(!hosts.try_enter(HOST, now + pause));
+        assert!(hosts.try_enter(OTHER, now));
+        hosts.leave(OTHER, Answered::Otherwise);
     }
 
     #[test]
@@ -257,7 +274,7 @@ mod tests {
         let hosts = Hosts::new(2);
         let now = Instant::now();
         assert_eq!(entered(&hosts, 5, now), 2);
-        assert_eq!(hosts.leave("h", Answered::Well).len(), 1);
+        assert_eq!(hosts.leave(HOST, Answered::Well).len(), 1);
         assert_eq!(hosts.clear().len(), 2);
     }
 
@@ -266,9 +283,9 @@ mod tests {
         let hosts = Hosts::new(2);
         let now = Instant::now();
         assert_eq!(entered(&hosts, 1, now), 1);
-        assert!(hosts.try_enter("h", now));
-        assert!(matches!(hosts.enter("h", work(1), now), Entry::Parked));
-        assert_eq!(hosts.leave("h", Answered::Otherwise).len(), 1);
+        assert!(hosts.try_enter(HOST, now));
+        assert!(matches!(hosts.enter(work(1), now), Entry::Parked));
+        assert_eq!(hosts.leave(HOST, Answered::Otherwise).len(), 1);
     }
 
     #[test]
@@ -278,19 +295,26 @@ mod tests {
         assert_eq!(entered(&hosts, 8, now), 8);
         let pause = Duration::from_secs(3);
         for _ in 0..7 {
-            hosts.leave("h", Answered::Otherwise);
+            hosts.leave(HOST, Answered::Otherwise);
         }
-        hosts.lock().hosts.get_mut("h").unwrap().paused_until = Some(now + pause);
-        assert!(!hosts.try_enter("h", now));
-        assert!(hosts.try_enter("h", now + pause));
+        hosts.lock().hosts.get_mut(HOST).unwrap().paused_until = Some(now + pause);
+        assert!(!hosts.try_enter(HOST, now));
+        assert!(hosts.try_enter(HOST, now + pause));
     }
 
     #[test]
     fn hosts_that_are_done_are_forgotten() {
         let hosts = Hosts::new(8);
         let now = Instant::now();
-        assert_eq!(entered(&hosts, 1, now), 1);
-        hosts.leave("h", Answered::Well);
-        assert!(hosts.lock().hosts.is_empty());
+        assert!(hosts.try_enter("busy", now) && hosts.try_enter("paused", now));
+        hosts.leave("paused", Answered::Overloaded(now + Duration::from_secs(3)));
+        for number in 0..10 * MIN_SWEEP {
+            let name = number.to_string();
+            assert!(hosts.try_enter(&name, now));
+            assert_eq!(hosts.leave(&name, Answered::Well).len(), 0);
+            assert!(hosts.lock().hosts.len() <= MIN_SWEEP);
+        }
+        let table = hosts.lock();
+        assert!(table.hosts.contains_key("busy") && table.hosts.contains_key("paused"));
     }
 }

@@ -59,6 +59,7 @@ pub(super) fn work(
         returns,
         client,
         buffer,
+        progress: Arc::default(),
         totals: Totals::default(),
         freed: VecDeque::new(),
     };
@@ -123,6 +124,8 @@ struct Worker<'a> {
     returns: &'a Sender<Returned>,
     client: Client,
     buffer: Vec<u8>,
+    /// How far its last attempt came, used again for the next if nobody else looks at it any more.
+    progress: Arc<Progress>,
     totals: Totals,
     /// Works that were parked and have room now.
     freed: VecDeque<Box<Work>>,
@@ -185,11 +188,10 @@ impl Worker<'_> {
             return Taken::Ended;
         }
         loop {
-            let host = host_of(work.target().0);
             let now = Instant::now();
             // What comes after a body on standard output must wait for it anyway.
             let waits_here = work.job.destination == Destination::Stdout;
-            work = match shared.hosts.enter(&host, work, now) {
+            work = match shared.hosts.enter(work, now) {
                 Entry::Go(work) => work,
                 Entry::Parked => return Taken::Parked,
                 Entry::Later(mut later, wait) => {
@@ -204,13 +206,13 @@ impl Worker<'_> {
             let (result, received) = self.attempt(&mut work, now);
             self.totals.bytes += received;
             let Err(setback) = result else {
-                self.leave(&host, Answered::Well);
+                self.leave(host_of(work.target().0), Answered::Well);
                 self.tell_end(&work, result);
                 return Taken::Ended;
             };
             let is_locked = matches!(setback.cause, Cause::InUse { .. });
             if is_locked && shared.options.if_locked == IfLocked::Wait {
-                self.leave(&host, Answered::Otherwise);
+                self.leave(host_of(work.target().0), Answered::Otherwise);
                 let work = self.wait_for_lock(work, &setback.cause);
                 return Taken::Later(work, Instant::now() + LOCK_TURN);
             }
@@ -221,7 +223,7 @@ impl Worker<'_> {
                 }
                 _ => Answered::Otherwise,
             };
-            self.leave(&host, answered);
+            self.leave(host_of(work.target().0), answered);
             if shared.stop.is_stopped() {
                 shared.give_up(&work, &mut self.totals);
                 return Taken::Ended;
@@ -247,10 +249,19 @@ impl Worker<'_> {
         self.freed.extend(self.shared.hosts.leave(host, answered));
     }
 
+    /// Returns what says that nothing has come yet.
+    fn progress(&mut self) -> Arc<Progress> {
+        match Arc::get_mut(&mut self.progress) {
+            Some(progress) => *progress = Progress::default(),
+            None => self.progress = Arc::default(),
+        }
+        Arc::clone(&self.progress)
+    }
+
     /// Makes one attempt now; a panic is its failure. Returns the bytes received too.
     fn attempt(&mut self, work: &mut Work, now: Instant) -> (Result<Done, Setback>, u64) {
         let shared = self.shared;
-        let progress = Arc::new(Progress::default());
+        let progress = self.progress();
         let began = *work.began.get_or_insert(now);
         work.started.get_or_insert_with(SystemTime::now);
         let result = catch_unwind(AssertUnwindSafe(|| {
@@ -276,7 +287,7 @@ impl Worker<'_> {
                 let left = works.into_iter();
                 freed.extend(left.filter_map(|work| Returned::send(returns, work, now)));
             };
-            let throttle = shared.limits.of(|| host_of(work.target().0), began);
+            let throttle = shared.limits.of(|| host_of(work.target().0).to_owned(), began);
             let progress = &progress;
             let transfer =
                 Transfer { shared, client, buffer, work, progress, began, throttle, release };

@@ -113,7 +113,7 @@ impl<'a> Transfer<'a> {
         let source = |(given, credentials, not_before): (&Url, Option<&Credentials>, _)| Source {
             given: given.clone(),
             credentials: credentials.cloned(),
-            host: host_of(given),
+            host: host_of(given).to_owned(),
             reached: None,
             not_before: Option::unwrap_or(not_before, now),
         };

@@ -1,5 +1,6 @@
 //! The checksums that are known by the names of files, and which of them were of use.
 
+use std::borrow::Cow;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -55,7 +56,7 @@ impl Checksums {
         if self.listed.is_none() && !self.is_required {
             return Ok(());
         }
-        let of_url = || filename::from_url(&job.url);
+        let of_url = || filename::from_url(&job.url).map(Cow::into_owned);
         match &job.destination {
             // Its name is still to come, and may be listed.
             Destination::Unnamed(_) if self.listed.is_some() => Ok(()),

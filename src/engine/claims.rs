@@ -10,8 +10,8 @@
 //! Should two names collide, the second gets a number; should both hashes of two jobs (one in 2^128),
 //! the second would be taken for the same URL.
 
-use std::collections::hash_map::RandomState;
-use std::hash::{BuildHasher, Hash, Hasher};
+use std::borrow::Cow;
+use std::hash::{BuildHasher, DefaultHasher, Hash, Hasher, RandomState};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -44,6 +44,8 @@ pub(super) enum Claim {
 pub(super) struct Claims {
     hasher: RandomState,
     folds_case: bool,
+    /// The folder of most files, and what has hashed it.
+    base: (PathBuf, DefaultHasher),
     state: Mutex<State>,
 }
 
@@ -56,9 +58,11 @@ struct State {
 }
 
 impl Claims {
-    /// Makes an empty table for a folder that may take `A` and `a` for one name.
-    pub(super) fn new(folds_case: bool) -> Self {
-        Self { hasher: RandomState::new(), folds_case, state: Mutex::default() }
+    /// Makes an empty table for a folder and those below it, which may take `A` and `a` for one name.
+    pub(super) fn new(folds_case: bool, base: &Path) -> Self {
+        let hasher = RandomState::new();
+        let base = (base.to_owned(), hash_folder(&hasher, folds_case, base));
+        Self { hasher, folds_case, base, state: Mutex::default() }
     }
 
     /// Takes the name of a file that is none of a URL.
@@ -100,11 +104,11 @@ impl Claims {
 
     /// Returns the folder `deeper` below `base`, which a file that was claimed before does not become: a
     /// folder of its name gets the next free number.
-    pub(super) fn folder(&self, base: &Path, deeper: &Path) -> PathBuf {
-        let mut folder = base.to_owned();
+    pub(super) fn folder<'a>(&self, base: &'a Path, deeper: &Path) -> Cow<'a, Path> {
         if deeper.as_os_str().is_empty() {
-            return folder;
+            return Cow::Borrowed(base);
         }
+        let mut folder = base.to_owned();
         let mut state = self.lock();
         for name in deeper {
             let name = name.to_string_lossy();
@@ -120,7 +124,7 @@ impl Claims {
             }
             folder.push(wanted);
         }
-        folder
+        Cow::Owned(folder)
     }
 
     /// Claims the next free number of a name, because the disk has it already.
@@ -159,16 +163,30 @@ impl Claims {
     }
 
     fn key(&self, folder: &Path, name: &str) -> u64 {
-        let mut hasher = self.hasher.build_hasher();
+        let (base, in_base) = &self.base;
+        let mut hasher = if folder.as_os_str() == base.as_os_str() {
+            in_base.clone()
+        } else {
+            hash_folder(&self.hasher, self.folds_case, folder)
+        };
         if self.folds_case {
-            folder.to_string_lossy().to_lowercase().hash(&mut hasher);
             name.to_lowercase().hash(&mut hasher);
         } else {
-            folder.hash(&mut hasher);
             name.hash(&mut hasher);
         }
         hasher.finish()
     }
+}
+
+/// Begins the hash of a path with its folder.
+fn hash_folder(hasher: &RandomState, folds_case: bool, folder: &Path) -> DefaultHasher {
+    let mut hasher = hasher.build_hasher();
+    if folds_case {
+        folder.to_string_lossy().to_lowercase().hash(&mut hasher);
+    } else {
+        folder.hash(&mut hasher);
+    }
+    hasher
 }
 
 /// Joins as [`Path::join`] does, with one allocation.
@@ -193,7 +211,7 @@ mod tests {
 
     #[test]
     fn one_name_is_given_once_and_one_url_is_done_once() {
-        let claims = Claims::new(false);
+        let claims = Claims::new(false, Path::new("d"));
         assert_eq!(claim(&claims, "x.txt", "a/x.txt").unwrap(), "d/x.txt");
         assert_eq!(claim(&claims, "x.txt", "b/x.txt").unwrap(), "d/x.1.txt");
         assert_eq!(claim(&claims, "x.txt", "c/x.txt").unwrap(), "d/x.2.txt");
@@ -205,7 +223,7 @@ mod tests {
 
     #[test]
     fn case_is_folded_where_the_folder_does() {
-        let claims = Claims::new(true);
+        let claims = Claims::new(true, Path::new("d"));
         assert_eq!(claim(&claims, "x", "a/x").unwrap(), "d/x");
         assert_eq!(claim(&claims, "X", "a/X").unwrap(), "d/X.1");
         let url = Url::parse("http://b/x").unwrap();
@@ -216,7 +234,7 @@ mod tests {
 
     #[test]
     fn a_name_is_taken_in_its_folder_alone() {
-        let claims = Claims::new(false);
+        let claims = Claims::new(false, Path::new("d"));
         let granted = |folder: &str, url: &str| {
             claims.claim(Path::new(folder), "x", &Url::parse(url).unwrap())
         };
@@ -228,7 +246,7 @@ mod tests {
 
     #[test]
     fn a_path_is_a_file_or_a_folder() {
-        let claims = Claims::new(false);
+        let claims = Claims::new(false, Path::new("d"));
         let folder = |deeper: &str| claims.folder(Path::new("d"), Path::new(deeper));
         assert_eq!(folder(""), Path::new("d"));
         assert_eq!(claim(&claims, "x", "a/x").unwrap(), "d/x");
@@ -243,7 +261,7 @@ mod tests {
 
     #[test]
     fn a_url_without_a_name_is_claimed_by_itself() {
-        let claims = Claims::new(false);
+        let claims = Claims::new(false, Path::new("d"));
         let url = Url::parse("http://h/").unwrap();
         assert!(claims.claim_unnamed(Path::new("d"), &url));
         assert!(!claims.claim_unnamed(Path::new("d"), &url));

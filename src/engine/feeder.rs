@@ -15,9 +15,9 @@ mod destination;
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
+use std::vec;
 
 use crossbeam_channel::{Receiver, Select, Sender, TryRecvError, TrySendError};
 
@@ -57,7 +57,7 @@ pub(super) fn feed(
         is_foreign_told: false,
         totals: Totals::default(),
         input: Some(batches),
-        batch: VecDeque::new(),
+        batch: Vec::new().into_iter(),
         waiting: BinaryHeap::new(),
         next: None,
         rest: MIN_REST,
@@ -113,7 +113,7 @@ struct Feeder<'a> {
     totals: Totals,
     /// `None` when it has ended.
     input: Option<&'a Receiver<Batch>>,
-    batch: VecDeque<Entry>,
+    batch: vec::IntoIter<Entry>,
     waiting: BinaryHeap<Reverse<Waiting>>,
     /// What had no room in the queue.
     next: Option<Box<Work>>,
@@ -172,7 +172,7 @@ impl Feeder<'_> {
             return self.shared.in_flight.is_zero();
         }
         self.input.is_none()
-            && self.batch.is_empty()
+            && self.batch.len() == 0
             && self.waiting.is_empty()
             && self.shared.in_flight.is_zero()
     }
@@ -214,7 +214,7 @@ impl Feeder<'_> {
     }
 
     fn may_read(&self) -> bool {
-        self.batch.is_empty() && self.waiting.len() < WINDOW
+        self.batch.len() == 0 && self.waiting.len() < WINDOW
     }
 
     fn take_returns(&mut self, returns: &Receiver<Returned>) {
@@ -234,7 +234,7 @@ impl Feeder<'_> {
                 for text in &warnings {
                     self.shared.observer.event(&Event::Warned { text });
                 }
-                self.batch.extend(entries);
+                self.batch = entries.into_iter();
             }
             Err(TryRecvError::Empty) => {}
             Err(TryRecvError::Disconnected) => {
@@ -258,7 +258,7 @@ impl Feeder<'_> {
             return self.waiting.pop().map(|Reverse(first)| first.work);
         }
         while !self.shared.must_end()
-            && let Some(entry) = self.batch.pop_front()
+            && let Some(entry) = self.batch.next()
         {
             if let Some(job) = self.job(entry) {
                 return Some(Box::new(Work::new(job)));

@@ -67,7 +67,7 @@ impl Shared<'_> {
         }
         let facts = Facts { url: &job.url, index: job.id.0, server_name, sha256: "" };
         let Placement { folder: deeper, name } = template.place(&facts);
-        (self.claims.folder(folder, &deeper), name.unwrap_or_default())
+        (self.claims.folder(folder, &deeper).into_owned(), name.unwrap_or_default())
     }
 
     /// Returns the digests that are told of a job's file, or name it.

@@ -53,7 +53,7 @@ pub fn run(
 ) -> std::io::Result<Summary> {
     let here = if options.folder.as_os_str().is_empty() { Path::new(".") } else { &options.folder };
     let folds_case = folder::folds_case(here);
-    let claims = Claims::new(folds_case);
+    let claims = Claims::new(folds_case, &options.folder);
     for file in &options.reserved {
         claims.reserve(file);
     }

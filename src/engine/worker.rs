@@ -384,7 +384,7 @@ impl Worker<'_> {
 
 /// The name to show while a transfer runs.
 fn name_of(work: &Work) -> Cow<'_, str> {
-    let of_url = || filename::from_url(&work.job.url).map(Cow::Owned);
+    let of_url = || filename::from_url(&work.job.url);
     match (&work.place, &work.job.destination) {
         (Some(_), _) if work.server_name.is_some() => {
             work.server_name.as_deref().map(Cow::Borrowed)

@@ -26,13 +26,16 @@ pub const FALLBACK: &str = "index.html";
 
 /// Returns the last component of the URL's path, filtered; `None` if there is none. A `data:` URL has no
 /// path; its file is called so.
-pub fn from_url(url: &Url) -> Option<String> {
+pub fn from_url(url: &Url) -> Option<Cow<'_, str>> {
     if url.scheme() == "data" {
-        return Some("data".to_owned());
+        return Some(Cow::Borrowed("data"));
     }
     let path = url.path();
     let component = &path[memrchr(b'/', path.as_bytes()).map_or(0, |slash| slash + 1)..];
-    filter(&Cow::from(percent_decode_str(component)))
+    if is_plain(component) {
+        return Some(Cow::Borrowed(component));
+    }
+    filter(&Cow::from(percent_decode_str(component))).map(Cow::Owned)
 }
 
 /// Returns the safe form of a name, `None` if nothing is left of it.

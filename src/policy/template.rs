@@ -5,6 +5,7 @@
 //! leads out of the folder. A folder of which nothing is left is not made, and a name of which nothing
 //! is left is that of an index.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::str::FromStr;
 
@@ -152,7 +153,8 @@ impl Value {
     fn of(self, facts: &Facts<'_>) -> Vec<Vec<u8>> {
         let name = || match facts.server_name {
             Some(name) => name.to_owned(),
-            None => filename::from_url(facts.url).unwrap_or_else(|| filename::FALLBACK.to_owned()),
+            None => filename::from_url(facts.url)
+                .map_or_else(|| filename::FALLBACK.to_owned(), Cow::into_owned),
         };
         let one = |value: &str| vec![value.as_bytes().to_vec()];
         match self {

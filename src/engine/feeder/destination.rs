@@ -1,6 +1,7 @@
 //! Where the bytes of a job go: the list's path, the template's, the URL's name, the lock's, or none before the
 //! response.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use crate::engine::claims::Claim;
@@ -38,10 +39,11 @@ impl Feeder<'_> {
             Output::Folder => {
                 let of_url = || filename::from_url(&job.url).filter(|_| !options.server_name);
                 let has_template = options.template.is_some();
-                let name = place.name.or_else(|| of_url().filter(|_| !has_template));
+                let name = place.name.map(Cow::Owned);
+                let name = name.or_else(|| of_url().filter(|_| !has_template));
                 let folder = claims.folder(&options.folder, &place.folder);
                 let Some(name) = name else {
-                    return Ok(self.unlisted(job, folder, &place.folder));
+                    return Ok(self.unlisted(job, folder.into_owned(), &place.folder));
                 };
                 let content = job.checksum.as_deref().filter(|sum| name.contains(&sum.hex()));
                 let claim = match content {
@@ -53,7 +55,7 @@ impl Feeder<'_> {
                     Claim::Granted(path) => Some((Destination::File(path), None)),
                     // Another line may say another thing of the same file.
                     Claim::Duplicate if checks_again() && claims.has(&folder, &name, &job.url) => {
-                        Some((Destination::File(folder.join(&name)), None))
+                        Some((Destination::File(folder.join(&*name)), None))
                     }
                     Claim::Duplicate => None,
                 })

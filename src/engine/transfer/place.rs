@@ -1,5 +1,6 @@
 //! Where a file goes: its name, and what happens with what is there.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use url::Url;
@@ -94,12 +95,15 @@ impl Transfer<'_> {
             .as_deref()
             .and_then(disposition::filename)
             .and_then(|name| filename::filter(&name))
-            .or_else(|| filename::from_url(url).filter(|_| url != self.work.target().0));
+            .or_else(|| {
+                let is_other = url != self.work.target().0;
+                filename::from_url(url).filter(|_| is_other).map(Cow::into_owned)
+            });
         match suggested {
             Some(name) => (name, NamedBy::Server),
             None => (
                 filename::from_url(&self.work.job.url)
-                    .unwrap_or_else(|| filename::FALLBACK.to_owned()),
+                    .map_or_else(|| filename::FALLBACK.to_owned(), Cow::into_owned),
                 NamedBy::Url,
             ),
         }

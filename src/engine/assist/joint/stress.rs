@@ -59,7 +59,7 @@ fn with_run(test: impl FnOnce(&Run<'_>)) {
         http: &Arc::new(Common::new(http, Arc::clone(&stop))),
         observer: &Nobody,
         stop: &stop,
-        claims: Claims::new(false),
+        claims: Claims::new(false, &options.folder),
         hosts: Hosts::new(THREADS),
         assist: Assist::new(THREADS),
         in_flight: InFlight::default(),

@@ -1,9 +1,12 @@
 //! The folder that files go to: made once, and asked once whether it tells upper from lower case.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use memchr::memchr;
 use rustix::fs::Access;
 
 use crate::model::error::Cause;
@@ -20,6 +23,21 @@ pub fn prepare(folder: &Path) -> Result<(), Cause> {
     }
     rustix::fs::access(folder, Access::WRITE_OK | Access::EXEC_OK)
         .map_err(|error| failed("write in", error.into()))
+}
+
+/// Returns the name that a path has in `folder`; `None` if it leads elsewhere.
+pub fn name_in<'p>(folder: &Path, path: &'p Path) -> Option<&'p OsStr> {
+    // What was put together needs no taking apart into all of its components.
+    joined_name(folder, path).or_else(|| path.file_name().filter(|_| path.parent() == Some(folder)))
+}
+
+fn joined_name<'p>(folder: &Path, path: &'p Path) -> Option<&'p OsStr> {
+    let folder = folder.as_os_str().as_bytes();
+    let rest = path.as_os_str().as_bytes().strip_prefix(folder)?;
+    let needs_separator = !folder.is_empty() && !folder.ends_with(b"/");
+    let name = if needs_separator { rest.strip_prefix(b"/")? } else { rest };
+    let is_name = !matches!(name, b"" | b"." | b"..") && memchr(b'/', name).is_none();
+    is_name.then(|| OsStr::from_bytes(name))
 }
 
 /// Makes the folders that lead from `base` to `folder`. With `is_synced` each is sure to be found after
@@ -114,6 +132,32 @@ pub fn folds_case(folder: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_is_that_of_a_path_in_its_folder() {
+        #[track_caller]
+        fn case(folder: &str, path: &str, name: Option<&str>) {
+            assert_eq!(name_in(Path::new(folder), Path::new(path)), name.map(OsStr::new), "{path}");
+        }
+        case("d", "d/x", Some("x"));
+        case("", "x", Some("x"));
+        case("/", "/x", Some("x"));
+        case("d/", "d/x", Some("x"));
+        case("d/", "d//x", Some("x"));
+        case("./d", "./d/x", Some("x"));
+        case("d/e", "d//e/x", Some("x"));
+        case("d", "d/./x/", Some("x"));
+        case("d", "d", None);
+        case("d", "d/", None);
+        case("d", "d/.", None);
+        case("d", "d/..", None);
+        case("d", "de/x", None);
+        case("d", "dx", None);
+        case("d", "d/e/x", None);
+        case("", "d/x", None);
+        case("", "", None);
+        case("", "/x", None);
+    }
 
     #[test]
     fn folders_are_made_below_the_base_only() {

@@ -6,13 +6,11 @@
 //! not replace what appears meanwhile, and then has the listing forgotten.
 
 use std::collections::HashSet;
-use std::collections::hash_map::RandomState;
 use std::ffi::OsStr;
-use std::hash::BuildHasher;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::disk::record;
+use crate::disk::{folder, record};
 
 /// How many names are read; a larger folder is taken to have anything.
 const MAX_NAMES: usize = 4096;
@@ -21,9 +19,7 @@ const MAX_NAMES: usize = 4096;
 #[derive(Debug)]
 pub struct Listing {
     folder: PathBuf,
-    hasher: RandomState,
-    /// Hashes: two names with one hash cost a look.
-    names: HashSet<u64>,
+    names: HashSet<Box<OsStr>>,
     /// Whether these are all, and nobody else seems to add any.
     is_believed: AtomicBool,
     may_have_records: bool,
@@ -44,7 +40,7 @@ impl Listing {
             }
             let name = entry.file_name();
             has_record |= name.as_encoded_bytes().ends_with(record::SUFFIX.as_bytes());
-            listing.names.insert(listing.hasher.hash_one(&*name));
+            listing.names.insert(name.into_boxed_os_str());
         }
         listing.may_have_records = has_record;
         listing.is_believed = AtomicBool::new(!folds_case);
@@ -55,7 +51,6 @@ impl Listing {
     pub fn unknown(folder: &Path) -> Self {
         Self {
             folder: folder.to_owned(),
-            hasher: RandomState::new(),
             names: HashSet::new(),
             is_believed: AtomicBool::new(false),
             may_have_records: true,
@@ -72,12 +67,7 @@ impl Listing {
     /// Returns whether it can be presumed that nothing has this path.
     pub fn lacks(&self, path: &Path) -> bool {
         self.is_believed.load(Ordering::Relaxed)
-            && path.parent() == Some(&self.folder)
-            && path.file_name().is_some_and(|name| !self.has(name))
-    }
-
-    fn has(&self, name: &OsStr) -> bool {
-        self.names.contains(&self.hasher.hash_one(name))
+            && folder::name_in(&self.folder, path).is_some_and(|name| !self.names.contains(name))
     }
 
     /// Presumes nothing from now on: somebody else writes there.

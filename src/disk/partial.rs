@@ -12,9 +12,10 @@
 //! file together. The lock goes away with the process, however that ends. What it holds is told by
 //! its record alone (see [`record`]), written after the data.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -98,8 +99,8 @@ pub enum Content {
 #[derive(Debug)]
 pub struct Partial {
     file: File,
+    /// That of its destination and [`SUFFIX`].
     path: PathBuf,
-    destination: PathBuf,
     replace: Replace,
     url: String,
     sync: Sync,
@@ -164,7 +165,6 @@ impl Partial {
         Self {
             file,
             path,
-            destination: purpose.destination.to_owned(),
             replace: purpose.replace,
             url: purpose.url.to_owned(),
             sync: purpose.sync,
@@ -174,6 +174,11 @@ impl Partial {
             is_unfit: AtomicBool::new(false),
             custody,
         }
+    }
+
+    fn destination(&self) -> &Path {
+        let path = self.path.as_os_str().as_bytes();
+        Path::new(OsStr::from_bytes(path.strip_suffix(SUFFIX.as_bytes()).unwrap_or(path)))
     }
 
     fn room(&self) -> u64 {
@@ -275,8 +280,9 @@ impl Partial {
     /// # Errors
     /// [`Cause::Exists`] when something else took the name meanwhile, [`Cause::Disk`].
     pub fn commit(&self, modified: Option<SystemTime>) -> Result<PathBuf, Cause> {
-        self.commit_to(&self.destination, self.replace, modified)?;
-        Ok(self.destination.clone())
+        let destination = self.destination();
+        self.commit_to(destination, self.replace, modified)?;
+        Ok(destination.to_owned())
     }
 
     /// The same with a name that was not known when the file was opened, in a folder of the same file

@@ -47,7 +47,9 @@ pub(super) struct Reply {
     pub(super) response: Response,
     /// Where it came from.
     pub(super) reached: Reached,
-    /// From its request to its head.
+    /// When its head had come.
+    pub(super) came: Instant,
+    /// From its request to then.
     pub(super) latency: Duration,
 }
 
@@ -87,7 +89,7 @@ impl Ask<'_> {
                 shared.observer.event(&Event::Noted { job, text: &text });
             }
             // What was dropped at a foreign origin is not picked up again behind it.
-            if may_carry && !redirect::may_carry(given, &url) {
+            if may_carry && url != *given && !redirect::may_carry(given, &url) {
                 may_carry = false;
                 self.tell_dropped(&mine);
             }
@@ -95,12 +97,13 @@ impl Ask<'_> {
             let request = Request { method, url: &url, fields: &fields, rest, no_cache, condition };
             let sent = Instant::now();
             let response = client.send(&request, &await_turn)?;
+            let came = Instant::now();
             let Head { status, location, .. } = &response.head;
             if !follows || !redirect::is_redirect(*status) {
                 let length = response.head.length();
                 shared.observer.event(&Event::Responded { job, status: *status, length });
                 let reached = Reached { url, may_carry };
-                return Ok(Reply { response, reached, latency: sent.elapsed() });
+                return Ok(Reply { response, reached, came, latency: came - sent });
             }
             visited.push(url);
             let options = shared.options.redirects;

@@ -16,6 +16,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::disk::device::Device;
 use crate::engine::ask::{Ask, Reply};
+use crate::engine::due::Due;
 use crate::engine::limits::Throttle;
 use crate::engine::pump::{Copied, Pump, Watch};
 use crate::engine::sink::Sink;
@@ -26,7 +27,6 @@ use crate::http::client::{Client, Method, Response, Rest};
 use crate::model::error::Cause;
 use crate::model::event::Event;
 use crate::model::progress::Progress;
-use crate::model::range::ByteRange;
 use crate::policy::pace::Pace;
 use crate::policy::resume::{self, Held, Plan, Restart, Verdict};
 
@@ -92,7 +92,7 @@ impl<'a> Transfer<'a> {
             }
             Some(Place::Device(path)) => (Some(Sink::Device(Device::open(&path)?)), None),
             Some(Place::Write(path, replace)) => {
-                let (sink, held) = self.open(&path, replace)?;
+                let (sink, held) = self.open(path, replace)?;
                 (Some(sink), held)
             }
         };
@@ -144,7 +144,7 @@ impl<'a> Transfer<'a> {
                 Some(held) => resume::plan(Some(held)),
                 None => Plan::Whole(reason),
             };
-            let Reply { response: Response { mut head, body }, reached, latency } =
+            let Reply { response: Response { mut head, body }, reached, came, latency } =
                 self.request(&plan)?;
             if let Some(done) = self.judge_update(&head) {
                 body.drain();
@@ -178,7 +178,7 @@ impl<'a> Transfer<'a> {
                     }
                     Place::Device(path) => sink.insert(Sink::Device(Device::open(&path)?)),
                     Place::Write(path, replace) => {
-                        let (opened, found) = self.open(&path, replace)?;
+                        let (opened, found) = self.open(path, replace)?;
                         let sink = sink.insert(opened);
                         // Only now it is known what an earlier run left for this name.
                         *held = found;
@@ -202,7 +202,7 @@ impl<'a> Transfer<'a> {
                 continue;
             }
             let before = held.ranges.len();
-            let first = First { head: &head, reached: &reached, latency, range };
+            let first = First { head: &head, reached: &reached, came, latency, range };
             let restart = self.bring(sink, held, body, &first)?;
             if let Some(why) = restart {
                 reason = why;
@@ -249,7 +249,7 @@ impl<'a> Transfer<'a> {
         if let Some((joint, lane)) = self.share(sink, held, first) {
             return self.lead(&joint, lane, body, held);
         }
-        let copied = self.copy(&mut body, sink, held, first.range)?;
+        let copied = self.copy(&mut body, sink, held, first)?;
         Ok((copied == Copied::TooLong).then_some(Restart::TooLong))
     }
 
@@ -259,20 +259,18 @@ impl<'a> Transfer<'a> {
         body: &mut Body,
         sink: &mut Sink<'a>,
         held: &mut Held,
-        range: ByteRange,
+        first: &First<'_>,
     ) -> Result<Copied, Cause> {
         let shared = self.shared;
-        let is_recorded = !sink.is_stream() && self.is_worth_keeping(held);
+        let due = (!sink.is_stream() && self.is_worth_keeping(held)).then(|| Due::new(first.came));
         let max_size = self.most();
         let check = self.work.check.as_deref();
         let mut pace = self.pace();
-        let watch = Watch { pace: &mut pace, began: self.began, progress: self.progress };
-        let mut solo = Solo::new(sink, held, self.progress, range, max_size, check, is_recorded);
-        let copied = Pump { shared, buffer: self.buffer, throttle: &self.throttle }.run(
-            body,
-            &mut solo,
-            Some(watch),
-        );
+        let (began, progress) = (self.began, &**self.progress);
+        let watch = pace.is_watching().then_some(Watch { pace: &mut pace, began, progress });
+        let mut solo = Solo::new(sink, held, progress, first.range, max_size, check, due);
+        let copied = Pump { shared, buffer: self.buffer, throttle: &self.throttle }
+            .run(body, &mut solo, watch);
         copied.map_err(|cause| match cause {
             // The body's own numbers are those of a range.
             Cause::Truncated { .. } => {

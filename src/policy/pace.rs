@@ -65,8 +65,12 @@ impl Pace {
     /// Returns how long a read may block before it must be looked whether all is well; `None` when
     /// only stalls matter.
     pub fn patience(&self, stall_timeout: Duration) -> Option<Duration> {
-        let is_watched = self.options.max_time.is_some() || self.options.min_speed.is_some();
-        is_watched.then(|| TICK.min(stall_timeout))
+        self.is_watching().then(|| TICK.min(stall_timeout))
+    }
+
+    /// Returns whether anything but stalls matters.
+    pub fn is_watching(&self) -> bool {
+        self.options.max_time.is_some() || self.options.min_speed.is_some()
     }
 }
 

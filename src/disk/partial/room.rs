@@ -50,7 +50,7 @@ impl Partial {
         }
         // An earlier run may have allocated what it did not write. That is not free, and yet ours.
         let there = if held > 0 { held.max(allocated(&self.file)) } else { 0 };
-        folder::check_room(&self.destination, length.saturating_sub(there))?;
+        folder::check_room(&self.path, length.saturating_sub(there))?;
         if allocation == Allocation::AsWritten || length == 0 {
             return Ok(Room::Enough);
         }

@@ -33,7 +33,9 @@ pub(super) struct First<'r> {
     pub(super) head: &'r Head,
     /// Where it came from.
     pub(super) reached: &'r Reached,
-    /// From its request to its head.
+    /// When its head had come.
+    pub(super) came: Instant,
+    /// From its request to then.
     pub(super) latency: Duration,
     /// The bytes that its body has.
     pub(super) range: ByteRange,

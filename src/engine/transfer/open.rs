@@ -1,6 +1,6 @@
 //! The partial file of a transfer: opened, and given room.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::disk::partial::{Content, Partial, Purpose, Replace, Room, Sync};
@@ -16,17 +16,12 @@ impl<'a> Transfer<'a> {
     /// Opens the partial file for a path; what it holds counts if it may be gone on with.
     pub(super) fn open(
         &mut self,
-        path: &Path,
+        path: PathBuf,
         replace: Replace,
     ) -> Result<(Sink<'a>, Option<Held>), Cause> {
-        self.work.place = Some((path.to_owned(), replace));
-        let (partial, content) = self.open_file(path, replace)?;
-        // Between the look at the name and the lock another process may have finished the file. One
-        // that waits for such a process looks again, and finds it.
-        let waits = self.shared.options.if_locked == IfLocked::Wait;
-        if waits && replace == Replace::Never && presence(path)? != Presence::Nothing {
-            return Err(Cause::InUse { path: path.to_owned() });
-        }
+        let opened = self.open_file(&path, replace);
+        self.work.place = Some((path, replace));
+        let (partial, content) = opened?;
         let is_first = self.work.resumed_from.is_none();
         let held = match (content, self.shared.options.resume) {
             (Content::Nothing, _) => {
@@ -57,7 +52,7 @@ impl<'a> Transfer<'a> {
             let is_synced = self.shared.sync == Sync::All;
             folder::make_below(&self.shared.options.folder, folder, is_synced)?;
         }
-        Partial::open(&Purpose {
+        let opened = Partial::open(&Purpose {
             destination: path,
             replace,
             url: &self.work.recorded_url(),
@@ -65,13 +60,20 @@ impl<'a> Transfer<'a> {
             sync: self.shared.sync,
             // Nobody has looked into the folders below.
             expects_orphan: self.shared.listing.may_have_records() || is_deeper,
-        })
+        })?;
+        // Between the look at the name and the lock another process may have finished the file. One
+        // that waits for such a process looks again, and finds it.
+        let waits = self.shared.options.if_locked == IfLocked::Wait;
+        if waits && replace == Replace::Never && presence(path)? != Presence::Nothing {
+            return Err(Cause::InUse { path: path.to_owned() });
+        }
+        Ok(opened)
     }
 
     /// Returns whether a list wants the file in a folder below that of all files.
     fn is_deeper(&self, path: &Path) -> bool {
         let options = self.shared.options;
-        options.output == Output::Folder && path.parent() != Some(&options.folder)
+        options.output == Output::Folder && folder::name_in(&options.folder, path).is_none()
     }
 
     /// Refuses what can be seen not to fit, before its bytes come, and allocates what is to be.

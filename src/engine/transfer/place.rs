@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use url::Url;
 
@@ -47,7 +48,7 @@ impl Transfer<'_> {
         match &self.work.job.destination {
             Destination::Stdout => Ok(Some(Place::Stdout)),
             Destination::File(path) => {
-                let place = self.place(&path.clone(), named_by)?;
+                let place = self.place(path.clone(), named_by)?;
                 Ok(self.await_answer(place))
             }
             Destination::ByContent(path) => Ok(Some(Place::Write(path.clone(), Replace::Never))),
@@ -63,15 +64,12 @@ impl Transfer<'_> {
         let place = match self.work.job.destination.clone() {
             Destination::Stdout => Place::Stdout,
             Destination::File(path) | Destination::ByContent(path) => {
-                self.place(&path, NamedBy::Url)?
+                self.place(path, NamedBy::Url)?
             }
             Destination::Unnamed(folder) => self.name(&folder, head, url)?,
         };
         // It was asked for already.
         self.work.update = None;
-        if let Place::Write(path, replace) = &place {
-            self.work.place = Some((path.clone(), *replace));
-        }
         Ok(place)
     }
 
@@ -85,7 +83,7 @@ impl Transfer<'_> {
             return Ok(Place::Write(path, Replace::Never));
         }
         self.look_up_checksum(&path)?;
-        self.place(&path, named_by)
+        self.place(path, named_by)
     }
 
     /// Returns the name that a response gives, and who that is by.
@@ -131,10 +129,9 @@ impl Transfer<'_> {
     }
 
     /// Decides what happens with a path, by what is there; numbers it until a name is free.
-    fn place(&mut self, path: &Path, named_by: NamedBy) -> Result<Place, Cause> {
+    fn place(&mut self, mut path: PathBuf, named_by: NamedBy) -> Result<Place, Cause> {
         let wish = self.shared.options.if_exists;
-        let wanted = path;
-        let mut path = wanted.to_owned();
+        let mut wanted = None;
         loop {
             let there = match self.look(&path)? {
                 Presence::Empty if self.is_locked_empty() => Presence::File,
@@ -156,6 +153,7 @@ impl Transfer<'_> {
                 Admission::Exists => Err(Cause::Exists { path, is_new: false }),
                 Admission::NotAFile(what) => Err(Cause::NotAFile { path, what }),
                 Admission::Renumber => {
+                    let wanted = &*wanted.get_or_insert(path);
                     let folder = wanted.parent().unwrap_or(Path::new(""));
                     let name = wanted.file_name().unwrap_or_default().to_string_lossy();
                     path = self.shared.claims.claim_number(folder, &name, &self.work.job.url);
@@ -169,7 +167,10 @@ impl Transfer<'_> {
     /// and learns at the end whether it was right.
     fn look(&mut self, path: &Path) -> Result<Presence, Cause> {
         if self.shared.listing.lacks(path) {
-            self.work.knowledge = Knowledge::Presumed(disk::now());
+            // The first attempt has only begun.
+            let began = self.work.started.filter(|_| self.work.attempts == 0);
+            let now = began.unwrap_or_else(SystemTime::now);
+            self.work.knowledge = Knowledge::Presumed(disk::file_time(now));
             return Ok(Presence::Nothing);
         }
         self.work.knowledge = Knowledge::Seen;

@@ -24,8 +24,8 @@ pub(super) struct Solo<'t, 's> {
     end: u64,
     max_size: Option<u64>,
     check: Option<&'t Check>,
-    is_recorded: bool,
-    due: Due,
+    /// When a record is due, if any is kept.
+    due: Option<Due>,
 }
 
 impl<'t, 's> Solo<'t, 's> {
@@ -37,19 +37,9 @@ impl<'t, 's> Solo<'t, 's> {
         range: ByteRange,
         max_size: Option<u64>,
         check: Option<&'t Check>,
-        is_recorded: bool,
+        due: Option<Due>,
     ) -> Self {
-        Self {
-            sink,
-            held,
-            progress,
-            position: range.start,
-            end: range.end,
-            max_size,
-            check,
-            is_recorded,
-            due: Due::new(Instant::now()),
-        }
+        Self { sink, held, progress, position: range.start, end: range.end, max_size, check, due }
     }
 }
 
@@ -77,12 +67,16 @@ impl Track for Solo<'_, '_> {
         }
         self.position = written.end;
         self.held.ranges.insert(written);
-        self.due.note(written.len());
-        if self.is_recorded && self.due.is_now() {
-            let began = Instant::now();
-            self.due.begin_record(began);
-            self.sink.record(self.held);
-            self.due.end_record(began);
+        // What is complete gets its name next.
+        let is_complete = self.held.length == Some(self.position);
+        if let Some(due) = self.due.as_mut().filter(|_| !is_complete) {
+            due.note(written.len());
+            if due.is_now() {
+                let began = Instant::now();
+                due.begin_record(began);
+                self.sink.record(self.held);
+                due.end_record(began);
+            }
         }
         Ok(())
     }
@@ -102,6 +96,6 @@ impl Track for Solo<'_, '_> {
     }
 
     fn is_recorded(&self) -> bool {
-        self.is_recorded
+        self.due.is_some()
     }
 }

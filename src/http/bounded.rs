@@ -1,6 +1,6 @@
 //! A socket whose reads and writes all end at one deadline, however little each brings.
 
-use std::io::{self, IoSlice, Read, Write};
+use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::time::Instant;
 
@@ -36,11 +36,6 @@ impl Read for Bounded<'_> {
 impl Write for Bounded<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.bound()?.write(bytes)
-    }
-
-    // rustls has several records to send at once.
-    fn write_vectored(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.bound()?.write_vectored(pieces)
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -1,7 +1,7 @@
 //! The TLS sessions of a connection: none, that with the origin, that with an https proxy, or the
 //! first inside of the second.
 
-use std::io::{self, IoSlice, Read, Write};
+use std::io::{self, Read, Write};
 
 use crate::http::link::Ending;
 use crate::http::tls::{Received, Session};
@@ -114,17 +114,6 @@ impl<S: Read + Write> Write for Outside<'_, S> {
         match &mut self.session {
             Some(session) => session.write(self.socket, bytes).map(|()| bytes.len()),
             None => self.socket.write(bytes),
-        }
-    }
-
-    // The records of a flight go together.
-    fn write_vectored(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
-        match &mut self.session {
-            Some(session) => {
-                let bytes = pieces.iter().flat_map(|piece| &**piece).copied().collect::<Vec<u8>>();
-                session.write(self.socket, &bytes).map(|()| bytes.len())
-            }
-            None => self.socket.write_vectored(pieces),
         }
     }
 

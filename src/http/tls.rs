@@ -2,11 +2,12 @@
 
 use std::io::{self, Read, Write};
 
-use rustls::ClientConnection;
-use rustls::pki_types::ServerName;
+use rustls::Error;
+use rustls::client::UnbufferedClientConnection;
 
 use crate::http::link::Ending;
 use crate::http::tls::problem::Circumstances;
+use crate::http::tls::records::{Records, Turn};
 use crate::model::error::Cause;
 use crate::model::tls::TlsProblem;
 
@@ -15,12 +16,13 @@ pub(super) use crate::http::tls::trust::Trust;
 
 pub mod files;
 mod problem;
+mod raw;
+mod records;
 mod roots;
+#[cfg(test)]
+mod tests;
 mod trust;
 mod verifier;
-
-/// Raw bytes taken from the stream at once. rustls itself reads 4 KiB a call.
-const RAW_BYTES: usize = 64 * 1024;
 
 /// The largest plaintext of one record (RFC 8446 §5.1).
 const RECORD_BYTES: usize = 16 * 1024;
@@ -43,7 +45,12 @@ pub(super) fn wrap(
         match step {
             Ok(true) => return Ok(session),
             Ok(false) => {}
-            Err(error) => return Err(session.handshake_failure(error)),
+            Err(error) => {
+                if matches!(problem::of(&error), Some(Error::DecryptError)) {
+                    trust.forget(host);
+                }
+                return Err(session.handshake_failure(error));
+            }
         }
     }
 }
@@ -59,8 +66,9 @@ pub(super) enum Received {
 /// One TLS session.
 #[derive(Debug)]
 pub(super) struct Session {
-    connection: ClientConnection,
-    raw: RawInput,
+    records: Records,
+    /// Whether the stream has ended.
+    is_cut: bool,
     host: String,
     known: Circumstances,
 }
@@ -69,10 +77,9 @@ impl Session {
     /// Prepares a session with `host`; nothing is sent yet.
     fn new(trust: &Trust, host: &str) -> Result<Self, Cause> {
         let failed = |problem| Cause::Tls { host: host.to_owned(), problem };
-        let bare = host.trim_start_matches('[').trim_end_matches(']').to_owned();
-        let name = ServerName::try_from(bare)
-            .map_err(|error| failed(TlsProblem::Other(error.to_string())))?;
-        let connection = ClientConnection::new(trust.config()?, name)
+        let name =
+            trust::name(host).map_err(|error| failed(TlsProblem::Other(error.to_string())))?;
+        let connection = UnbufferedClientConnection::new(trust.config()?, name)
             .map_err(|error| failed(TlsProblem::Other(error.to_string())))?;
         let known = Circumstances {
             least: trust.least(),
@@ -80,23 +87,25 @@ impl Session {
             is_asked: false,
             looks_like_http: false,
         };
-        Ok(Self { connection, raw: RawInput::default(), host: host.to_owned(), known })
+        let records = Records::new(connection);
+        Ok(Self { records, is_cut: false, host: host.to_owned(), known })
     }
 
     /// Runs one step of the handshake; returns whether it is done.
     fn handshake_step(&mut self, stream: &mut (impl Read + Write)) -> io::Result<bool> {
-        if self.connection.wants_write() {
-            self.send(stream)?;
-        } else if self.connection.is_handshaking() && !self.fill(stream)? {
+        if self.turn(stream, &mut [], &[])? == Turn::Starved
+            && self.records.is_handshaking()
+            && !self.fill(stream)?
+        {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        Ok(!self.connection.is_handshaking() && !self.connection.wants_write())
+        Ok(!self.records.is_handshaking() && !self.records.has_output())
     }
 
     fn handshake_failure(&self, error: io::Error) -> Cause {
         let Some(reason) = problem::of(&error) else { return Cause::Connection { source: error } };
-        let known =
-            Circumstances { looks_like_http: self.raw.bytes.starts_with(b"HTTP/"), ..self.known };
+        let looks_like_http = self.records.input.starts_with(b"HTTP/");
+        let known = Circumstances { looks_like_http, ..self.known };
         Cause::Tls { host: self.host.clone(), problem: problem::of_handshake(reason, known) }
     }
 
@@ -117,38 +126,28 @@ impl Session {
         socket: &mut (impl Read + Write),
         buffer: &mut [u8],
     ) -> io::Result<Received> {
+        if buffer.is_empty() {
+            return Ok(Received::Bytes(0));
+        }
         let mut total = 0;
         loop {
-            match self.connection.reader().read(&mut buffer[total..]) {
-                Ok(0) if total < buffer.len() => {
-                    return Ok(if total > 0 {
-                        Received::Bytes(total)
-                    } else {
-                        Received::End(Ending::Orderly)
-                    });
-                }
-                Ok(count) => {
+            match self.turn(socket, &mut buffer[total..], &[]) {
+                Ok(Turn::Received(count)) => {
                     total += count;
                     if buffer.len() - total < RECORD_BYTES {
                         return Ok(Received::Bytes(total));
                     }
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    if total > 0 && self.raw.is_empty() {
-                        return Ok(Received::Bytes(total));
-                    }
-                    self.fill(socket)?;
-                }
-                // rustls says so when the peer went away without close_notify.
-                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                    return Ok(if total > 0 {
-                        Received::Bytes(total)
-                    } else {
-                        Received::End(Ending::Broken(io::Error::new(
-                            error.kind(),
+                // An end or an error is still there the next time.
+                _ if total > 0 => return Ok(Received::Bytes(total)),
+                Ok(Turn::Closed) => return Ok(Received::End(Ending::Orderly)),
+                Ok(_) => {
+                    if !self.fill(socket)? {
+                        return Ok(Received::End(Ending::Broken(io::Error::new(
+                            io::ErrorKind::UnexpectedEof,
                             "closed without the end that TLS wants (close_notify)",
-                        )))
-                    });
+                        ))));
+                    }
                 }
                 Err(error) => return Err(error),
             }
@@ -161,97 +160,74 @@ impl Session {
         socket: &mut (impl Read + Write),
         plaintext: &[u8],
     ) -> io::Result<()> {
-        self.connection.writer().write_all(plaintext)?;
+        while !plaintext.is_empty() {
+            match self.turn(socket, &mut [], plaintext)? {
+                Turn::Encrypted => break,
+                Turn::Starved => return Err(io::ErrorKind::NotConnected.into()),
+                // Plaintext that has come is kept; and who has said goodbye may still listen.
+                Turn::Received(_) | Turn::Closed | Turn::Sending => {}
+            }
+        }
         self.send(socket)
     }
 
     /// Returns whether bytes are here that nobody has read.
-    pub(super) fn has_unread(&mut self) -> bool {
-        !self.raw.is_empty()
-            || !matches!(
-                self.connection.reader().read(&mut [0]),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock
-            )
+    pub(super) fn has_unread(&self) -> bool {
+        self.is_cut || self.records.has_unread()
     }
 
-    /// Takes raw bytes from the socket, or those left of the last time, through the decryption;
-    /// returns whether there were any.
-    fn fill(&mut self, socket: &mut (impl Read + Write)) -> io::Result<bool> {
-        let any = self.receive(socket)?;
-        // Answers to key updates and the like.
-        if !self.connection.is_handshaking() {
-            self.send(socket)?;
+    /// Goes on with what has come, and sends what there is to send.
+    fn turn(
+        &mut self,
+        socket: &mut (impl Read + Write),
+        buffer: &mut [u8],
+        plaintext: &[u8],
+    ) -> io::Result<Turn> {
+        loop {
+            match self.records.turn(buffer, plaintext) {
+                Ok(Turn::Sending) => self.send(socket)?,
+                Ok(turn) => return Ok(turn),
+                Err(error) => {
+                    // Tells the peer why, as far as it still listens.
+                    let _ = self.records.output.send_to(socket);
+                    return Err(io::Error::new(io::ErrorKind::InvalidData, error));
+                }
+            }
         }
-        Ok(any)
     }
 
-    /// Does the same without answering.
-    fn receive(&mut self, socket: &mut (impl Read + Write)) -> io::Result<bool> {
-        self.raw.fill_from(socket)?;
-        let any = self.connection.read_tls(&mut self.raw)? > 0;
-        if let Err(error) = self.connection.process_new_packets() {
-            // Tells the peer why, as far as it still listens.
-            let _ = self.connection.write_tls(socket);
-            return Err(io::Error::new(io::ErrorKind::InvalidData, error));
-        }
+    /// Takes raw bytes from the socket; returns whether there were any.
+    fn fill(&mut self, socket: &mut impl Read) -> io::Result<bool> {
+        let any = self.records.input.fill_from(socket)?;
+        self.is_cut |= !any;
         Ok(any)
     }
 
     /// Sends what there is to send.
     fn send(&mut self, socket: &mut (impl Read + Write)) -> io::Result<()> {
-        while self.connection.wants_write() {
-            if let Err(error) = self.connection.write_tls(socket) {
-                return Err(self.last_word(socket, error));
-            }
-        }
-        Ok(())
+        let sent = self.records.output.send_to(socket);
+        sent.map_err(|error| self.last_word(socket, error))
     }
 
     /// Returns the alert with which a peer has gone away, if it left one, else why nothing could be
     /// sent to it.
-    fn last_word(&mut self, socket: &mut (impl Read + Write), error: io::Error) -> io::Error {
+    fn last_word(&mut self, socket: &mut impl Read, error: io::Error) -> io::Error {
         use io::ErrorKind::{BrokenPipe, ConnectionReset};
         // Of a connection that is gone a read returns at once: with what came before, then its end.
-        while matches!(error.kind(), BrokenPipe | ConnectionReset) {
-            match self.receive(socket) {
-                Ok(true) => {}
-                Err(alert) if problem::of(&alert).is_some() => return alert,
-                Ok(false) | Err(_) => break,
+        while matches!(error.kind(), BrokenPipe | ConnectionReset)
+            && self.records.kept() <= RECORD_BYTES
+        {
+            match self.records.turn(&mut [], &[]) {
+                Ok(Turn::Received(_)) => {}
+                Ok(Turn::Closed) => break,
+                // Nothing of the output will be sent.
+                Ok(_) => match self.fill(socket) {
+                    Ok(true) => {}
+                    Ok(false) | Err(_) => break,
+                },
+                Err(alert) => return io::Error::new(io::ErrorKind::InvalidData, alert),
             }
         }
         error
-    }
-}
-
-/// A buffer between the socket and rustls.
-#[derive(Debug, Default)]
-struct RawInput {
-    bytes: Vec<u8>,
-    start: usize,
-    end: usize,
-}
-
-impl RawInput {
-    fn is_empty(&self) -> bool {
-        self.start == self.end
-    }
-
-    /// Reads from the socket if nothing is left. An end of the stream leaves the buffer empty.
-    fn fill_from(&mut self, socket: &mut impl Read) -> io::Result<()> {
-        if self.is_empty() {
-            self.bytes.resize(RAW_BYTES, 0);
-            (self.start, self.end) = (0, 0);
-            self.end = socket.read(&mut self.bytes)?;
-        }
-        Ok(())
-    }
-}
-
-impl Read for RawInput {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = buffer.len().min(self.end - self.start);
-        buffer[..count].copy_from_slice(&self.bytes[self.start..self.start + count]);
-        self.start += count;
-        Ok(count)
     }
 }

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::io::{self, IoSlice, Read, Write};
+use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::Duration;
@@ -332,11 +332,6 @@ impl Read for Uninterrupted<'_> {
 impl Write for Uninterrupted<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.again(|mut socket| socket.write(bytes))
-    }
-
-    // rustls has several records to send at once.
-    fn write_vectored(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.again(|mut socket| socket.write_vectored(pieces))
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -13,9 +13,11 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::{self, ThreadId};
 
 use rustls::CipherSuite::TLS13_AES_128_GCM_SHA256;
-use rustls::client::ResolvesClientCert;
+use rustls::client::{
+    ClientSessionMemoryCache, ClientSessionStore as _, ResolvesClientCert, Resumption,
+};
 use rustls::crypto::{CryptoProvider, ring};
-use rustls::pki_types::CertificateDer;
+use rustls::pki_types::{CertificateDer, InvalidDnsNameError, ServerName};
 use rustls::sign::CertifiedKey;
 use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, RootCertStore, SignatureScheme};
@@ -28,6 +30,9 @@ use crate::http::tls::verifier::Verifier;
 use crate::model::error::{Cause, Plain};
 use crate::model::pin::Pin;
 use crate::model::tls::TlsVersion;
+
+/// With how many hosts sessions are resumed: rustls' own default.
+const SESSIONS: usize = 256;
 
 /// What the user can set about TLS.
 #[derive(Clone, Debug, Default)]
@@ -57,6 +62,7 @@ impl Options {
 pub(in crate::http) struct Trust {
     options: Options,
     config: OnceLock<Result<Arc<ClientConfig>, String>>,
+    sessions: OnceLock<Arc<ClientSessionMemoryCache>>,
     badge: Arc<Badge>,
     /// Hosts with ports that have asked for a client certificate.
     curious: Mutex<HashSet<String>>,
@@ -67,7 +73,13 @@ impl Trust {
     pub(in crate::http) fn new(options: Options) -> Self {
         let key = options.identity.as_ref().map(|identity| Arc::clone(&identity.0));
         let badge = Arc::new(Badge { key, asked: Mutex::default() });
-        Self { options, config: OnceLock::new(), badge, curious: Mutex::default() }
+        Self {
+            options,
+            config: OnceLock::new(),
+            sessions: OnceLock::new(),
+            badge,
+            curious: Mutex::default(),
+        }
     }
 
     /// Returns the configuration.
@@ -96,7 +108,21 @@ impl Trust {
             .with_custom_certificate_verifier(Arc::new(verifier))
             .with_client_cert_resolver(badge);
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        config.resumption =
+            Resumption::store(Arc::<ClientSessionMemoryCache>::clone(self.sessions()));
         Ok(config)
+    }
+
+    fn sessions(&self) -> &Arc<ClientSessionMemoryCache> {
+        self.sessions.get_or_init(|| Arc::new(ClientSessionMemoryCache::new(SESSIONS)))
+    }
+
+    /// Forgets a session with `host`: what came could not be decrypted, maybe because the server no longer
+    /// knows it right. Only rustls' connection with buffers does so by itself.
+    pub(super) fn forget(&self, host: &str) {
+        if let Ok(name) = name(host) {
+            self.sessions().remove_tls12_session(&name);
+        }
     }
 
     /// Returns the least version that is spoken.
@@ -125,6 +151,11 @@ impl Trust {
     pub(in crate::http) fn is_curious(&self, place: &str) -> bool {
         lock(&self.curious).contains(place)
     }
+}
+
+/// Returns the name of a host as it is in a URL.
+pub(super) fn name(host: &str) -> Result<ServerName<'static>, InvalidDnsNameError> {
+    ServerName::try_from(host.trim_start_matches('[').trim_end_matches(']').to_owned())
 }
 
 /// Returns ring's algorithms, AES with 128 bits first, as browsers offer it: nobody can break either, and ten

@@ -58,6 +58,8 @@ mod exec;
 mod fail_fast;
 /// What another run has to do.
 mod failed;
+/// Into a FIFO, whoever reads it.
+mod fifos;
 /// HTTP as it should not be.
 mod framing;
 /// What the harness itself promises.

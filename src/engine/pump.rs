@@ -6,6 +6,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::disk::device;
 use crate::engine::Shared;
 use crate::engine::limits::Throttle;
 use crate::engine::load::Load;
@@ -90,14 +91,18 @@ impl Pump<'_> {
         &mut self,
         body: &mut Body,
         track: &mut impl Track,
-        watch: Option<Watch<'_>>,
+        mut watch: Option<Watch<'_>>,
     ) -> Result<Copied, Cause> {
         let mut filled = 0;
-        let result = self.read_all(body, track, watch, &mut filled);
+        let result = self.read_all(body, track, &mut watch, &mut filled);
         if filled == 0 {
             return result;
         }
-        let written = track.write(self.shared, Load::Bytes(&self.buffer[..filled]));
+        let written = match &result {
+            Ok(_) => self.flush(track, &mut watch, &mut filled),
+            // Nobody waits any more for who reads it.
+            Err(_) => track.write(self.shared, Load::Bytes(&self.buffer[..filled])),
+        };
         result.and_then(|copied| written.map(|()| copied))
     }
 
@@ -105,7 +110,7 @@ impl Pump<'_> {
         &mut self,
         body: &mut Body,
         track: &mut impl Track,
-        mut watch: Option<Watch<'_>>,
+        watch: &mut Option<Watch<'_>>,
         filled: &mut usize,
     ) -> Result<Copied, Cause> {
         let stall_timeout = self.shared.http.stall_timeout();
@@ -126,7 +131,7 @@ impl Pump<'_> {
                 Err(Cause::Stalled { .. })
                     if patience.is_some() && last_byte.elapsed() < stall_timeout =>
                 {
-                    check(&mut watch)?;
+                    check(watch)?;
                     continue;
                 }
                 Err(cause) => return Err(cause),
@@ -147,10 +152,14 @@ impl Pump<'_> {
                 if is_time {
                     last_write = now;
                 }
-                check(&mut watch)?;
+                check(watch)?;
             }
             if (is_full || is_time) && *filled > 0 {
-                self.flush(track, filled)?;
+                self.flush(track, watch, filled)?;
+                if patience.is_some() {
+                    // That somebody took his time to read was no silence of the server.
+                    last_byte = Instant::now();
+                }
             }
         }
     }
@@ -185,7 +194,7 @@ impl Pump<'_> {
     ) -> Result<Next, Cause> {
         // What waits in the buffer came before it.
         if *filled > 0 {
-            self.flush(track, filled)?;
+            self.flush(track, &mut None, filled)?;
         }
         let next = track.receive(piped.bytes(), piped.bytes())?;
         if next != Next::Refuse {
@@ -195,8 +204,22 @@ impl Pump<'_> {
         Ok(next)
     }
 
-    fn flush(&mut self, track: &mut impl Track, filled: &mut usize) -> Result<(), Cause> {
-        track.write(self.shared, Load::Bytes(&self.buffer[..std::mem::take(filled)]))
+    /// Writes what is in the buffer, and waits for who reads it as long as that is wanted.
+    fn flush(
+        &mut self,
+        track: &mut impl Track,
+        watch: &mut Option<Watch<'_>>,
+        filled: &mut usize,
+    ) -> Result<(), Cause> {
+        let count = std::mem::take(filled);
+        loop {
+            match track.write(self.shared, Load::Bytes(&self.buffer[..count])) {
+                Err(cause) if device::waits(&cause) && !self.shared.stop.is_stopped() => {
+                    check(watch)?;
+                }
+                written => return written,
+            }
+        }
     }
 
     fn hold_back(&self, bytes: u64, track: &mut impl Track) {

@@ -1,6 +1,7 @@
 //! A job on its way through the pool, with what its earlier attempts left.
 
 use std::borrow::Cow;
+use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -57,6 +58,8 @@ pub(super) struct Work {
     pub(super) server_name: Option<String>,
     /// What went to a stream already.
     pub(super) streamed: Option<Held>,
+    /// The FIFO that it goes into, so that its reader sees no end between two attempts.
+    pub(super) fifo: Option<File>,
     /// Whether idle workers may help with it, as far as its server is concerned.
     pub(super) may_split: bool,
     /// What the file is checked by.
@@ -106,6 +109,7 @@ impl Work {
             update: None,
             server_name: None,
             streamed: None,
+            fifo: None,
             may_split: true,
             check: None,
             was_mismatched: false,

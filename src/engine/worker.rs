@@ -33,6 +33,7 @@ use crate::policy::retry::{self, Decision};
 use crate::policy::{disk_failure, filename};
 
 mod end;
+mod fifo;
 mod refresh;
 
 /// How many bytes are gathered before each write. ureq hands out at most one TLS record (16 KiB) a
@@ -268,6 +269,7 @@ impl Worker<'_> {
             if shared.stream_broken.load(Ordering::Relaxed) && work.streamed.is_none() {
                 return Err(Cause::StreamBroken.into());
             }
+            fifo::await_reader(shared, work, began)?;
             if work.check.is_none() {
                 let told = shared.told_of(&work.job);
                 work.check = Check::new(work.job.checksum.as_deref(), &told).map(Arc::new);

@@ -17,16 +17,13 @@ use std::sync::{Mutex, Once, PoisonError};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, TryRecvError};
-use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fs::{FileType, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::net::SendFlags;
 use rustix::pipe::{fcntl_getpipe_size, fcntl_setpipe_size};
 
+use crate::disk::device::{TURN, takes_more};
 use crate::model::stop::Stop;
-
-/// How long one `poll` waits at most before the stop token is looked at again.
-const TURN: Duration = Duration::from_millis(40);
 
 /// How long lines may still wait for their reader, all together, once the run is stopped.
 const GRACE: Duration = Duration::from_millis(40);
@@ -213,9 +210,7 @@ impl Stream {
 
     /// Returns whether a write would say something at once, be it an error.
     fn poll(&self, timeout: Duration) -> rustix::io::Result<bool> {
-        let timeout = Timespec { tv_sec: 0, tv_nsec: timeout.subsec_nanos().into() };
-        let mut fds = [PollFd::new(&self.handle, PollFlags::OUT)];
-        Ok(rustix::event::poll(&mut fds, Some(&timeout))? > 0)
+        takes_more(&self.handle, timeout)
     }
 
     /// Returns whether the run must end.

@@ -34,11 +34,42 @@ fn no_file_gets_the_name_of_a_lock_or_a_list() {
         let found = std::fs::read_to_string(output.folder.path().join("out").join(name));
         assert_eq!(found.unwrap(), bytes);
     }
-    for own in ["--lock", "--failed"] {
-        let test = Test::new().args([own, "x", "-o", "./x", "http://h/a"]);
-        let told = test.stdout("").any_stderr().status(2).run().stderr;
-        assert!(told.contains("` and `--output` name one file"), "{told}");
+}
+
+#[test]
+fn no_file_gets_a_name_that_is_in_the_way_of_a_file_of_the_run() {
+    let server = Server::start();
+    for name in ["c", "l", "f"] {
+        server.serve(&format!("/{name}"), Reply::ok(name).header("Set-Cookie", "a=b"));
     }
+    let options = ["--save-cookies", "c", "--lock", "l.part", "--failed", "f.part.haul"];
+    let output = server.get(["/c", "/l", "/f"]).args(options).any_result().run();
+    assert_eq!(output.status, Some(0), "{}", output.stderr);
+    let read = |name: &str| std::fs::read_to_string(output.folder.path().join(name)).unwrap();
+    for name in ["c", "l", "f"] {
+        assert_eq!(read(&format!("{name}.1")), name);
+    }
+    assert!(read("c").contains("\ta\tb\n"));
+    assert_eq!(read("l.part").lines().count(), 3, "{}", read("l.part"));
+    assert_eq!(read("f.part.haul"), "");
+}
+
+#[test]
+fn two_files_of_a_run_under_one_name_are_wrong_usage() {
+    let refused = |args: [&str; 4], options: &str| {
+        let test = Test::new().args(args).arg("http://h/a");
+        let told = test.stdout("").any_stderr().status(2).run().stderr;
+        assert!(told.contains(&format!("{options} name one file")), "{told}");
+    };
+    for own in ["--lock", "--failed", "--save-cookies"] {
+        let options = format!("`{own}` and `--output`");
+        refused([own, "x", "-o", "./x"], &options);
+        refused([own, "x.part", "-o", "x"], &options);
+        refused([own, "x", "-o", "x.haul"], &options);
+    }
+    refused(["--lock", "x", "--failed", "./x"], "`--lock` and `--failed`");
+    refused(["--save-cookies", "x", "--lock", "x"], "`--lock` and `--save-cookies`");
+    refused(["--save-cookies", "x", "--failed", "x.haul"], "`--failed` and `--save-cookies`");
 }
 
 #[test]

@@ -10,6 +10,7 @@ mod exec;
 mod http;
 mod input;
 mod naming;
+mod own;
 mod proxies;
 mod report;
 pub mod tls;
@@ -74,12 +75,6 @@ impl Config {
         let output = output(args.files.output.take(), args.input.urls.len())?;
         check_mode(&args, &output)?;
         let report = report::options(&args, output == Output::Stdout, environment)?;
-        if args.results.failed.as_deref().is_some_and(is_stdout) {
-            bail!("`--failed` is written at the end and needs a name; `--json` writes to stdout");
-        }
-        if args.credentials.save_cookies.as_deref().is_some_and(is_stdout) {
-            bail!("`--save-cookies` is written at the end and needs a name");
-        }
         let is_update = matches!(args.files.if_exists, IfExistsArg::Update);
         if is_update && args.files.server_name && args.locks.lock.is_none() {
             bail!(
@@ -88,9 +83,9 @@ impl Config {
             );
         }
         let lock = lock(&args, &output)?;
+        own::check(&args, &output)?;
         let sources = input::sources(&args, environment)?;
         let secrets = credentials::options(&args, &sources, environment)?;
-        check_own_files(&args, &output)?;
         Ok(Self {
             sources,
             input: input::options(&args)?,
@@ -173,21 +168,6 @@ fn lock(args: &Args, output: &Output) -> Result<Option<Lock>> {
     }
     let (is_hashed, accepts_drift) = (args.locks.lock_verify, args.locks.lock_update);
     Ok(Some(Lock { path, is_hashed, accepts_drift }))
-}
-
-/// Refuses a name for a file that the run writes itself, at its end.
-fn check_own_files(args: &Args, output: &Output) -> Result<()> {
-    let Output::File(file) = output else { return Ok(()) };
-    let folder = args.files.dir.clone().unwrap_or_default();
-    let is_file = |own: &PathBuf| {
-        let [file, own] = [&folder.join(file), own].map(std::path::absolute);
-        file.is_ok_and(|file| own.is_ok_and(|own| own == file))
-    };
-    let mut own = [("lock", &args.locks.lock), ("failed", &args.results.failed)].into_iter();
-    if let Some((option, _)) = own.find(|(_, own)| own.as_ref().is_some_and(is_file)) {
-        bail!("`--{option}` and `--output` name one file; give one of them another name");
-    }
-    Ok(())
 }
 
 /// Where files go.

@@ -13,7 +13,7 @@ use crate::model::error::Cause;
 use crate::policy::existing::Presence;
 
 /// What is put behind the final name until the end. No file that is downloaded ends in it.
-const SUFFIX: &str = ".haul";
+pub const SUFFIX: &str = ".haul";
 
 /// Its owner may read and write it, and nobody else.
 const SECRET: u32 = 0o600;

@@ -1,9 +1,9 @@
 //! What the engine is told.
 
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::cli::args::Args;
+use crate::cli::config::own;
 use crate::cli::environment::Environment;
 use crate::disk::partial::Allocation;
 use crate::engine::{Account, Checksums, Declared, IfLocked, Mode, Options, Output, Resume};
@@ -43,7 +43,7 @@ pub(super) fn options(
         folder: args.files.dir.clone().unwrap_or_default(),
         server_name: args.files.server_name,
         template: None,
-        reserved: reserved(args),
+        reserved: own::reserved(args),
         hook: None,
         refresh: None,
         if_exists: IfExists::from(args.files.if_exists),
@@ -84,17 +84,6 @@ pub(super) fn options(
         },
         fixed_backoff: environment.fixed_backoff,
     }
-}
-
-/// Returns which files below the folder of all files the run itself writes.
-fn reserved(args: &Args) -> Vec<PathBuf> {
-    let folder = args.files.dir.clone().unwrap_or_default();
-    // Nothing is absolute where the current folder cannot be told; then no path is below another.
-    let absolute = |path: &Path| std::path::absolute(path).ok();
-    let here = if folder.as_os_str().is_empty() { Path::new(".") } else { &folder };
-    let files = [&args.locks.lock, &args.results.failed].into_iter().flatten();
-    let below = |file: &PathBuf| Some(absolute(file)?.strip_prefix(absolute(here)?).ok()?.into());
-    files.filter_map(below).map(|below: PathBuf| folder.join(below)).collect()
 }
 
 /// Returns what is done for each job.

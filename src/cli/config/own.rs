@@ -1,0 +1,98 @@
+//! Files that the run writes itself, at its end: `--failed`, `--lock` and `--save-cookies`.
+//!
+//! Until then each is a draft beside its name, and a file that is downloaded has a partial file and a record
+//! beside its own. None of these names may be two files at once.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, bail};
+
+use crate::cli::args::Args;
+use crate::cli::config::is_stdout;
+use crate::disk::{draft, partial};
+use crate::engine::Output;
+
+/// Refuses names that are no files of their own.
+pub(super) fn check(args: &Args, output: &Output) -> Result<()> {
+    if args.results.failed.as_deref().is_some_and(is_stdout) {
+        bail!("`--failed` is written at the end and needs a name; `--json` writes to stdout");
+    }
+    let mut before: Vec<(&str, HashSet<PathBuf>)> = Vec::new();
+    for (option, path) in all(args) {
+        if is_stdout(path) {
+            bail!("`--{option}` is written at the end and needs a name");
+        }
+        let names = names(path, &[draft::SUFFIX]);
+        if let Some((other, _)) = before.iter().find(|(_, taken)| !taken.is_disjoint(&names)) {
+            bail!("`--{other}` and `--{option}` name one file; give one of them another name");
+        }
+        before.push((option, names));
+    }
+    let Output::File(file) = output else { return Ok(()) };
+    let file = args.files.dir.clone().unwrap_or_default().join(file);
+    let names = names(&file, &[partial::SUFFIX, ".part.haul"]);
+    if let Some((option, _)) = before.iter().find(|(_, taken)| !taken.is_disjoint(&names)) {
+        bail!("`--{option}` and `--output` name one file; give one of them another name");
+    }
+    Ok(())
+}
+
+/// Returns which names below the folder of all files no file gets, because the run itself writes a file of
+/// that name, or one that would be its partial file or record.
+pub(super) fn reserved(args: &Args) -> Vec<PathBuf> {
+    let folder = args.files.dir.clone().unwrap_or_default();
+    // Nothing is absolute where the current folder cannot be told; then no path is below another.
+    let absolute = |path: &Path| std::path::absolute(path).ok();
+    let here = if folder.as_os_str().is_empty() { Path::new(".") } else { &folder };
+    let below = |file: &Path| -> Option<PathBuf> {
+        Some(folder.join(absolute(file)?.strip_prefix(absolute(here)?).ok()?))
+    };
+    all(args)
+        .flat_map(|(_, path)| std::iter::once(path.to_owned()).chain(whose_partial(path)))
+        .filter_map(|path| below(&path))
+        .collect()
+}
+
+/// Returns the options that name such files, and the files.
+fn all(args: &Args) -> impl Iterator<Item = (&'static str, &Path)> {
+    let options = [
+        ("lock", &args.locks.lock),
+        ("failed", &args.results.failed),
+        ("save-cookies", &args.credentials.save_cookies),
+    ];
+    options.into_iter().filter_map(|(option, path)| Some((option, path.as_deref()?)))
+}
+
+/// Returns the file whose partial file or record, if it were downloaded, would have this name.
+fn whose_partial(path: &Path) -> Option<PathBuf> {
+    let name = path.file_name()?.to_str()?;
+    let of = name.strip_suffix(draft::SUFFIX).unwrap_or(name).strip_suffix(partial::SUFFIX)?;
+    (!of.is_empty()).then(|| path.with_file_name(of))
+}
+
+/// Returns all names that a file has on its way; none where the current folder cannot be told.
+fn names(path: &Path, suffixes: &[&str]) -> HashSet<PathBuf> {
+    let Ok(path) = std::path::absolute(path) else { return HashSet::new() };
+    let beside = suffixes.iter().map(|suffix| {
+        let mut name = path.clone().into_os_string();
+        name.push(suffix);
+        PathBuf::from(name)
+    });
+    beside.chain([path.clone()]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_may_be_that_of_another_files_part() {
+        let of = |path: &str| whose_partial(Path::new(path));
+        assert_eq!(of("d/x.part"), Some(PathBuf::from("d/x")));
+        assert_eq!(of("x.part.haul"), Some(PathBuf::from("x")));
+        assert_eq!(of("x.haul"), None);
+        assert_eq!(of("part"), None);
+        assert_eq!(of("d/.part"), None);
+    }
+}

@@ -267,6 +267,21 @@ fn a_list_that_cannot_be_written_is_wrong_usage() {
 }
 
 #[test]
+fn what_a_stream_goes_to_is_not_replaced() {
+    for option in ["--failed", "--lock", "--save-cookies"] {
+        for stream in ["/dev/stderr", "/dev/fd/2", "/proc/self/fd/2", "/proc/thread-self/fd/2"] {
+            let test = Test::new().args([option, stream, "data:,x"]).existing("log", "before\n");
+            let output = test.shell("exec \"$@\" 2>> log").any_result().run();
+            assert_eq!(output.status, Some(2), "{option} {stream}");
+            let log = fs::read_to_string(output.folder.path().join("log")).unwrap();
+            let told =
+                format!("before\nerror: `{option}` is written at the end and needs a name; ");
+            assert!(log.starts_with(&told), "{log}");
+        }
+    }
+}
+
+#[test]
 fn a_list_that_does_not_get_its_name_is_told_and_fails_the_run() {
     let server = Server::start();
     let gate = Gate::default();

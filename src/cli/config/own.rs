@@ -13,6 +13,9 @@ use crate::cli::config::is_stdout;
 use crate::disk::{draft, partial};
 use crate::engine::Output;
 
+/// How many links are followed to see what a name is. The system follows as many.
+const MAX_LINKS: usize = 40;
+
 /// Refuses names that are no files of their own.
 pub(super) fn check(args: &Args, output: &Output) -> Result<()> {
     if args.results.failed.as_deref().is_some_and(is_stdout) {
@@ -22,6 +25,12 @@ pub(super) fn check(args: &Args, output: &Output) -> Result<()> {
     for (option, path) in all(args) {
         if is_stdout(path) {
             bail!("`--{option}` is written at the end and needs a name");
+        }
+        if is_open_stream(path) {
+            bail!(
+                "`--{option}` is written at the end and needs a name; {} is a stream that is open",
+                path.display()
+            );
         }
         let names = names(path, &[draft::SUFFIX]);
         if let Some((other, _)) = before.iter().find(|(_, taken)| !taken.is_disjoint(&names)) {
@@ -82,9 +91,49 @@ fn names(path: &Path, suffixes: &[&str]) -> HashSet<PathBuf> {
     beside.chain([path.clone()]).collect()
 }
 
+/// Returns whether a name is one of the streams that the process was given, or leads to one: what it leads to
+/// in turn, such as a log, is not haul's to replace.
+fn is_open_stream(path: &Path) -> bool {
+    let mut path = path.to_owned();
+    for _ in 0..MAX_LINKS {
+        if ["/dev/stdin", "/dev/stdout", "/dev/stderr"].iter().any(|name| path == Path::new(name)) {
+            return true;
+        }
+        let (Some(name), Some(folder)) = (path.file_name(), path.parent()) else { return false };
+        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+        let Ok(folder) = folder.canonicalize() else { return false };
+        // `/dev/fd` and `/proc/self/fd` are links to `/proc/NUMBER/fd`, and there may be `task/NUMBER` in it.
+        if folder == Path::new("/dev/fd") || (folder.starts_with("/proc") && folder.ends_with("fd"))
+        {
+            return true;
+        }
+        let Ok(target) = folder.join(name).read_link() else { return false };
+        path = folder.join(target);
+    }
+    false
+}
+
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::symlink;
+
     use super::*;
+
+    #[test]
+    fn open_streams_are_told_by_what_they_are() {
+        let folder = tempfile::tempdir().unwrap();
+        let link = folder.path().join("link");
+        symlink("/dev/stderr", &link).unwrap();
+        let file = folder.path().join("fd");
+        symlink("file", &file).unwrap();
+        for name in ["/dev/stderr", "/dev/fd/2", "/proc/self/fd/17", "/proc/thread-self/fd/2"] {
+            assert!(is_open_stream(Path::new(name)), "{name}");
+        }
+        assert!(is_open_stream(&link));
+        for path in [Path::new("x"), Path::new("/"), Path::new("/dev/null"), &file] {
+            assert!(!is_open_stream(path), "{}", path.display());
+        }
+    }
 
     #[test]
     fn a_name_may_be_that_of_another_files_part() {

@@ -273,7 +273,7 @@ fn a_folder_in_the_place_of_the_partial_file_is_an_error() {
         .existing_folder("a.part")
         .expect_entry("a.part", Entry::Folder)
         .fails(server.url("/a"), "a.part is a folder")
-        .hint("remove it, or give another name with `--output`")
+        .hint("give the name of a file with `--output`")
         .run();
 }
 

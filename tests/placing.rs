@@ -52,7 +52,7 @@ fn the_folder_of_the_output_is_made() {
 
 #[test]
 fn an_output_that_is_a_folder_is_an_error() {
-    for output in ["sub", ".", "sub/.."] {
+    for output in ["sub", ".", "..", "sub/.."] {
         let server = Server::start();
         server.maybe("/a", Reply::ok("new"));
         server
@@ -60,7 +60,7 @@ fn an_output_that_is_a_folder_is_an_error() {
             .existing_folder("sub")
             .args(["-o", output])
             .fails(server.url("/a"), &format!("{output} is a folder"))
-            .hint("remove it, or give another name with `--output`")
+            .hint("give the name of a file with `--output`")
             .run();
     }
 }
@@ -242,7 +242,7 @@ fn a_folder_in_the_place_of_the_file_is_an_error() {
             .existing_folder("a")
             .args(["--if-exists", policy])
             .fails(server.url("/a"), "a is a folder")
-            .hint("remove it, or give another name with `--output`")
+            .hint("give the name of a file with `--output`")
             .run();
     }
 }

@@ -86,7 +86,7 @@ pub(super) fn is_local(url: &Url) -> bool {
 /// Answers a request for a URL that needs no server.
 ///
 /// # Errors
-/// [`Cause::Disk`], [`Cause::NotAFile`], [`Cause::BadUrl`].
+/// [`Cause::Disk`], [`Cause::BadUrl`].
 pub(super) fn get(request: &Request<'_>) -> Result<Response, Cause> {
     match request.url.scheme() {
         "data" => data(request.url),
@@ -120,8 +120,9 @@ fn file(request: &Request<'_>) -> Result<Response, Cause> {
     let mut file = opened.map_err(failed)?;
     let before = file.metadata().map_err(failed)?;
     if !before.is_file() {
-        let what = if before.is_dir() { "a folder" } else { "a device" };
-        return Err(Cause::NotAFile { path: path.clone(), what });
+        // As a cause of its own, not one of destinations: no source is to be removed.
+        let what = if before.is_dir() { "it is a folder" } else { "it is a device" };
+        return Err(failed(io::Error::other(what)));
     }
     let modified = before.modified().ok();
     let validators = Validators {

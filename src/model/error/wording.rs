@@ -202,6 +202,10 @@ impl Cause {
             Self::HostNotFound { .. } => "check the spelling of the host",
             Self::InUse { .. } => "`--wait-lock` waits for it to end",
             Self::Login { problem } => problem.hint(),
+            // Others may need it, whoever chose the name.
+            Self::NotAFile { what: "a device" | "a folder", .. } => {
+                "give the name of a file with `--output`"
+            }
             Self::NotAFile { .. } => "remove it, or give another name with `--output`",
             Self::Missing { .. } => "the same command without `--verify` fetches it",
             Self::NoRoom { .. } => "make room, or give another folder with `--dir`",

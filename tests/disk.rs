@@ -164,6 +164,22 @@ fn an_older_file_survives_a_full_disk() {
         .run();
 }
 
+#[test]
+fn a_disk_that_becomes_read_only_ends_the_run_and_is_not_called_full() {
+    let server = Server::start();
+    server.serve("/first", Reply::ok("first"));
+    let targets = ["/first", "/second", "/third"];
+    let Some((test, _disk)) = on_disk(&server, &targets, "2m") else { return };
+    let test = test.args(["-j", "1", "--exec", "sh -c 'mount -o remount,ro disk'"]);
+    let output = test.retries(5).any_result().run();
+    assert_eq!(output.status, Some(1));
+    let cause = "cannot create disk/second.part: read-only file system";
+    assert!(output.stderr.contains(cause), "{}", output.stderr);
+    let told = "warning: the file system is read-only: no more transfers are begun\n";
+    assert_eq!(output.stderr.matches(told).count(), 1, "{}", output.stderr);
+    assert!(!output.stderr.contains("full"), "{}", output.stderr);
+}
+
 /// Bytes that a file has room for, in and behind it.
 fn room(path: &Path) -> u64 {
     path.metadata().unwrap().blocks() * 512

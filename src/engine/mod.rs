@@ -265,7 +265,7 @@ struct Shared<'a> {
     sync: Sync,
     /// Raised when a body broke off after some of it went to standard output; nothing may follow.
     stream_broken: AtomicBool,
-    /// Raised when the disk is full: no new transfer is begun.
+    /// Raised when the disk takes no more, full or read-only: no new transfer is begun.
     disk_full: AtomicBool,
 }
 

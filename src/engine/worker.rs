@@ -368,11 +368,13 @@ impl Worker<'_> {
 
     fn decide(&self, work: &Work, setback: &Setback) -> Decision {
         let shared = self.shared;
-        if disk_failure::is_full(&setback.cause) && !shared.disk_full.swap(true, Ordering::SeqCst) {
+        if let Some(why) = disk_failure::of_all(&setback.cause)
+            && !shared.disk_full.swap(true, Ordering::SeqCst)
+        {
             // What is in flight is all there will be.
             shared.in_flight.say_all_fed();
-            let text = "the disk is full: no more transfers are begun";
-            shared.observer.event(&Event::Warned { text });
+            let text = format!("{why}: no more transfers are begun");
+            shared.observer.event(&Event::Warned { text: &text });
         }
         if setback.is_stream_lost {
             return Decision::GiveUp;

@@ -4,14 +4,14 @@ use std::io::ErrorKind;
 
 use crate::model::error::Cause;
 
-/// Returns whether nothing more can be written: the next job would fail the same way.
-pub fn is_full(cause: &Cause) -> bool {
-    match cause {
-        Cause::Disk { source, .. } => matches!(
-            source.kind(),
-            ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::ReadOnlyFilesystem
-        ),
-        _ => false,
+/// Returns why nothing more can be written, if so: the next job would fail the same way.
+pub fn of_all(cause: &Cause) -> Option<&'static str> {
+    let Cause::Disk { source, .. } = cause else { return None };
+    match source.kind() {
+        ErrorKind::StorageFull => Some("the disk is full"),
+        ErrorKind::QuotaExceeded => Some("the disk quota is used up"),
+        ErrorKind::ReadOnlyFilesystem => Some("the file system is read-only"),
+        _ => None,
     }
 }
 
@@ -29,9 +29,11 @@ mod tests {
             path: PathBuf::from("x"),
             source: io::Error::from(kind),
         };
-        assert!(is_full(&disk(ErrorKind::StorageFull)));
-        assert!(is_full(&disk(ErrorKind::QuotaExceeded)));
-        assert!(!is_full(&disk(ErrorKind::FileTooLarge)));
-        assert!(!is_full(&disk(ErrorKind::PermissionDenied)));
+        let told = |kind| of_all(&disk(kind));
+        assert_eq!(told(ErrorKind::StorageFull), Some("the disk is full"));
+        assert_eq!(told(ErrorKind::QuotaExceeded), Some("the disk quota is used up"));
+        assert_eq!(told(ErrorKind::ReadOnlyFilesystem), Some("the file system is read-only"));
+        assert_eq!(told(ErrorKind::FileTooLarge), None);
+        assert_eq!(told(ErrorKind::PermissionDenied), None);
     }
 }

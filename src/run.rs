@@ -37,7 +37,7 @@ use crate::report::{self, Files, Reporter};
 pub fn run(args: impl IntoIterator<Item = OsString>, environment: &Environment) -> Result<u8> {
     let args = Args::try_parse_from(args)?;
     if let Some(kind) = args.generate {
-        report::print(&args::generate(kind)?)?;
+        report::print(&args::generate(kind)?).map_err(|cause| anyhow!("{cause}"))?;
         return Ok(exit_code::SUCCESS);
     }
     let mut config = Config::resolve(args, environment)?;

@@ -130,6 +130,15 @@ fn help_may_be_cut_off_by_its_reader() {
 }
 
 #[test]
+fn what_was_asked_for_and_cannot_be_written_is_an_error() {
+    let told = "error: cannot write to standard output: no space left on device";
+    for args in [["--help"].as_slice(), &["-h"], &["--version"], &["--generate", "man"]] {
+        let test = Test::new().args(args).shell("exec \"$@\" > /dev/full");
+        test.stdout("").stderr([told]).status(2).run();
+    }
+}
+
+#[test]
 fn options_may_follow_urls_and_end_with_two_dashes() {
     Test::new().args(["-q", "--", "-odd"]).any_stderr().stdout("").status(1).run();
 }

@@ -22,7 +22,7 @@ mod survey;
 mod ticker;
 mod totals;
 
-use std::io;
+use std::io::{self, Write as _};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -101,11 +101,12 @@ pub enum View {
 /// Writes a text that was asked for, such as a manual page, to standard output.
 ///
 /// # Errors
-/// What the system says, but for a reader that has seen enough.
-pub fn print(text: &[u8]) -> io::Result<()> {
-    match io::Write::write_all(&mut io::stdout(), text) {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        result => result,
+/// [`Cause::Stdout`], but for a reader that has seen enough.
+pub fn print(text: &[u8]) -> Result<(), Cause> {
+    let mut stdout = io::stdout();
+    match stdout.write_all(text).and_then(|()| stdout.flush()) {
+        Err(source) if source.kind() != io::ErrorKind::BrokenPipe => Err(Cause::Stdout { source }),
+        _ => Ok(()),
     }
 }
 

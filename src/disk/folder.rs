@@ -9,7 +9,9 @@ use std::path::{Path, PathBuf};
 use memchr::memchr;
 use rustix::fs::Access;
 
+use crate::disk::{kind_of, presence};
 use crate::model::error::Cause;
+use crate::policy::existing::Presence;
 
 /// Makes the folder with its parents, and checks that files can be made in it.
 ///
@@ -17,7 +19,13 @@ use crate::model::error::Cause;
 /// [`Cause::Disk`], before any request is sent.
 pub fn prepare(folder: &Path) -> Result<(), Cause> {
     let failed = |action, source| Cause::Disk { action, path: folder.to_owned(), source };
-    std::fs::create_dir_all(folder).map_err(|error| failed("create", error))?;
+    std::fs::create_dir_all(folder).map_err(|error| match in_the_way(folder) {
+        Some(what) => {
+            let told = format!("it is {what}, and not a folder");
+            failed("use", io::Error::new(io::ErrorKind::NotADirectory, told))
+        }
+        None => failed("create", error),
+    })?;
     if !folder.is_dir() {
         return Err(failed("use", io::ErrorKind::NotADirectory.into()));
     }
@@ -38,6 +46,16 @@ fn joined_name<'p>(folder: &Path, path: &'p Path) -> Option<&'p OsStr> {
     let name = if needs_separator { rest.strip_prefix(b"/")? } else { rest };
     let is_name = !matches!(name, b"" | b"." | b"..") && memchr(b'/', name).is_none();
     is_name.then(|| OsStr::from_bytes(name))
+}
+
+/// Returns what has a folder's name, if that is something else.
+fn in_the_way(folder: &Path) -> Option<&'static str> {
+    match presence(folder).ok()? {
+        Presence::Nothing | Presence::Folder => None,
+        Presence::File | Presence::Empty => Some("a file"),
+        Presence::Device => Some(kind_of(folder.metadata().ok()?.file_type())),
+        Presence::Dangling => Some("a symbolic link to nothing"),
+    }
 }
 
 /// Makes the folders that lead from `base` to `folder`. With `is_synced` each is sure to be found after
@@ -157,6 +175,26 @@ mod tests {
         case("", "d/x", None);
         case("", "", None);
         case("", "/x", None);
+    }
+
+    #[test]
+    fn what_is_in_the_way_of_the_folder_is_told() {
+        let here = tempfile::tempdir().unwrap();
+        let path = |name: &str| here.path().join(name);
+        std::fs::write(path("file"), "x").unwrap();
+        std::fs::write(path("empty"), "").unwrap();
+        std::os::unix::fs::symlink("nothing", path("link")).unwrap();
+        for (path, what) in [
+            (path("file"), "a file"),
+            (path("empty"), "a file"),
+            (path("link"), "a symbolic link to nothing"),
+            (PathBuf::from("/dev/null"), "a device"),
+        ] {
+            let cause = prepare(&path).unwrap_err();
+            let told = format!("cannot use {}: it is {what}, and not a folder", path.display());
+            assert_eq!(cause.to_string(), told);
+            assert_eq!(cause.hint().unwrap(), "give another folder with `--dir`");
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use libfuzzer_sys::fuzz_target;
 use ureq::http::Uri;
 use url::Url;
 
-const OPTIONS: Options = Options { max_hops: 10, allow_downgrade: false };
+const OPTIONS: Options = Options { max_hops: 10, allow_downgrade: false, may_return: false };
 
 const BASES: [&str; 3] =
     ["http://h.example/a/b.bin?old=1", "https://h.example:8443/a/b.bin", "https://[::1]/"];

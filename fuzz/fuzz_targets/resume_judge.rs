@@ -16,6 +16,8 @@
 //! ETag
 //! Last-Modified
 //! multipart
+//! held Content-Encoding
+//! Content-Encoding
 //! ```
 
 #![no_main]
@@ -33,7 +35,7 @@ fuzz_target!(|input: &[u8]| {
     let mut next = || lines.next().flatten();
     let number = |line: Option<&str>| line.and_then(|line| line.parse::<u64>().ok());
     let owned = |line: Option<&str>| line.map(str::to_owned);
-    let held = Held {
+    let mut held = Held {
         ranges: RangeSet::prefix_of(number(next()).unwrap_or_default()),
         length: number(next()),
         validators: Validators {
@@ -41,6 +43,7 @@ fuzz_target!(|input: &[u8]| {
             last_modified: owned(next()),
             date: owned(next()),
         },
+        coding: None,
         elsewhere: None,
     };
     let status = number(next()).and_then(|status| status.try_into().ok()).unwrap_or(206);
@@ -48,13 +51,16 @@ fuzz_target!(|input: &[u8]| {
     let body_length = number(next());
     let validators = Validators { etag: owned(next()), last_modified: owned(next()), date: None };
     let is_multipart = next().is_some();
+    held.coding = owned(next());
+    let coding = next();
     // A record that speaks of more than the length is not believed.
     if held.length.is_some_and(|length| held.ranges.end() > length) {
         return;
     }
     let from = asked_from(&held);
+    let validators = &validators;
     let answer =
-        Answer { status, content_range, is_multipart, body_length, validators: &validators };
+        Answer { status, content_range, is_multipart, body_length, validators, coding };
     check(&held, from, &answer);
 });
 
@@ -94,6 +100,8 @@ fn check(held: &Held, from: u64, answer: &Answer<'_>) {
                 assert_eq!(ours, theirs, "another version");
             }
             assert!(matches!(told, Some(ContentRange::Satisfied { range: r, .. }) if r == range));
+            let coding = answer.coding;
+            assert!(coding.is_none() || coding == held.coding.as_deref(), "packed otherwise");
         }
         Verdict::StartOver(_) => assert!(!matches!(answer.status, 206 | 416), "a part as a whole"),
         Verdict::AskForAll(reason) => {
@@ -104,7 +112,8 @@ fn check(held: &Held, from: u64, answer: &Answer<'_>) {
             let same_etag = etags.0 == etags.1
                 && etags.0.is_none_or(|etag| held.validators.strong() == Some(etag));
             let same_date = dates.1.is_none() || dates.0 == dates.1;
-            let same = same_etag && same_date;
+            let same_coding = answer.coding.is_none_or(|it| held.coding.as_deref() == Some(it));
+            let same = same_etag && same_date && same_coding;
             let good = answer.status == 206 && !answer.is_multipart && fits && same;
             assert!(!good, "a good answer was refused: {reason:?}");
         }

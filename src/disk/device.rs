@@ -19,9 +19,6 @@ use crate::model::error::Cause;
 /// How long a wait for a reader lasts at most before it is looked whether it is still wanted.
 pub const TURN: Duration = Duration::from_millis(40);
 
-/// What was not done when a reader did not take all within a turn.
-const WAIT: &str = "wait for the reader of";
-
 /// An open device.
 #[derive(Debug)]
 pub struct Device {
@@ -55,7 +52,7 @@ impl Device {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     // A poll that fails says no more than the next write will.
                     let _ = takes_more(&self.file, TURN);
-                    return Err(failed(WAIT, &self.path, error));
+                    return Err(failed("wait for the reader of", &self.path, error));
                 }
                 Err(error) => return Err(self.failed(error)),
             }
@@ -74,9 +71,10 @@ impl Device {
     }
 }
 
-/// Returns whether a write failed only because the reader has not taken all yet.
+/// Returns whether a write failed only because the reader has not taken all yet: nothing but what is opened
+/// without blocking says so.
 pub fn waits(cause: &Cause) -> bool {
-    matches!(cause, Cause::Disk { action: WAIT, .. })
+    matches!(cause, Cause::Disk { source, .. } if source.kind() == ErrorKind::WouldBlock)
 }
 
 /// Waits until a FIFO has a reader, and returns it open, which keeps its reader from seeing an end; at once

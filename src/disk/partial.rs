@@ -41,6 +41,9 @@ pub use room::{Allocation, Room};
 /// What is put behind the destination's name.
 pub const SUFFIX: &str = ".part";
 
+/// What is put behind that for its record.
+pub const RECORD_SUFFIX: &str = record::SUFFIX;
+
 /// Who may read and write it, but for what the user's mask takes away.
 const MODE: u32 = 0o666;
 

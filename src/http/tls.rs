@@ -25,7 +25,7 @@ mod trust;
 mod verifier;
 
 /// The largest plaintext of one record (RFC 8446 §5.1).
-const RECORD_BYTES: usize = 16 * 1024;
+const PLAINTEXT_BYTES: usize = 16 * 1024;
 
 /// Speaks TLS over `stream` with the server that is called `host`, and returns when the handshake is
 /// done. How long each wait may be is up to the stream.
@@ -134,7 +134,7 @@ impl Session {
             match self.turn(socket, &mut buffer[total..], &[]) {
                 Ok(Turn::Received(count)) => {
                     total += count;
-                    if buffer.len() - total < RECORD_BYTES {
+                    if buffer.len() - total < PLAINTEXT_BYTES {
                         return Ok(Received::Bytes(total));
                     }
                 }
@@ -215,7 +215,7 @@ impl Session {
         use io::ErrorKind::{BrokenPipe, ConnectionReset};
         // Of a connection that is gone a read returns at once: with what came before, then its end.
         while matches!(error.kind(), BrokenPipe | ConnectionReset)
-            && self.records.kept() <= RECORD_BYTES
+            && self.records.kept() <= PLAINTEXT_BYTES
         {
             match self.records.turn(&mut [], &[]) {
                 Ok(Turn::Received(_)) => {}

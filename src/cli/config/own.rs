@@ -40,7 +40,8 @@ pub(super) fn check(args: &Args, output: &Output) -> Result<()> {
     }
     let Output::File(file) = output else { return Ok(()) };
     let file = args.files.dir.clone().unwrap_or_default().join(file);
-    let names = names(&file, &[partial::SUFFIX, ".part.haul"]);
+    let record = [partial::SUFFIX, partial::RECORD_SUFFIX].concat();
+    let names = names(&file, &[partial::SUFFIX, &record]);
     if let Some((option, _)) = before.iter().find(|(_, taken)| !taken.is_disjoint(&names)) {
         bail!("`--{option}` and `--output` name one file; give one of them another name");
     }
@@ -76,7 +77,8 @@ fn all(args: &Args) -> impl Iterator<Item = (&'static str, &Path)> {
 /// Returns the file whose partial file or record, if it were downloaded, would have this name.
 fn whose_partial(path: &Path) -> Option<PathBuf> {
     let name = path.file_name()?.to_str()?;
-    let of = name.strip_suffix(draft::SUFFIX).unwrap_or(name).strip_suffix(partial::SUFFIX)?;
+    let of = name.strip_suffix(partial::RECORD_SUFFIX).unwrap_or(name);
+    let of = of.strip_suffix(partial::SUFFIX)?;
     (!of.is_empty()).then(|| path.with_file_name(of))
 }
 

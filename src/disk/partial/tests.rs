@@ -28,6 +28,17 @@ fn create(destination: &Path, replace: Replace) -> Result<Partial, Cause> {
     Ok(partial)
 }
 
+/// The first bytes of a file of which nothing else is known.
+fn held(bytes: u64) -> Held {
+    Held {
+        ranges: RangeSet::prefix_of(bytes),
+        length: None,
+        validators: Validators::default(),
+        coding: None,
+        elsewhere: None,
+    }
+}
+
 fn entries(folder: &Path) -> Vec<String> {
     let mut names: Vec<String> = fs::read_dir(folder)
         .unwrap()
@@ -130,13 +141,7 @@ fn what_is_kept_is_found_again_and_its_record_goes_with_the_commit() {
     let partial = create(&destination, Replace::Never).unwrap();
     partial.write_at(b"hello ", 0).unwrap();
     let validators = Validators { etag: Some("\"v1\"".to_owned()), ..Validators::default() };
-    let held = Held {
-        ranges: RangeSet::prefix_of(6),
-        length: Some(11),
-        validators,
-        coding: None,
-        elsewhere: None,
-    };
+    let held = Held { length: Some(11), validators, ..held(6) };
     let kept = partial.keep(held.clone()).unwrap();
     drop(partial);
     assert_eq!((kept.bytes, kept.length), (6, Some(11)));
@@ -154,14 +159,7 @@ fn what_is_kept_is_found_again_and_its_record_goes_with_the_commit() {
 fn starting_over_and_dropping_leave_no_record() {
     let folder = tempfile::tempdir().unwrap();
     let destination = folder.path().join("a");
-    let validators = Validators::default();
-    let held = Held {
-        ranges: RangeSet::prefix_of(1),
-        length: None,
-        validators,
-        coding: None,
-        elsewhere: None,
-    };
+    let held = held(1);
     let partial = create(&destination, Replace::Never).unwrap();
     partial.write_at(b"x", 0).unwrap();
     partial.record(&held).unwrap();
@@ -176,14 +174,7 @@ fn starting_over_and_dropping_leave_no_record() {
 fn a_record_that_outlived_its_file_speaks_for_no_other() {
     let folder = tempfile::tempdir().unwrap();
     let destination = folder.path().join("a");
-    let validators = Validators::default();
-    let held = Held {
-        ranges: RangeSet::prefix_of(1),
-        length: None,
-        validators,
-        coding: None,
-        elsewhere: None,
-    };
+    let held = held(1);
     let orphan = || Record::new("http://h/a", &held, false).write(&part_of(&destination), false);
     orphan().unwrap();
     let partial = create(&destination, Replace::Never).unwrap();

@@ -157,12 +157,12 @@ fn read_all(session: &mut Session, peer: &mut Peer, most: usize) -> (Vec<u8>, io
 
 #[test]
 fn all_comes_however_few_bytes_come_and_fit_at_once() {
-    let body = content(3 * RECORD_BYTES + 1000);
+    let body = content(3 * PLAINTEXT_BYTES + 1000);
     for version in VERSIONS {
-        for most in [1, 7, 5000, RECORD_BYTES, usize::MAX] {
-            for room in [1, 1000, RECORD_BYTES - 1, RECORD_BYTES, 128 * 1024] {
+        for most in [1, 7, 5000, PLAINTEXT_BYTES, usize::MAX] {
+            for room in [1, 1000, PLAINTEXT_BYTES - 1, PLAINTEXT_BYTES, 128 * 1024] {
                 let (mut session, mut peer) = open(version, |peer| peer.most = most);
-                peer.is_slow = room != RECORD_BYTES;
+                peer.is_slow = room != PLAINTEXT_BYTES;
                 peer.says(&body);
                 peer.says_goodbye();
                 let (all, end) = read_all(&mut session, &mut peer, room);
@@ -175,14 +175,14 @@ fn all_comes_however_few_bytes_come_and_fit_at_once() {
 
 #[test]
 fn a_read_brings_the_whole_records_that_are_here_and_fit() {
-    let body = content(6 * RECORD_BYTES);
+    let body = content(6 * PLAINTEXT_BYTES);
     let (mut session, mut peer) = open(&TLS13, |_| ());
     peer.says(&body);
-    let mut buffer = vec![0; 3 * RECORD_BYTES];
+    let mut buffer = vec![0; 3 * PLAINTEXT_BYTES];
     // The first read of the stream brings two and a piece, the second all that is left.
     for (records, is_more) in [(2, true), (3, true), (1, false)] {
         let Ok(Received::Bytes(count)) = session.read(&mut peer, &mut buffer) else { panic!() };
-        assert_eq!(count, records * RECORD_BYTES);
+        assert_eq!(count, records * PLAINTEXT_BYTES);
         assert_eq!(session.has_unread(), is_more);
     }
 }
@@ -215,11 +215,11 @@ fn a_stream_that_is_cut_off_brings_the_whole_records_before_that() {
     for version in VERSIONS {
         for (lacking, whole) in [(0, 3), (1, 2)] {
             let (mut session, mut peer) = open(version, |_| ());
-            peer.says(&content(3 * RECORD_BYTES));
+            peer.says(&content(3 * PLAINTEXT_BYTES));
             peer.sent.truncate(peer.sent.len() - lacking);
             peer.fails = Some(io::ErrorKind::BrokenPipe);
             let (all, end) = read_all(&mut session, &mut peer, 128 * 1024);
-            assert!(all == content(whole * RECORD_BYTES));
+            assert!(all == content(whole * PLAINTEXT_BYTES));
             let Ok(Ending::Broken(error)) = end else { panic!("{end:?}") };
             assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
             assert!(session.has_unread());
@@ -249,7 +249,7 @@ fn what_came_before_a_broken_record_is_read_and_the_server_is_told() {
 #[test]
 fn a_long_request_goes_with_one_call() {
     for version in VERSIONS {
-        for count in [1, RECORD_BYTES, 72 * 1024] {
+        for count in [1, PLAINTEXT_BYTES, 72 * 1024] {
             let (mut session, mut peer) = open(version, |_| ());
             peer.writes = 0;
             session.write(&mut peer, &content(count)).unwrap();
@@ -305,7 +305,7 @@ fn an_alert_behind_what_was_read_is_seen_at_once() {
         let (mut session, mut peer) = open(version, |_| ());
         peer.says(b"hello");
         peer.refuses();
-        let mut buffer = vec![0; 2 * RECORD_BYTES];
+        let mut buffer = vec![0; 2 * PLAINTEXT_BYTES];
         assert!(matches!(session.read(&mut peer, &mut buffer), Ok(Received::Bytes(5))));
         assert!(session.has_unread());
         let error = session.read(&mut peer, &mut buffer).err().unwrap();

@@ -77,7 +77,7 @@ fn a_system_without_it_does_without() {
         .args(["-j", "1"])
         .env("__HAUL_SPLICE", "never")
         // The three before it are for the connection.
-        .shell("exec strace -f -o /dev/null -e inject=setsockopt:error=ENOPROTOOPT:when=4+ \"$@\"")
+        .inject("setsockopt:error=ENOPROTOOPT:when=4+")
         .expect_file("a", content(1, LENGTH))
         .run();
 }

@@ -40,16 +40,22 @@ fn cut_at_half(reply: Reply) -> Reply {
     reply.cut_after(HALF)
 }
 
+/// Expects that a file comes although its first answer was cut at half.
+#[track_caller]
+fn comes_after_a_cut(server: &Server, file: &[u8]) {
+    server
+        .get(["/a"])
+        .retries(5)
+        .retried(server.url("/a"), CUT, "after progress")
+        .expect_file("a", file)
+        .run();
+}
+
 #[test]
 fn a_body_that_is_cut_once_goes_on_where_it_ended() {
     for resource in [v1(), v1().without_ranges()] {
         let server = spoiled(&resource, [cut_at_half as _]);
-        server
-            .get(["/a"])
-            .retries(5)
-            .retried(server.url("/a"), CUT, "after progress")
-            .expect_file("a", body())
-            .run();
+        comes_after_a_cut(&server, &body());
         assert_eq!(server.asked(), ["all", REST]);
     }
 }
@@ -195,12 +201,7 @@ fn nothing_is_joined_without_a_strong_validator() {
         &[("ETag", "W/\"v1\""), minute_older, date],
     ] {
         let server = spoiled(&Resource::with_fields(&body(), fields), [cut_at_half as _]);
-        server
-            .get(["/a"])
-            .retries(5)
-            .retried(server.url("/a"), CUT, "after progress")
-            .expect_file("a", body())
-            .run();
+        comes_after_a_cut(&server, &body());
         assert_eq!(server.asked(), ["all", "all"], "{fields:?}");
     }
 }
@@ -232,12 +233,7 @@ fn changes(
         reply
     });
     server.handle(move |request| resource.answer(request));
-    server
-        .get(["/a"])
-        .retries(5)
-        .retried(server.url("/a"), CUT, "after progress")
-        .expect_file("a", new)
-        .run();
+    comes_after_a_cut(&server, new);
     assert_eq!(server.asked(), asked);
 }
 
@@ -287,12 +283,7 @@ fn a_part_is_not_taken_for_the_whole_whatever_its_status() {
     let says_nothing = |reply: Reply| Reply::ok(reply.body_bytes()).header("ETag", "\"v1\"");
     for fault in [says_part as fn(Reply) -> Reply, says_nothing] {
         let server = spoiled(&v1(), [cut_at_half, fault]);
-        server
-            .get(["/a"])
-            .retries(5)
-            .retried(server.url("/a"), CUT, "after progress")
-            .expect_file("a", body())
-            .run();
+        comes_after_a_cut(&server, &body());
         assert_eq!(server.asked(), ["all", REST, "all"]);
     }
     let server = Server::start();
@@ -312,12 +303,7 @@ fn where_the_rest_is_refused_the_whole_is_asked_for() {
             Some(_) => Reply::status(status, "No").body("no"),
             None => resource.answer(request),
         });
-        server
-            .get(["/a"])
-            .retries(5)
-            .retried(server.url("/a"), CUT, "after progress")
-            .expect_file("a", body())
-            .run();
+        comes_after_a_cut(&server, &body());
         assert_eq!(server.asked(), ["all", REST, "all"], "{status}");
     }
 }

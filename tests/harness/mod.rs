@@ -217,6 +217,11 @@ impl Test {
         self
     }
 
+    /// Lets system calls of haul fail, as strace's `inject=` says it.
+    pub(crate) fn inject(self, fault: &str) -> Self {
+        self.shell(&format!("exec strace -f -o /dev/null -e inject={fault} \"$@\""))
+    }
+
     pub(crate) fn stdin(mut self, bytes: impl AsRef<[u8]>) -> Self {
         self.stdin = Stdin::Bytes(bytes.as_ref().to_vec());
         self

@@ -282,6 +282,37 @@ fn a_helper_that_stalls_does_not_hold_up_the_end() {
     }
 }
 
+/// Puts what asks for a range into a queue that never moves.
+fn is_silent_about_ranges(offer: Offer) -> Offer {
+    let never = Gate::default();
+    offer.spoiled(move |_, request, reply| match request.header("range") {
+        Some(_) => reply.hold_header(&never),
+        None => reply,
+    })
+}
+
+#[test]
+fn a_server_that_does_not_answer_ranges_gives_the_file_on_the_first_connection() {
+    let server = Server::start();
+    let ledger = is_silent_about_ranges(Offer::new(&v1()).rate(RATE)).on(&server, "/a");
+    let test = get(&server).args(["-j", "4"]).within(Duration::from_secs(20));
+    // The first answer is read to its end, so nothing has to be tried again.
+    test.expect_file("a", body()).run();
+    let asked = ledger.asked();
+    assert!((2..=8).contains(&asked.len()), "{asked:?}");
+    assert_eq!(asked.iter().filter(|asked| *asked == "all").count(), 1, "{asked:?}");
+}
+
+#[test]
+fn a_server_that_does_not_answer_ranges_gives_the_stream_on_the_first_connection() {
+    let server = Server::start();
+    let ledger = is_silent_about_ranges(Offer::new(&v1()).rate(RATE)).on(&server, "/a");
+    let test = get(&server).args(["-j", "4", "-o", "-"]).within(Duration::from_secs(20));
+    test.any_stderr().stdout(body()).run();
+    let asked = ledger.asked();
+    assert!((2..=8).contains(&asked.len()), "{asked:?}");
+}
+
 #[test]
 fn a_first_connection_that_stalls_does_not_hold_up_the_end() {
     let never = Gate::default();

@@ -276,6 +276,7 @@ impl Joint {
         state.lanes.push(Working {
             shared: Arc::clone(&shared),
             source: seat.source,
+            is_answered: false,
             has_brought: false,
             meter: Meter::new(self.began.elapsed(), self.subject.terms.latency),
             canceller: client.begin_piece(),
@@ -284,20 +285,28 @@ impl Joint {
         Some(Lane::new(Arc::clone(self), shared, target, range, seat))
     }
 
-    /// See [`Segments::set_reach`].
+    /// Says that a lane was answered, and where its response ends (see [`Segments::set_reach`]).
     pub(super) fn set_reach(&self, id: SegmentId, reach: u64) {
         let mut state = self.lock();
+        if let Some(lane) = state.lanes.iter_mut().find(|lane| lane.shared.id == id) {
+            lane.is_answered = true;
+        }
         state.segments.set_reach(id, reach);
-        let end = state.segments.open().iter().find(|open| open.id == id).map(|open| open.end);
+        let end = state.segments.find(id).map(|open| open.end);
         if let Some(end) = end {
             state.set_end(id, end);
         }
     }
 
-    /// See [`Segments::claim`]. Nothing is claimed once it has ended.
+    /// See [`Segments::claim`]. A lane that comes to its end goes on where nobody has begun (see
+    /// [`Table::pass`]). Nothing is claimed once it has ended.
     pub(super) fn claim(&self, id: SegmentId, bytes: u64) -> u64 {
         let mut state = self.lock();
-        if state.end.is_some() { 0 } else { state.segments.claim(id, bytes) }
+        if state.end.is_some() {
+            return 0;
+        }
+        state.pass(id, bytes);
+        state.segments.claim(id, bytes)
     }
 
     /// Says that claimed bytes are written; returns whether it is time for a record.
@@ -339,7 +348,9 @@ impl Joint {
 
     /// Says that a range was answered with that range.
     pub(super) fn note_ranges(&self) {
-        self.lock().probe = None;
+        let mut state = self.lock();
+        state.probe = None;
+        state.passed = 0;
     }
 
     /// Does something with what has become of its sources.

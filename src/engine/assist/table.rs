@@ -11,11 +11,15 @@ use crate::engine::due::Due;
 use crate::http::client::Canceller;
 use crate::model::range::ByteRange;
 use crate::policy::share::{self, Load, Meter, Terms};
-use crate::policy::split::{SegmentId, Segments};
+use crate::policy::split::{Open, SegmentId, Segments};
 
 /// How many slow connections are given up at most: where every new one is slow as well, each costs a
 /// request for nothing.
 const MAX_REPLACED: usize = 8;
+
+/// How many helpers in a row may wait for an answer until the bytes before theirs have all come, before a
+/// server that has answered no range yet is asked for no more: it may serve one connection after the other.
+const MAX_PASSED: usize = 3;
 
 /// How often somebody looks for one.
 const LOOK_TIME: Duration = Duration::from_millis(100);
@@ -33,6 +37,8 @@ pub(super) struct Table {
     /// How many connections were given up because they were slow, and when it was looked for one.
     pub(super) replaced: usize,
     pub(super) looked_at: Instant,
+    /// How many connections were passed before their answer came, since the last one that was answered.
+    pub(super) passed: usize,
     /// Where the bytes go; `None` once it is closed.
     pub(super) target: Option<Target>,
     pub(super) end: Option<End>,
@@ -51,6 +57,8 @@ pub(super) struct Working {
     pub(super) shared: Arc<Shared>,
     /// The number of its source.
     pub(super) source: usize,
+    /// Whether the head of its response has come.
+    pub(super) is_answered: bool,
     /// Whether any of its bytes are written.
     pub(super) has_brought: bool,
     pub(super) meter: Meter,
@@ -66,6 +74,7 @@ impl Table {
             past: Vec::new(),
             replaced: 0,
             looked_at: now,
+            passed: 0,
             target: Some(target),
             end: None,
             is_open: true,
@@ -105,7 +114,7 @@ impl Table {
         let now = began.elapsed();
         let Self { segments, lanes, .. } = self;
         let load = |Working { shared, meter, .. }: &mut Working| {
-            let open = segments.open().iter().find(|open| open.id == shared.id)?;
+            let open = segments.find(shared.id)?;
             let received = shared.received();
             // What has come is not split off, as far as that can be helped.
             let position = (shared.start + received).max(open.claimed).min(open.end);
@@ -141,6 +150,49 @@ impl Table {
             lane.canceller.cancel();
             self.segments.set_reach(id, end);
         }
+    }
+
+    /// Lets a lane whose next `bytes` bytes bring it to its end go on over what is free behind it, and over
+    /// lanes that are still waiting for an answer: its own is there already, and theirs may never come.
+    pub(super) fn pass(&mut self, id: SegmentId, bytes: u64) {
+        while self.is_open
+            && let Some(&Open { position, end, .. }) = self.segments.find(id)
+            && position + bytes >= end
+        {
+            let next = self.waiting_at(end);
+            let grown = match next {
+                Some(next) => self.segments.take_over(id, next),
+                None => self.segments.extend(id),
+            };
+            let Some(new_end) = grown else { return };
+            if let Some(lane) = self.lanes.iter().find(|lane| lane.shared.id == id) {
+                lane.shared.set_end(new_end);
+            }
+            if let Some(next) = next {
+                self.set_end(next, end);
+                self.note_passed(next);
+            }
+        }
+    }
+
+    /// Takes note that the bytes of a lane came from elsewhere before its answer.
+    fn note_passed(&mut self, id: SegmentId) {
+        self.passed += 1;
+        let lane = self.lanes.iter().find(|lane| lane.shared.id == id);
+        let Some(&Working { source, .. }) = lane else { return };
+        // Others are asked before it.
+        self.sources.end_lane(source, Some(0.0));
+        if self.passed >= MAX_PASSED && self.probe.is_some() {
+            self.sources.give_up(source);
+        }
+    }
+
+    /// Returns the segment that begins at `start`, if nothing of its response has come.
+    fn waiting_at(&self, start: u64) -> Option<SegmentId> {
+        let id =
+            self.segments.open().iter().find(|open| open.position == start && open.end > start)?.id;
+        let is_waiting = |lane: &Working| lane.shared.id == id && !lane.is_answered;
+        self.lanes.iter().any(is_waiting).then_some(id)
     }
 
     /// Gives up a connection that is so slow that a new one is better, so that its worker need not wait

@@ -98,7 +98,7 @@ fn what_breaks_http_or_leads_nowhere_is_dropped() {
         Reply::status(204, "No Content"),
     ] {
         let (main, mirror) = (Server::start(), offering(v1()));
-        main.serve("/a", fault);
+        main.handle(move |_| fault.clone());
         let test = get([&main, &mirror]).retries(5);
         dropped(test, "…", &main, &mirror).expect_file("a", body()).run();
     }

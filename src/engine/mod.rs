@@ -235,11 +235,7 @@ impl Options {
             max_failures: None,
             pace: pace::Options::default(),
             schemes: Schemes::default(),
-            redirects: redirect::Options {
-                max_hops: 10,
-                allow_downgrade: false,
-                may_return: false,
-            },
+            redirects: redirect::Options { max_hops: 10, allow_downgrade: false },
             secrets: Secrets::default(),
             retries: retry::Options { retries: 0, max_wait: Duration::ZERO },
             fixed_backoff: None,

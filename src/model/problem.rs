@@ -117,10 +117,12 @@ pub enum RedirectProblem {
         /// The target, redacted.
         to: String,
     },
-    /// To a URL that was visited already in this chain.
+    /// More hops than allowed, and the last one to a URL that was visited already.
     Loop {
         /// The target, redacted.
         to: String,
+        /// The limit.
+        limit: usize,
     },
     /// To a scheme other than http and https.
     Scheme {
@@ -142,7 +144,9 @@ impl fmt::Display for RedirectProblem {
                 write!(f, "redirect to `{}`, which is not a URL", Printable(location))
             }
             Self::Downgrade { to } => write!(f, "redirect from https to {to} refused"),
-            Self::Loop { to } => write!(f, "redirect loop: {to} was visited before"),
+            Self::Loop { to, limit } => {
+                write!(f, "redirect loop: {to} again after {limit} redirects")
+            }
             Self::Scheme { scheme } => {
                 write!(f, "redirect to scheme `{}` refused", Printable(scheme))
             }

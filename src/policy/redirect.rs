@@ -16,8 +16,6 @@ pub struct Options {
     pub max_hops: usize,
     /// Whether a hop may lead from https to http.
     pub allow_downgrade: bool,
-    /// Whether it may lead back: with the cookies of the hops in between a URL may answer otherwise.
-    pub may_return: bool,
 }
 
 /// Returns whether a status with a Location leads elsewhere. 304 to 306 do not.
@@ -35,10 +33,12 @@ pub fn next_hop(
     location: Option<&[u8]>,
     options: Options,
 ) -> Result<Url, RedirectProblem> {
-    let Some(location) = location else {
+    // As a reference an empty one leads to the same URL; who sends it means nothing by it.
+    let Some(location) = location.map(<[u8]>::trim_ascii).filter(|location| !location.is_empty())
+    else {
         return Err(RedirectProblem::NoLocation { code: status });
     };
-    let text = to_text(location.trim_ascii());
+    let text = to_text(location);
     let bad = || RedirectProblem::BadLocation { location: redact_text(&text) };
     let current = visited.last().ok_or_else(bad)?;
     let mut to = current.join(&text).map_err(|_| bad())?;
@@ -55,11 +55,15 @@ pub fn next_hop(
     if current.scheme() == "https" && to.scheme() == "http" && !options.allow_downgrade {
         return Err(RedirectProblem::Downgrade { to: Redacted(&to).to_string() });
     }
-    if !options.may_return && visited.contains(&to) {
-        return Err(RedirectProblem::Loop { to: Redacted(&to).to_string() });
-    }
-    if visited.len() > options.max_hops {
-        return Err(RedirectProblem::TooMany { limit: options.max_hops });
+    let limit = options.max_hops;
+    if visited.len() > limit {
+        // A URL may answer otherwise the next time: by cookies, or because the file is ready by then. So only
+        // the limit ends a loop.
+        return Err(if limit > 0 && visited.contains(&to) {
+            RedirectProblem::Loop { to: Redacted(&to).to_string(), limit }
+        } else {
+            RedirectProblem::TooMany { limit }
+        });
     }
     Ok(to)
 }
@@ -97,7 +101,7 @@ mod tests {
 
     use super::*;
 
-    const OPTIONS: Options = Options { max_hops: 10, allow_downgrade: false, may_return: false };
+    const OPTIONS: Options = Options { max_hops: 10, allow_downgrade: false };
 
     fn hop(from: &str, location: &[u8]) -> Result<String, RedirectProblem> {
         let from = Url::parse(from).unwrap();
@@ -124,12 +128,16 @@ mod tests {
 
     #[test]
     fn some_hops_are_refused() {
-        use RedirectProblem::{BadLocation, Downgrade, Loop, Scheme};
+        use RedirectProblem::{BadLocation, Downgrade, Scheme};
         assert!(matches!(hop("http://h/a", b"ftp://h/x"), Err(Scheme { .. })));
         assert!(matches!(hop("http://h/a", b"file:///etc/passwd"), Err(Scheme { .. })));
         assert!(matches!(hop("http://h/a", b"http://h:99999/"), Err(BadLocation { .. })));
         assert!(matches!(hop("https://h/a", b"http://h/x"), Err(Downgrade { .. })));
-        assert!(matches!(hop("http://h/a", b""), Err(Loop { .. })));
+        for empty in [None, Some(b"" as &[u8]), Some(b" ")] {
+            let from = [Url::parse("http://h/a").unwrap()];
+            let ended = next_hop(&from, 302, empty, OPTIONS);
+            assert_eq!(ended, Err(RedirectProblem::NoLocation { code: 302 }));
+        }
         let chain: Vec<Url> =
             (0..=10).map(|n| Url::parse(&format!("http://h/{n}")).unwrap()).collect();
         assert!(next_hop(&chain[..10], 302, Some(b"/new"), OPTIONS).is_ok());
@@ -137,9 +145,12 @@ mod tests {
             next_hop(&chain, 302, Some(b"/new"), OPTIONS),
             Err(RedirectProblem::TooMany { limit: 10 })
         );
+        // Back is a way like any other, until there were too many.
+        assert!(next_hop(&chain[..10], 302, Some(b"/9"), OPTIONS).is_ok());
+        let to = "http://h/0".to_owned();
         assert_eq!(
-            next_hop(&chain, 301, None, OPTIONS),
-            Err(RedirectProblem::NoLocation { code: 301 })
+            next_hop(&chain, 302, Some(b"/0"), OPTIONS),
+            Err(RedirectProblem::Loop { to, limit: 10 })
         );
     }
 

@@ -25,6 +25,8 @@ pub struct RequestArgs {
     pub compressed: bool,
 
     /// How many redirects to follow for one file
+    ///
+    /// One that leads back to a URL that was visited is followed too: it may answer otherwise by then.
     #[arg(long, value_name = "N", default_value_t = 10,
           value_parser = clap::value_parser!(u16).range(0..=100))]
     pub max_redirects: u16,

@@ -52,8 +52,6 @@ pub(super) fn options(
         redirects: redirect::Options {
             max_hops: usize::from(args.requests.max_redirects),
             allow_downgrade: args.requests.allow_downgrade,
-            may_return: args.credentials.cookies.is_some()
-                || args.credentials.save_cookies.is_some(),
         },
         secrets,
         sync: args.files.fsync,

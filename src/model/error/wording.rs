@@ -215,6 +215,9 @@ impl Cause {
             Self::Redirect { problem: RedirectProblem::Downgrade { .. } } => {
                 "`--allow-downgrade` follows it, in the clear"
             }
+            Self::Redirect { problem: RedirectProblem::Loop { .. } } => {
+                "`--save-cookies` gives a server its cookies back, if it waits for them"
+            }
             Self::Redirect { problem: RedirectProblem::TooMany { .. } } => {
                 "`--max-redirects` allows more"
             }

@@ -153,7 +153,15 @@ fn max_age(answer: &Answer) -> Duration {
     }
 }
 
+/// Returns whether a name is this machine's by its nature, so that no name server is to be asked for it
+/// (RFC 6761 §6.3).
+fn is_local(host: &str) -> bool {
+    let name = host.strip_suffix('.').unwrap_or(host);
+    name == "localhost" || name.ends_with(".localhost")
+}
+
 fn ask_system(host: &str) -> Answer {
+    let host = if is_local(host) { "localhost" } else { host };
     let hints = AddrInfoHints { socktype: SockType::Stream.into(), ..AddrInfoHints::default() };
     match dns_lookup::getaddrinfo(Some(host), None, Some(hints)) {
         Ok(found) => {
@@ -201,7 +209,11 @@ mod tests {
         let found = |host| resolver.look_up(host, 80, soon(), &stop, || false).unwrap();
         assert_eq!(found("127.0.0.1"), ["127.0.0.1:80".parse().unwrap()]);
         assert_eq!(found("[::1]"), ["[::1]:80".parse().unwrap()]);
-        assert!(found("localhost").iter().all(|address| address.ip().is_loopback()));
+        for name in ["localhost", "localhost.", "a.localhost", "b.a.localhost."] {
+            let addresses = found(name);
+            assert!(addresses.iter().all(|address| address.ip().is_loopback()), "{addresses:?}");
+        }
+        assert!(!is_local("notlocalhost") && !is_local("localhost.example"));
     }
 
     #[test]

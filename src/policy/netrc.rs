@@ -77,27 +77,32 @@ impl Netrc {
         Ok(Self(entries))
     }
 
-    /// Returns the login for a host: that of `user` if one is given, else the first.
+    /// Returns the login for a host: that of `user` if one is given, else the first. A password without a
+    /// login is that of any user.
     pub fn find(&self, host: &str, user: Option<&[u8]>, scope: Scope) -> Option<Credentials> {
         let bare = host.trim_start_matches('[').trim_end_matches(']').as_bytes();
         let is_host = |name: &[u8]| {
             name.eq_ignore_ascii_case(host.as_bytes()) || name.eq_ignore_ascii_case(bare)
         };
-        let is_users = |entry: &Entry| user.is_none_or(|user| entry.login.as_deref() == Some(user));
-        let mut named =
-            self.0.iter().filter(|entry| entry.machine.as_deref().is_some_and(is_host)).peekable();
+        let is_named = |entry: &&Entry| entry.machine.as_deref().is_some_and(is_host);
         // A machine that is named has the logins that are said of it, if any, and no others.
-        let entry = if named.peek().is_some() || scope == Scope::Named {
-            named.find(|entry| is_users(entry))?
-        } else {
-            self.0.iter().find(|entry| entry.machine.is_none() && is_users(entry))?
+        let is_known = scope == Scope::Named || self.0.iter().any(|entry| is_named(&entry));
+        let is_its = |entry: &&Entry| {
+            if is_known { is_named(entry) } else { entry.machine.is_none() }
         };
-        let Entry { login, password, .. } = entry;
+        let mut entries = self.0.iter().filter(is_its);
+        let Entry { login, password, .. } = match user {
+            None => entries.next(),
+            Some(user) => entries
+                .filter(|entry| entry.login.as_deref().is_none_or(|login| login == user))
+                // One of several may say the name alone, and another the password alone.
+                .min_by_key(|entry| (entry.password.is_none(), entry.login.is_none())),
+        }?;
         if login.is_none() && password.is_none() {
             return None;
         }
         Some(Credentials {
-            user: login.clone().unwrap_or_default(),
+            user: login.as_deref().or(user).unwrap_or_default().to_vec(),
             password: password.clone().unwrap_or_default(),
         })
     }
@@ -245,6 +250,9 @@ mod tests {
         assert_eq!(find("other", Some("b"), Scope::Any).unwrap(), "b:3");
         assert_eq!(find("other", None, Scope::Named), None);
         assert_eq!(find("h", None, Scope::Named).unwrap(), "a:1");
+        let parts = "machine h login a machine h login a password 1 machine h password 2";
+        let of = |user| found(parts, "h", Some(user), Scope::Any).unwrap();
+        assert_eq!((of("a"), of("b")), ("a:1".to_owned(), "b:2".to_owned()));
         let six = "machine ::1 login me password s";
         assert_eq!(found(six, "[::1]", None, Scope::Any).unwrap(), "me:s");
     }

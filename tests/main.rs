@@ -122,6 +122,8 @@ mod real_nginx_tls;
 mod real_proxies;
 /// The record beside a partial file.
 mod records;
+/// Redirects that lead to another place later.
+mod redirect_targets;
 /// Redirects: resolved, bounded, and without secrets.
 mod redirects;
 /// A new URL for one that has expired.

@@ -7,6 +7,7 @@ use serde_json::json;
 use crate::harness::objects::{object, sha256};
 use crate::harness::resource::Resource;
 use crate::harness::{Reply, Server, Test, content};
+use crate::mirrors::{DATE, MODIFIED};
 
 /// A command that writes what `script` says, and what it was called with to `calls`.
 fn with_command(test: Test, script: &str) -> Test {
@@ -71,6 +72,18 @@ fn another_file_under_the_new_link_comes_whole() {
     server.answer("/a", move |request| old.answer(request).cut_after(400_000));
     refused(&server, "/a", 403);
     server.answer("/b", move |request| new.answer(request));
+    let test = with_command(server.get(["/a"]), &format!("echo {}", server.url("/b"))).retries(1);
+    test.any_stderr().expect_file("a", content(5, 600_000)).run();
+}
+
+#[test]
+fn a_date_joins_no_bytes_of_two_links() {
+    let dated = |body: &[u8]| Resource::with_fields(body, &[MODIFIED, DATE]);
+    let server = Server::start();
+    let (old, new) = (dated(&content(4, 600_000)), dated(&content(5, 600_000)));
+    server.answer("/a", move |request| old.answer(request).cut_after(400_000));
+    refused(&server, "/a", 403);
+    server.handle(move |request| new.answer(request));
     let test = with_command(server.get(["/a"]), &format!("echo {}", server.url("/b"))).retries(1);
     test.any_stderr().expect_file("a", content(5, 600_000)).run();
 }

@@ -45,6 +45,7 @@ fuzz_target!(|input: &[u8]| {
         },
         coding: None,
         elsewhere: None,
+        target: None,
     };
     let status = number(next()).and_then(|status| status.try_into().ok()).unwrap_or(206);
     let content_range = next().map(str::as_bytes);
@@ -53,6 +54,8 @@ fuzz_target!(|input: &[u8]| {
     let is_multipart = next().is_some();
     held.coding = owned(next());
     let coding = next();
+    held.target = owned(next());
+    let target = next();
     // A record that speaks of more than the length is not believed.
     if held.length.is_some_and(|length| held.ranges.end() > length) {
         return;
@@ -60,7 +63,7 @@ fuzz_target!(|input: &[u8]| {
     let from = asked_from(&held);
     let validators = &validators;
     let answer =
-        Answer { status, content_range, is_multipart, body_length, validators, coding };
+        Answer { status, content_range, is_multipart, body_length, validators, coding, target };
     check(&held, from, &answer);
 });
 

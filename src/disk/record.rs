@@ -52,6 +52,9 @@ pub(super) struct Record {
     /// Content-Encoding as it came.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     coding: Option<String>,
+    /// The URL that redirects led to, redacted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    target: Option<String>,
     /// Finished ranges, half-open, ascending, apart from one another.
     ranges: Vec<(u64, u64)>,
     /// The boot of the machine in which it was written.
@@ -102,6 +105,7 @@ impl Record {
             last_modified,
             date,
             coding: held.coding.clone(),
+            target: held.target.clone(),
             ranges: held.ranges.ranges().iter().map(|range| (range.start, range.end)).collect(),
             boot: boot_id().to_owned(),
             synced,
@@ -154,7 +158,8 @@ impl Record {
         let validators =
             Validators { etag: self.etag, last_modified: self.last_modified, date: self.date };
         let elsewhere = Some(self.url).filter(|from| from != url);
-        Ok(Held { ranges, length: self.length, validators, coding: self.coding, elsewhere })
+        let Self { length, coding, target, .. } = self;
+        Ok(Held { ranges, length, validators, coding, elsewhere, target })
     }
 
     /// Replaces the record of a partial file.
@@ -253,6 +258,7 @@ mod tests {
             validators,
             coding: Some("gzip".to_owned()),
             elsewhere: None,
+            target: Some("http://h/there".to_owned()),
         }
     }
 

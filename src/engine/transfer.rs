@@ -151,7 +151,7 @@ impl<'a> Transfer<'a> {
                 return Ok(done);
             }
             let mut verdict = match &*held {
-                Some(held) => verdict(&plan, held, &head),
+                Some(held) => verdict(&plan, held, &head, &reached.url),
                 None => None,
             };
             if let Some(Verdict::AskForAll(why)) = verdict {
@@ -194,8 +194,8 @@ impl<'a> Transfer<'a> {
                 body.drain();
                 return Err(cause);
             }
-            let range = self.begin(verdict, sink, held, &mut head)?;
-            let held = held.get_or_insert_with(|| fresh(&mut head));
+            let range = self.begin(verdict, sink, held, &mut head, &reached.url)?;
+            let held = held.get_or_insert_with(|| fresh(&mut head, &reached.url));
             if !self.prepare(sink, held, &head, range)? {
                 body.drain();
                 (reason, wants_all) = (Restart::WrongSize, true);

@@ -13,9 +13,9 @@
 //! an answer has to show that it is the range asked for, of a representation of the known length,
 //! under validators that contradict nothing.
 //!
-//! A file may have several mirrors. Bytes of one are gone on with at another only under a strong ETag
-//! that both give: a date of modification is each server's own, and is neither trusted nor compared
-//! across two of them.
+//! A file may have several mirrors, and redirects may lead to one place now and to another later. Bytes of
+//! one are gone on with at another only under a strong ETag that both give: a date of modification is each
+//! resource's own, and is neither trusted nor compared across two of them.
 
 use std::fmt;
 
@@ -36,6 +36,8 @@ pub struct Held {
     pub coding: Option<String>,
     /// The URL that they came from, when it is another than the one to be asked now.
     pub elsewhere: Option<String>,
+    /// The URL that redirects led to, redacted. Kept where only a date tells a version from another.
+    pub target: Option<String>,
 }
 
 impl Held {
@@ -106,6 +108,8 @@ pub enum Restart {
     Refused,
     /// What is held came from another mirror, under no strong ETag.
     OtherMirror,
+    /// Redirects led elsewhere when what is held came, under no strong ETag.
+    OtherTarget,
     /// The answer is of a representation of another length.
     OtherLength,
     /// The body is longer than the range that it should be.
@@ -133,6 +137,7 @@ impl fmt::Display for Restart {
             Self::NotSatisfiable => "the server has no such range",
             Self::Refused => "the server refuses to be asked for the rest",
             Self::OtherMirror => "what is held came from another mirror, and without a strong ETag",
+            Self::OtherTarget => "what is held came from another URL, and without a strong ETag",
             Self::OtherLength => "the file has another length on the server",
             Self::TooLong => "the server sent more than the range that it announced",
             Self::TooShort => "the server sends much less than the range that it is asked for",
@@ -176,6 +181,8 @@ pub struct Answer<'a> {
     pub validators: &'a Validators,
     /// How the server packed the body, if it says so: Content-Encoding, as it came.
     pub coding: Option<&'a str>,
+    /// The URL that it came from, redacted. Needed where only a date tells a version from another.
+    pub target: Option<&'a str>,
 }
 
 /// What an answer to a range request is good for.
@@ -299,6 +306,10 @@ fn check(held: &Held, from: u64, answer: &Answer<'_>) -> Result<(ByteRange, u64)
     }
     if !held.agrees_with(answer.validators) {
         return Err(Restart::Changed);
+    }
+    // A date is that of one resource (RFC 9110 §8.8): of two that have the same it says nothing.
+    if held.validators.strong_etag().is_none() && held.target.as_deref() != answer.target {
+        return Err(Restart::OtherTarget);
     }
     // RFC 9110 §15.3.7: a 206 has the ETag that a 200 would have. One without it comes from a server
     // that may not have looked at the condition either. Last-Modified need not be repeated.

@@ -119,7 +119,14 @@ mod tests {
     fn held(bytes: u64) -> Held {
         let validators = Validators { etag: Some("\"v1\"".to_owned()), ..Validators::default() };
         let ranges = RangeSet::prefix_of(bytes);
-        Held { ranges, length: Some(LENGTH), validators, coding: None, elsewhere: None }
+        Held {
+            ranges,
+            length: Some(LENGTH),
+            validators,
+            coding: None,
+            elsewhere: None,
+            target: None,
+        }
     }
 
     fn size_and_room(path: &Path) -> (u64, u64) {

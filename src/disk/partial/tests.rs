@@ -36,6 +36,7 @@ fn held(bytes: u64) -> Held {
         validators: Validators::default(),
         coding: None,
         elsewhere: None,
+        target: None,
     }
 }
 

@@ -177,6 +177,8 @@ fn judge(head: &Head, asked: ByteRange, lane: &Lane) -> Result<u64, Unfit> {
         body_length: head.length(),
         validators: &head.validators,
         coding: head.coding.as_deref(),
+        // The first source is asked where its redirects led, and a mirror by its ETag.
+        target: lane.joint().subject().held.target.as_deref(),
     };
     let subject = lane.joint().subject();
     let part = if lane.seat().source == FIRST {

@@ -2,17 +2,22 @@
 
 use std::time::SystemTime;
 
+use url::Url;
+
 use crate::http::head::{self, Head};
 use crate::model::error::Cause;
 use crate::model::problem::{LoginProblem, RedirectProblem};
 use crate::model::range_set::RangeSet;
+use crate::model::redact::Redacted;
+use crate::model::validator::Validators;
 use crate::policy::resume::{self, Answer, Held, Plan, Verdict};
 use crate::policy::retry;
 
 /// Judges the answer to a plan to go on; `None` when there was no such plan, or when the status says nothing
 /// about it.
-pub(super) fn verdict(plan: &Plan, old: &Held, head: &Head) -> Option<Verdict> {
+pub(super) fn verdict(plan: &Plan, old: &Held, head: &Head, url: &Url) -> Option<Verdict> {
     let Plan::Rest { from, .. } = plan else { return None };
+    let target = target(&old.validators, url);
     let is_answer = matches!(head.status, 200 | 206 | 416) || resume::is_of_request(head.status);
     is_answer.then(|| {
         resume::judge(
@@ -25,16 +30,23 @@ pub(super) fn verdict(plan: &Plan, old: &Held, head: &Head) -> Option<Verdict> {
                 body_length: head.length(),
                 validators: &head.validators,
                 coding: head.coding.as_deref(),
+                target: target.as_deref(),
             },
         )
     })
 }
 
-/// What is held at the beginning of a whole response, whose validators it takes over.
-pub(super) fn fresh(head: &mut Head) -> Held {
+/// What is held at the beginning of a whole response of `url`, whose validators it takes over.
+pub(super) fn fresh(head: &mut Head, url: &Url) -> Held {
     let validators = std::mem::take(&mut head.validators);
-    let (length, coding) = (head.length(), head.coding.clone());
-    Held { ranges: RangeSet::default(), length, validators, coding, elsewhere: None }
+    let (length, coding, target) = (head.length(), head.coding.clone(), target(&validators, url));
+    Held { ranges: RangeSet::default(), length, validators, coding, elsewhere: None, target }
+}
+
+/// Returns what is to be known of the URL of a response with these validators.
+fn target(validators: &Validators, url: &Url) -> Option<String> {
+    let has_date_only = validators.strong_etag().is_none() && validators.strong().is_some();
+    has_date_only.then(|| Redacted(url).to_string())
 }
 
 /// Only a 200 is a file (a 206 that nobody asked for is a piece of one).

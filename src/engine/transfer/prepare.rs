@@ -1,5 +1,7 @@
 //! Between a response and its bytes: where they begin, and whether there is room for them.
 
+use url::Url;
+
 use crate::engine::sink::Sink;
 use crate::engine::transfer::Transfer;
 use crate::engine::transfer::answer::fresh;
@@ -12,16 +14,18 @@ use crate::policy::coding;
 use crate::policy::resume::{Held, Verdict};
 
 impl<'a> Transfer<'a> {
-    /// Goes on with what is held or begins anew, and returns the bytes that the body has.
+    /// Goes on with what is held or begins anew, by an answer of `url`, and returns the bytes that the body
+    /// has.
     pub(super) fn begin(
         &mut self,
         verdict: Option<Verdict>,
         sink: &mut Sink<'a>,
         held: &mut Option<Held>,
         answer: &mut Head,
+        url: &Url,
     ) -> Result<ByteRange, Cause> {
         if let Some(Verdict::GoOn { range, total }) = verdict {
-            let held = held.get_or_insert_with(|| fresh(answer));
+            let held = held.get_or_insert_with(|| fresh(answer, url));
             held.length = Some(total);
             held.adopt(&answer.validators);
             return Ok(range);
@@ -30,7 +34,7 @@ impl<'a> Transfer<'a> {
         if let Some(Verdict::StartOver(reason)) = verdict.filter(|_| has_bytes) {
             self.start_over(sink, reason)?;
         }
-        *held = Some(fresh(answer));
+        *held = Some(fresh(answer, url));
         Ok(ByteRange { start: 0, end: answer.length().unwrap_or(u64::MAX) })
     }
 

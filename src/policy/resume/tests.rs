@@ -8,7 +8,14 @@ fn etag(etag: &str) -> Validators {
 
 fn held(bytes: u64) -> Held {
     let ranges = RangeSet::prefix_of(bytes);
-    Held { ranges, length: Some(100), validators: etag("\"v1\""), coding: None, elsewhere: None }
+    Held {
+        ranges,
+        length: Some(100),
+        validators: etag("\"v1\""),
+        coding: None,
+        elsewhere: None,
+        target: None,
+    }
 }
 
 /// An answer of one part; no text is no field.
@@ -25,6 +32,7 @@ fn answer<'a>(
         body_length,
         validators,
         coding: None,
+        target: None,
     }
 }
 
@@ -90,6 +98,7 @@ fn mirrors_with_one_etag_may_differ_in_their_dates() {
         body_length: None,
         validators,
         coding: None,
+        target: None,
     };
     let mut held = elsewhere(dated(etag, OLD));
     let go_on = Verdict::GoOn { range: ByteRange { start: 40, end: 100 }, total: 100 };
@@ -149,6 +158,7 @@ fn the_end_of_a_range_is_not_the_end_of_a_file_of_unknown_length() {
         body_length: None,
         validators: &held.validators,
         coding: None,
+        target: None,
     };
     let judge = |content_range| judge(&held, 40, &answer(content_range));
     assert_eq!(judge(b"bytes 40-99/*"), Verdict::AskForAll(Restart::NoLength));
@@ -187,6 +197,7 @@ fn several_parts_are_of_no_use() {
         body_length: None,
         validators: &etag("\"v1\""),
         coding: None,
+        target: None,
     };
     assert_eq!(judge(&held(40), 40, &answer), Verdict::AskForAll(Restart::Multipart));
 }
@@ -207,4 +218,25 @@ fn packed_bytes_are_not_joined_with_others() {
         let answer = Answer { coding: now, ..answer(206, "bytes 40-99/100", None, &validators) };
         assert_eq!(judge(&of(before), 40, &answer), verdict, "{before:?} {now:?}");
     }
+}
+
+#[test]
+fn a_date_is_that_of_one_url() {
+    let dated_there = dated(None, OLD);
+    let at = |target: &str| Held {
+        validators: dated_there.clone(),
+        target: Some(target.to_owned()),
+        ..held(40)
+    };
+    let from = |target| Answer { target, ..answer(206, "bytes 40-99/100", None, &dated_there) };
+    let go_on = Verdict::GoOn { range: ByteRange { start: 40, end: 100 }, total: 100 };
+    assert_eq!(judge(&at("http://a/x"), 40, &from(Some("http://a/x"))), go_on);
+    let other = Verdict::AskForAll(Restart::OtherTarget);
+    for target in [Some("http://a/y"), Some("http://b/x"), None] {
+        assert_eq!(judge(&at("http://a/x"), 40, &from(target)), other, "{target:?}");
+    }
+    // An ETag is believed wherever the same one is given.
+    let validators = etag("\"v1\"");
+    let anywhere = Answer { target: None, ..answer(206, "bytes 40-99/100", None, &validators) };
+    assert_eq!(judge(&Held { target: None, ..held(40) }, 40, &anywhere), go_on);
 }

@@ -111,6 +111,7 @@ fn joint(file: &Arc<Partial>, client: &Client) -> (Arc<Joint>, Lane) {
             validators,
             coding: None,
             elsewhere: None,
+            target: None,
         },
         length: LENGTH,
         validator: "\"v1\"".to_owned(),

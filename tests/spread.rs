@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use socket2::{Domain, Socket, Type};
 
+use crate::harness::objects::sha256;
 use crate::harness::resource::Resource;
 use crate::harness::{Gate, Reply, Request, Server, Test, content};
 
@@ -201,6 +202,20 @@ fn a_mirror_that_falls_silent_is_replaced() {
         });
         get([&main, &mirror], 2).expect_file("a", body()).run();
         assert_eq!(mirror.requests().len(), 1);
+    }
+}
+
+#[test]
+fn a_mirror_with_wrong_bytes_under_the_same_etag_does_not_cost_the_file() {
+    // As a copy has them that was spoiled on its disk: the ETag is made of date and length.
+    let mut bytes = body();
+    bytes.iter_mut().step_by(PIECE).for_each(|byte| *byte ^= 1);
+    let spoiled = Resource::new(&bytes, "\"v1\"");
+    for resources in [[v1(), spoiled.clone()], [spoiled, v1()]] {
+        let servers = resources.map(|resource| pacing(resource, PIECE));
+        let test = get([&servers[0], &servers[1]], 4).retries(5).any_stderr();
+        let sum = format!("sha256:{}", sha256(body()));
+        test.args(["--checksum", &sum]).expect_file("a", body()).run();
     }
 }
 

@@ -121,8 +121,9 @@ impl<'a> Transfer<'a> {
         };
         let (given, credentials) = self.work.target();
         let first = Source { reached: Some(reached.clone()), ..source((given, credentials, None)) };
-        // A date of modification says nothing about another mirror's file.
-        let is_spread = held.validators.strong_etag().is_some();
+        // A date of modification says nothing about another mirror's file. And once the whole was something
+        // else, each mirror has to bring all of it: else a good one could be blamed for what another gave.
+        let is_spread = held.validators.strong_etag().is_some() && !self.work.was_mismatched;
         let others = self.work.others().filter(|_| is_spread).map(source);
         std::iter::once(first).chain(others).collect()
     }

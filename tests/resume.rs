@@ -323,6 +323,27 @@ fn what_is_held_stays_where_the_whole_is_refused_too() {
 }
 
 #[test]
+fn a_server_that_never_gives_the_rest_is_told_with_a_way_out() {
+    let server = Server::start();
+    let resource = v1();
+    let first = resource.clone();
+    server.answer("/a", move |request| cut_at_half(first.answer(request)));
+    server.handle(move |request| match request.header("range") {
+        Some(_) => Reply::nothing().reset(),
+        None => resource.answer(request),
+    });
+    // The first run brings something.
+    let output = server.get(["/a"]).fails(server.url("/a"), "…").kept_hint("a");
+    let output = output.keeps("a", &body()[..HALF]).run();
+    let hint = "146 KiB are kept in a.part; run the same command again to go on, or with `--restart` if no more ever comes";
+    let again = server.get(["/a"]).in_folder(output.folder);
+    let again = again.fails(server.url("/a"), "… after 146 KiB of 293 KiB").hint(hint);
+    let output = again.keeps("a", &body()[..HALF]).run();
+    let restart = server.get(["/a"]).arg("--restart").in_folder(output.folder);
+    restart.expect_file("a", body()).run();
+}
+
+#[test]
 fn an_answer_that_hides_its_etag_proves_nothing() {
     // RFC 9110 §15.3.7: a 206 has the ETag that a 200 would have. One without it comes from a server
     // that may not have looked at the condition either.

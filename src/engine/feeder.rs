@@ -341,5 +341,5 @@ impl Feeder<'_> {
 
 /// A job that failed before any attempt.
 fn failure(subject: String, origin: Origin, cause: Cause) -> Failure {
-    Failure { subject, origin, cause, attempts: 0, exhausted: None, kept: None }
+    Failure { subject, origin, cause, attempts: 0, exhausted: None, kept: None, is_barren: true }
 }

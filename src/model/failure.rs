@@ -23,6 +23,8 @@ pub struct Failure {
     pub exhausted: Option<Exhausted>,
     /// What is kept for the next run.
     pub kept: Option<Kept>,
+    /// Whether no byte came in this run.
+    pub is_barren: bool,
 }
 
 /// The mirrors of a job that all failed.
@@ -73,9 +75,17 @@ impl Failure {
     /// Returns the hints to print below the headline.
     pub fn hints(&self) -> Vec<String> {
         let kept = self.kept.as_ref().map(|kept| {
-            // The same command would end the same way, and the other hint says what to change.
-            let is_refused = matches!(self.cause, Cause::TooLarge { .. });
-            let next = if is_refused { "" } else { "; run the same command again to go on" };
+            let next = match self.cause {
+                // The same command would end the same way, and the other hint says what to change.
+                Cause::TooLarge { .. } => "",
+                // Some servers give the whole and never the rest.
+                Cause::Connection { .. } | Cause::Stalled { .. } | Cause::Status { .. }
+                    if self.is_barren =>
+                {
+                    "; run the same command again to go on, or with `--restart` if no more ever comes"
+                }
+                _ => "; run the same command again to go on",
+            };
             let path = kept.path.to_string_lossy();
             format!("{} are kept in {}{next}", ByteSize(kept.bytes), Printable(&path))
         });

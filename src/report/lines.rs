@@ -161,6 +161,7 @@ pub(super) mod tests {
             attempts: 1,
             exhausted: None,
             kept: None,
+            is_barren: false,
         }
     }
 

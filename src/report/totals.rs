@@ -175,6 +175,7 @@ mod tests {
             attempts: 1,
             exhausted: None,
             kept: None,
+            is_barren: false,
         };
         failures.add(&failure);
         assert_eq!(failures.list(), "failed:\n  http://h/a\\u{1b}: 404 Not Found\n");

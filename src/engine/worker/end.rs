@@ -132,6 +132,7 @@ impl Worker<'_> {
             attempts: work.attempts,
             exhausted,
             kept,
+            is_barren: work.received == 0,
         };
         self.shared.fail(Subject::Job(&work.job), &failure, work.details());
     }

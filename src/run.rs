@@ -50,9 +50,11 @@ pub fn run(args: impl IntoIterator<Item = OsString>, environment: &Environment) 
     let cookies = begin_cookies(&config)?;
     let stop = Arc::new(Stop::default());
     let _catcher = Catcher::start(Arc::clone(&stop)).context("cannot catch signals")?;
-    let entries = input::read(config.sources, config.input).map_err(|(list, error)| {
-        anyhow!("cannot read list {}: {}", list.display(), Plain(&error))
-    })?;
+    let entries =
+        input::read(config.sources, config.input).map_err(|(list, error)| match list {
+            Some(list) => anyhow!("cannot read list {}: {}", list.display(), Plain(&error)),
+            None => anyhow!("cannot start a thread: {}", Plain(&error)),
+        })?;
 
     let began = Instant::now();
     let warning = tls::warning(&config.http.tls);

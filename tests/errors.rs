@@ -227,6 +227,7 @@ fn a_file_over_the_size_limit_fails_and_the_small_one_comes() {
         // In blocks of 512 or 1024 bytes, as the shell has it; both are less than the file.
         .shell("ulimit -f 1000; exec \"$@\"")
         .fails(server.url("/big"), "cannot write big.part: file too large")
+        .hint("`ulimit -f` or the file system of big.part allows no larger files")
         .expect_file("small", "small")
         .run();
 }

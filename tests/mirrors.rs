@@ -168,7 +168,8 @@ fn a_wait_longer_than_the_time_that_is_left_fails_the_job() {
     }
     let test = passed(get([&a, &b]).retries(5), "503 Service Unavailable", &a, &b);
     let cause = "503 Service Unavailable (2 attempts)";
-    test.args(["--max-time", "30"]).fails(a.url("/a"), cause).run();
+    let test = test.args(["--max-time", "30"]).fails(a.url("/a"), cause);
+    test.hint("the server wants to be left alone for 1m00s").run();
 }
 
 #[test]

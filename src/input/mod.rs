@@ -81,12 +81,16 @@ enum List {
 /// Opens all sources and starts to read them, in order.
 ///
 /// # Errors
-/// The first list that cannot be opened, and why.
+/// The first list that cannot be opened, and why; without a list, why there is no thread to read them.
 pub fn read(
     sources: Vec<Source>,
     options: Options,
-) -> Result<Receiver<Batch>, (PathBuf, io::Error)> {
-    let opened = sources.into_iter().map(open).collect::<Result<Vec<_>, _>>()?;
+) -> Result<Receiver<Batch>, (Option<PathBuf>, io::Error)> {
+    let opened = sources
+        .into_iter()
+        .map(open)
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|(list, error)| (Some(list), error))?;
     let (sender, receiver) = crossbeam_channel::bounded(CAPACITY);
     thread::Builder::new()
         .name("input".to_owned())
@@ -99,7 +103,7 @@ pub fn read(
             }
             let _ = output.flush();
         })
-        .map_err(|error| (PathBuf::from("-"), error))?;
+        .map_err(|error| (None, error))?;
     Ok(receiver)
 }
 

@@ -133,7 +133,13 @@ impl fmt::Display for Cause {
             }
             Self::Tls { host, problem } => tls::write(f, host, problem),
             Self::Truncated { received, expected: Some(expected) } => {
-                write!(f, "the body ended after {} of {}", ByteSize(*received), ByteSize(*expected))
+                let (came, all) = (ByteSize(*received), ByteSize(*expected));
+                // Rounded, the two may be alike.
+                if came.to_string() == all.to_string() {
+                    let missing = ByteSize(expected.saturating_sub(*received));
+                    return write!(f, "the body of {all} ended {missing} too early");
+                }
+                write!(f, "the body ended after {came} of {all}")
             }
             Self::Truncated { received, expected: None } => {
                 write!(f, "the body broke off after {}", ByteSize(*received))
@@ -230,6 +236,9 @@ impl Cause {
                 "the server wants a login as a proxy does; if it is one, name it with `--proxy`"
             }
             Self::Status { code: 404 | 410, .. } => "check the URL",
+            Self::Status { retry_after: Some(wait), .. } => {
+                return Some(format!("the server wants to be left alone for {}", Span(*wait)));
+            }
             Self::TrustStore { .. } => {
                 "install the system's CA certificates, or name others with `--ca-cert`"
             }
@@ -255,6 +264,9 @@ fn disk_hint(source: &io::Error, path: &std::path::Path) -> Option<String> {
         }
         ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
             Some(format!("make {path} writable, or give another folder with `--dir`"))
+        }
+        ErrorKind::FileTooLarge => {
+            Some(format!("`ulimit -f` or the file system of {path} allows no larger files"))
         }
         ErrorKind::NotADirectory => Some("give another folder with `--dir`".to_owned()),
         ErrorKind::InvalidFilename => Some("give a shorter name with `--output`".to_owned()),
@@ -295,6 +307,15 @@ mod tests {
     use std::path::PathBuf;
 
     use super::*;
+
+    #[test]
+    fn a_body_that_lacks_little_is_told_by_what_it_lacks() {
+        let told = |received, expected| {
+            Cause::Truncated { received, expected: Some(expected) }.to_string()
+        };
+        assert_eq!(told(1 << 19, 1 << 20), "the body ended after 512 KiB of 1.0 MiB");
+        assert_eq!(told((1 << 22) - 100, 1 << 22), "the body of 4.0 MiB ended 100 B too early");
+    }
 
     #[test]
     fn system_errors_lose_the_number_and_the_capital() {

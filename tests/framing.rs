@@ -154,7 +154,8 @@ fn lengths_and_codings_that_are_wrong_make_no_file() {
         "Content-Length: 18446744073709551616",
         "Content-Length: 18446744073709551621",
         "Content-Length: 4294967301",
-        "Transfer-Encoding: identity",
+        "Transfer-Encoding: gzip",
+        "Transfer-Encoding: deflate, chunked",
         "Transfer-Encoding: chunked, gzip",
         "Transfer-Encoding: chunked, chunked",
         "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked",
@@ -163,6 +164,51 @@ fn lengths_and_codings_that_are_wrong_make_no_file() {
         "Transfer-Encoding: ",
     ] {
         fails(&format!("HTTP/1.1 200 OK\r\n{field}\r\n\r\nhello"));
+    }
+}
+
+#[test]
+fn chunked_is_understood_however_it_is_said_and_the_connection_is_not_used_again() {
+    for (version, field) in [
+        ("1.1", "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked"),
+        ("1.1", "Transfer-Encoding: chunked, chunked"),
+        ("1.1", "Transfer-Encoding: , chunked"),
+        ("1.1", "Transfer-Encoding: identity, chunked"),
+        ("1.1", "Transfer-Encoding: chunked\r\nContent-Length: 5"),
+        ("1.0", "Transfer-Encoding: chunked\r\nConnection: keep-alive"),
+        ("1.0", "Transfer-Encoding: chunked\r\nContent-Length: 5\r\nConnection: keep-alive"),
+    ] {
+        let wire = format!("HTTP/{version} 200 OK\r\n{field}\r\n\r\n5\r\nhello\r\n0\r\n\r\n");
+        is_the_last(&wire);
+    }
+    comes("HTTP/1.1 200 OK\r\nTransfer-Encoding: identity\r\n\r\nhello", "hello");
+    is_the_last("HTTP/1.1 200 OK\r\nTransfer-Encoding: identity\r\nContent-Length: 5\r\n\r\nhello");
+    is_the_last(&chunked("5\nhello\n0\n\n"));
+}
+
+/// Downloads `/a`, answered with these bytes, which are a file with `hello`, and expects that no other file
+/// comes on its connection.
+#[track_caller]
+fn is_the_last(wire: &str) {
+    let server = Server::start();
+    server.serve("/a", Reply::raw(wire).keep_alive());
+    server.serve("/b", Reply::ok("world"));
+    let test = server.get(["/a", "/b"]).args(["-j", "1"]);
+    test.expect_file("a", "hello").expect_file("b", "world").run();
+    assert_eq!(server.connections(), 2, "{wire:?}");
+}
+
+#[test]
+fn a_transfer_coding_that_was_not_asked_for_is_told() {
+    let hint =
+        "it was not asked for; another mirror may do without, or another way there (`--proxy`)";
+    for coding in ["gzip", "gzip, chunked"] {
+        let server = Server::start();
+        let field = format!("Transfer-Encoding: {coding}");
+        let wire = format!("HTTP/1.1 200 OK\r\n{field}\r\n\r\n5\r\nhello\r\n0\r\n\r\n");
+        server.serve("/a", Reply::raw(wire));
+        let cause = format!("transfer coding `{coding}` is not understood");
+        server.get(["/a"]).retries(5).fails(server.url("/a"), &cause).hint(hint).run();
     }
 }
 

@@ -143,7 +143,7 @@ impl Client {
                     jar.take(request.url, cookie);
                 }
             }
-            let mut head = Head::read(parts.status, parts.version, fields)?;
+            let mut head = Head::read(parts.status, fields)?;
             head.login = login_problem(request, parts.status, fields);
             Ok(head)
         })?;

@@ -1,6 +1,6 @@
 //! The head of a response, reduced to what haul uses.
 
-use ureq::http::{StatusCode, Version};
+use ureq::http::StatusCode;
 
 use crate::http::fields::Fields;
 use crate::model::digest::Digest;
@@ -8,6 +8,7 @@ use crate::model::error::Cause;
 use crate::model::problem::LoginProblem;
 use crate::model::validator::Validators;
 use crate::policy::declared;
+use crate::policy::transfer_coding::{self, TransferCoding};
 
 /// How the end of a body is told (RFC 9112 §6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,19 +56,15 @@ impl Head {
     /// Reads the fields that haul uses.
     ///
     /// # Errors
-    /// [`Cause::Protocol`] when the body's end cannot be told for sure.
-    pub(super) fn read(
-        status: StatusCode,
-        version: Version,
-        fields: &Fields,
-    ) -> Result<Self, Cause> {
+    /// [`Cause::Protocol`] and [`Cause::TransferCoding`] when the body's end cannot be told for sure.
+    pub(super) fn read(status: StatusCode, fields: &Fields) -> Result<Self, Cause> {
         let status = status.as_u16();
         let first = First::read(fields);
         let owned = |value: Option<&[u8]>| value.map(<[u8]>::to_vec);
         let etag = first.etag.and_then(text);
         Ok(Self {
             status,
-            framing: framing(&first, fields, version)?,
+            framing: framing(&first, fields)?,
             validators: Validators {
                 // Next to an ETag it says nothing.
                 date: first.date.filter(|_| etag.is_none()).and_then(text),
@@ -196,32 +193,31 @@ fn text(value: &[u8]) -> Option<String> {
     (!value.is_empty()).then(|| value.to_owned())
 }
 
-/// Returns all fields Content-Encoding as one.
+/// Returns all lines of a field as one (RFC 9110 §5.3).
+fn joined(fields: &Fields, name: &str) -> String {
+    let texts: Vec<_> = fields.all(name).map(String::from_utf8_lossy).collect();
+    texts.join(", ")
+}
+
+/// Returns Content-Encoding, unless it says nothing.
 fn coding(fields: &Fields) -> Option<String> {
-    let texts: Vec<_> = fields.all("content-encoding").map(String::from_utf8_lossy).collect();
-    let coding = texts.join(", ");
+    let coding = joined(fields, "content-encoding");
     let is_packed =
         |name: &str| !name.trim().is_empty() && !name.trim().eq_ignore_ascii_case("identity");
     coding.split(',').any(is_packed).then_some(coding)
 }
 
 /// Transfer-Encoding wins over Content-Length (RFC 9112 §6.3). ureq has refused lengths that are no
-/// number or contradict each other; it passes codings other than chunked, and chunked in HTTP/1.0,
-/// as if they were the body.
-fn framing(first: &First<'_>, fields: &Fields, version: Version) -> Result<Framing, Cause> {
-    if let Some(coding) = first.transfer_encoding {
-        let codings = fields.all("transfer-encoding").count();
-        let chunked = coding.trim_ascii().eq_ignore_ascii_case(b"chunked") && codings == 1;
-        return if chunked && version == Version::HTTP_11 {
-            Ok(Framing::Chunked)
-        } else {
-            Err(Cause::Protocol {
-                detail: format!(
-                    "transfer coding `{}` in {version:?} is not understood",
-                    String::from_utf8_lossy(coding)
-                ),
-            })
-        };
+/// number or contradict each other; it passes codings other than chunked as if they were the body.
+fn framing(first: &First<'_>, fields: &Fields) -> Result<Framing, Cause> {
+    if first.transfer_encoding.is_some() {
+        match transfer_coding::read(fields.all("transfer-encoding")) {
+            TransferCoding::Chunked => return Ok(Framing::Chunked),
+            TransferCoding::Identity => {}
+            TransferCoding::Unknown => {
+                return Err(Cause::TransferCoding { coding: joined(fields, "transfer-encoding") });
+            }
+        }
     }
     let Some(length) = first.content_length else {
         return Ok(Framing::Close);
@@ -242,37 +238,39 @@ fn framing(first: &First<'_>, fields: &Fields, version: Version) -> Result<Frami
 mod tests {
     use super::*;
 
-    fn head(version: Version, fields: &[(&'static str, &str)]) -> Result<Head, Cause> {
-        Head::read(StatusCode::OK, version, &fields.iter().copied().collect())
+    fn head(fields: &[(&'static str, &str)]) -> Result<Head, Cause> {
+        Head::read(StatusCode::OK, &fields.iter().copied().collect())
     }
 
     #[test]
     fn framing_is_length_chunks_or_close() {
         #[track_caller]
         fn case(fields: &[(&'static str, &str)], framing: Framing) {
-            assert_eq!(head(Version::HTTP_11, fields).unwrap().framing, framing);
+            assert_eq!(head(fields).unwrap().framing, framing);
         }
         case(&[], Framing::Close);
         case(&[("content-length", "12")], Framing::Length(12));
         case(&[("content-length", "12, 12")], Framing::Length(12));
         case(&[("transfer-encoding", "Chunked")], Framing::Chunked);
         case(&[("transfer-encoding", "chunked"), ("content-length", "3")], Framing::Chunked);
+        case(&[("transfer-encoding", ", chunked"); 2], Framing::Chunked);
+        case(&[("transfer-encoding", "identity"), ("content-length", "3")], Framing::Length(3));
+        case(&[("transfer-encoding", "identity")], Framing::Close);
     }
 
     #[test]
     fn what_is_declared_is_read_from_all_lines_of_a_field() {
         let fields = [("repr-digest", "x"), ("repr-digest", "md5=:kAFQmDzST7DWlj99KOF/cg==:")];
-        let declared = head(Version::HTTP_11, &fields).unwrap().declared.unwrap();
+        let declared = head(&fields).unwrap().declared.unwrap();
         assert_eq!(declared.to_string(), "md5:900150983cd24fb0d6963f7d28e17f72");
-        assert_eq!(head(Version::HTTP_11, &fields[..1]).unwrap().declared, None);
+        assert_eq!(head(&fields[..1]).unwrap().declared, None);
     }
 
     #[test]
     fn framing_that_cannot_be_trusted_is_an_error() {
-        assert!(head(Version::HTTP_11, &[("transfer-encoding", "gzip")]).is_err());
-        assert!(head(Version::HTTP_11, &[("transfer-encoding", "gzip, chunked")]).is_err());
-        assert!(head(Version::HTTP_10, &[("transfer-encoding", "chunked")]).is_err());
-        assert!(head(Version::HTTP_11, &[("content-length", "+5")]).is_err());
-        assert!(head(Version::HTTP_11, &[("content-length", "99999999999999999999")]).is_err());
+        assert!(head(&[("transfer-encoding", "gzip")]).is_err());
+        assert!(head(&[("transfer-encoding", "gzip, chunked")]).is_err());
+        assert!(head(&[("content-length", "+5")]).is_err());
+        assert!(head(&[("content-length", "99999999999999999999")]).is_err());
     }
 }

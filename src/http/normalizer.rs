@@ -4,7 +4,8 @@
 //! should be. What passes here: interim responses are left out, with or without fields; folded lines
 //! are joined (RFC 9112 §5.2); of the fields only those are passed on that ureq goes by, and the others that
 //! haul uses are kept for it, so that their number does not matter and ureq need not look at them; control
-//! bytes in values that decide nothing become blanks; chunk extensions and trailers are left out, and the line of a chunk's size may end in LF alone.
+//! bytes in values that decide nothing become blanks; chunked is said once and in HTTP/1.1; chunk extensions and trailers
+//! are left out, and the lines of chunks may end in LF alone.
 //!
 //! ```text
 //!        1xx ┌──┐                    ┌──────────── size ◄──┐
@@ -92,6 +93,10 @@ pub(super) struct Normalizer {
     counted: usize,
     /// Whether a body follows the head, if that says so.
     has_body: bool,
+    /// Whether a bare line feed may be the end of the chunk.
+    may_end_bare: bool,
+    /// Whether the end of the response is one that not everybody sees.
+    is_ambiguous: bool,
     /// What haul uses of the head.
     fields: Fields,
 }
@@ -103,6 +108,8 @@ impl Normalizer {
             pending: Vec::new(),
             counted: 0,
             has_body: true,
+            may_end_bare: false,
+            is_ambiguous: false,
             fields: Fields::default(),
         }
     }
@@ -110,6 +117,7 @@ impl Normalizer {
     /// Begins to wait for a response, which may have a body or has none.
     pub(super) fn expect_head(&mut self, has_body: bool) {
         (self.state, self.counted, self.has_body) = (State::Head, 0, has_body);
+        self.is_ambiguous = false;
         self.pending.clear();
         self.fields.clear();
     }
@@ -127,6 +135,12 @@ impl Normalizer {
     /// Returns whether bytes need not pass through here any more.
     pub(super) fn is_transparent(&self) -> bool {
         self.state == State::Body
+    }
+
+    /// Returns whether the response was framed so oddly that what follows it on its connection may be a part of
+    /// it.
+    pub(super) fn is_ambiguous(&self) -> bool {
+        self.is_ambiguous
     }
 
     /// Takes what has come if all of it is a head and a body, or the beginning of one, in which nothing is
@@ -150,6 +164,7 @@ impl Normalizer {
             return Ok(None);
         }
         pass(&head, output)?;
+        self.is_ambiguous = self.has_body && head.is_ambiguous();
         self.state = State::Body;
         Ok(Some(end))
     }
@@ -172,6 +187,8 @@ impl Normalizer {
                     let count = usize::try_from(left).unwrap_or(usize::MAX).min(input.len());
                     output.extend_from_slice(&input[..count]);
                     let left = left - count as u64;
+                    // Of a chunk whose size is one too large this would be the end of its line.
+                    self.may_end_bare &= input[count - 1] != b'\r';
                     self.state = if left == 0 { State::ChunkEnd } else { State::ChunkData(left) };
                     &input[count..]
                 }
@@ -220,6 +237,7 @@ impl Normalizer {
         let head = Head::read(&seen[blank..end], &mut self.fields);
         if !head.is_interim() {
             pass(&head, output)?;
+            self.is_ambiguous = self.has_body && head.is_ambiguous();
             let is_chunked = self.has_body && head.is_chunked();
             self.state = if is_chunked { State::ChunkSize } else { State::Body };
             self.counted = 0;
@@ -236,6 +254,9 @@ impl Normalizer {
     ) -> Result<&'i [u8], Malformed> {
         let (is_complete, rest) = self.line(input)?;
         if is_complete {
+            // Who ends this line so ends all of them so.
+            self.may_end_bare = !self.pending.ends_with(b"\r");
+            self.is_ambiguous |= self.may_end_bare;
             let line = self.pending.split(|&b| b == b';').next().unwrap_or_default().trim_ascii();
             let size = hexadecimal(line).ok_or_else(|| {
                 Malformed::ChunkSize(String::from_utf8_lossy(&line[..line.len().min(40)]).into())
@@ -254,8 +275,7 @@ impl Normalizer {
     ) -> Result<&'i [u8], Malformed> {
         match (input[0], self.pending.is_empty()) {
             (b'\r', true) => self.pending.push(b'\r'),
-            // Alone, as elsewhere, a line feed would make `hello\r` of a chunk that is one too long.
-            (b'\n', false) => {
+            (b'\n', has_no_return) if !has_no_return || self.may_end_bare => {
                 output.extend_from_slice(b"\r\n");
                 self.pending.clear();
                 self.state = State::ChunkSize;

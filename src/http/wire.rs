@@ -245,7 +245,7 @@ impl Transport for Wire {
     /// ureq asks when a connection is put aside and again when it is taken; only the second answer
     /// matters, and the first would cost a system call.
     fn is_open(&mut self) -> bool {
-        if self.layers.has_unread() {
+        if self.normalizer.is_ambiguous() || self.layers.has_unread() {
             return false;
         }
         if !std::mem::replace(&mut self.is_idle, true) {

@@ -215,6 +215,11 @@ pub enum Cause {
         /// What was wrong.
         problem: TlsProblem,
     },
+    /// The body comes in a transfer coding that was not asked for.
+    TransferCoding {
+        /// The field Transfer-Encoding, as it came.
+        coding: String,
+    },
     /// The body ended before its length.
     Truncated {
         /// Bytes that came.

@@ -173,6 +173,7 @@ pub fn may_help(cause: &Cause) -> bool {
         | Cause::Status { .. }
         | Cause::Tls { .. }
         | Cause::TooSlow { .. }
+        | Cause::TransferCoding { .. }
         | Cause::Truncated { .. }
         | Cause::TrustStore { .. }
         | Cause::ForbiddenScheme { .. }

@@ -30,4 +30,5 @@ pub mod spacing;
 pub mod split;
 pub mod target;
 pub mod template;
+pub mod transfer_coding;
 pub mod update;

@@ -173,6 +173,12 @@ impl Reply {
         self
     }
 
+    /// Keeps the connection open after the reply.
+    pub(crate) fn keep_alive(mut self) -> Self {
+        self.end = End::KeepAlive;
+        self
+    }
+
     /// Resets the connection after the reply.
     pub(crate) fn reset(mut self) -> Self {
         self.end = End::Reset;

@@ -6,11 +6,12 @@ use memchr::memchr;
 
 use crate::http::fields::Fields;
 use crate::policy::declared;
+use crate::policy::transfer_coding::{self, TransferCoding};
 
 /// The fields that ureq goes by: how a body ends, and its connection. Also those in which a control byte is
 /// not harmless, which ureq refuses. Only these are passed on to it: each costs it as much as a look-up.
 const PASSED_FIELDS: [&str; 5] =
-    [CONNECTION, "content-length", "content-range", "location", TRANSFER_ENCODING];
+    [CONNECTION, CONTENT_LENGTH, "content-range", "location", TRANSFER_ENCODING];
 
 /// The other fields that haul looks at, next to those that declare what a file is.
 const USED_FIELDS: [&str; 11] = [
@@ -27,7 +28,9 @@ const USED_FIELDS: [&str; 11] = [
     "www-authenticate",
 ];
 
+const CHUNKED: &[u8] = b"chunked";
 const CONNECTION: &str = "connection";
+const CONTENT_LENGTH: &str = "content-length";
 const SET_COOKIE: &str = "set-cookie";
 const TRANSFER_ENCODING: &str = "transfer-encoding";
 
@@ -38,6 +41,7 @@ const MAX_COOKIES: usize = 50;
 pub(super) struct Head<'a> {
     status_line: &'a [u8],
     fields: &'a Fields,
+    coding: TransferCoding,
 }
 
 impl<'a> Head<'a> {
@@ -68,7 +72,8 @@ impl<'a> Head<'a> {
             }
         }
         fields.tame();
-        Self { status_line, fields }
+        let coding = transfer_coding::read(fields.all(TRANSFER_ENCODING));
+        Self { status_line, fields, coding }
     }
 
     /// 101 is not interim: another protocol would follow, which was not asked for.
@@ -79,15 +84,19 @@ impl<'a> Head<'a> {
 
     /// Returns whether the body is chunked and nothing else. What else there may be is refused later.
     pub(super) fn is_chunked(&self) -> bool {
-        let passed = self.fields.passed().filter(|(name, _)| *name == TRANSFER_ENCODING);
-        let mut codings = passed.map(|(_, value)| value);
-        let is_only = matches!(
-            (codings.next(), codings.next()),
-            (Some(coding), None) if coding.eq_ignore_ascii_case(b"chunked")
-        );
         // A 204 or 304 has no body, whatever its fields say (RFC 9112 §6.3).
         let code = self.status_line.get(9..12).unwrap_or_default();
-        is_only && self.is_persistent() && code != b"204" && code != b"304"
+        self.coding == TransferCoding::Chunked && code != b"204" && code != b"304"
+    }
+
+    /// Returns whether another client might see the body's end in another place: then what follows is not to
+    /// be believed (RFC 9112 §6.1, §6.3).
+    pub(super) fn is_ambiguous(&self) -> bool {
+        let mut codings = self.fields.all(TRANSFER_ENCODING);
+        let Some(first) = codings.next() else { return false };
+        let is_plain = first.eq_ignore_ascii_case(CHUNKED) && codings.next().is_none();
+        let has_length = self.fields.all(CONTENT_LENGTH).next().is_some();
+        !is_plain || has_length || !self.is_persistent()
     }
 
     /// Returns whether its connection is kept unless it says otherwise (RFC 9112 §9.3).
@@ -100,11 +109,26 @@ impl<'a> Head<'a> {
         self.fields.iter().map(|(name, value)| name.len() + value.len() + 4).sum()
     }
 
-    /// Writes what ureq goes by.
+    /// Writes what ureq goes by. It knows one way to say chunked, and none in HTTP/1.0.
     pub(super) fn write(&self, output: &mut Vec<u8>) {
-        output.extend_from_slice(self.status_line);
+        const OLD: &[u8] = b"HTTP/1.0";
+        let is_chunked = self.coding == TransferCoding::Chunked;
+        if let Some(rest) = self.status_line.strip_prefix(OLD).filter(|_| is_chunked) {
+            output.extend_from_slice(b"HTTP/1.1");
+            output.extend_from_slice(rest);
+        } else {
+            output.extend_from_slice(self.status_line);
+        }
         output.extend_from_slice(b"\r\n");
+        if is_chunked {
+            for piece in [TRANSFER_ENCODING.as_bytes(), b": ", CHUNKED, b"\r\n"] {
+                output.extend_from_slice(piece);
+            }
+        }
         for (name, value) in self.fields.passed() {
+            if name == TRANSFER_ENCODING && self.coding != TransferCoding::Unknown {
+                continue;
+            }
             let goes_without_saying = name == CONNECTION
                 && self.is_persistent()
                 && value.eq_ignore_ascii_case(b"keep-alive");

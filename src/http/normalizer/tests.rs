@@ -60,8 +60,11 @@ fn heads_are_made_plain() {
 fn bodies_pass_untouched() {
     let body = "HTTP/1.1 200 OK\r\n\r\n\r\n0\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n";
     case(body, body);
-    let old = "HTTP/1.0 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5;x\r\n";
-    case(old, old);
+    let packed = "HTTP/1.1 200 OK\r\ntransfer-encoding: gzip\r\n\r\n5;x\r\n";
+    case(packed, packed);
+    let alone =
+        "HTTP/1.1 200 OK\r\ntransfer-encoding: identity\r\ncontent-length: 5\r\n\r\n5;x\r\n";
+    case(alone, "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n5;x\r\n");
 }
 
 #[test]
@@ -78,6 +81,67 @@ fn chunks_lose_extensions_and_trailers_and_nothing_else() {
     );
     // What follows the body is passed on, so that the connection is not used again.
     case(&format!("{plain}garbage"), &format!("{plain}garbage"));
+}
+
+#[test]
+fn chunked_is_said_once() {
+    let plain = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n";
+    let body = "1;x\r\na\r\n0\r\n\r\n";
+    for (version, fields) in [
+        ("1.1", "Transfer-Encoding: chunked\r\n"),
+        ("1.1", "Transfer-Encoding: chunked\r\nTransfer-Encoding: Chunked\r\n"),
+        ("1.1", "Transfer-Encoding: , chunked, chunked\r\n"),
+        ("1.1", "Transfer-Encoding: identity\r\nTransfer-Encoding: chunked\r\n"),
+        ("1.0", "Transfer-Encoding: chunked\r\n"),
+    ] {
+        case(&format!("HTTP/{version} 200 OK\r\n{fields}\r\n{body}"), plain);
+    }
+}
+
+#[test]
+fn a_response_that_others_may_see_end_elsewhere_is_the_last() {
+    #[track_caller]
+    fn case(response: &str, is_last: bool) {
+        let mut normalizer = Normalizer::new();
+        normalizer.push(response.as_bytes(), &mut Vec::new()).unwrap();
+        assert_eq!(normalizer.is_ambiguous(), is_last, "{response:?}");
+        normalizer.expect_head(true);
+        assert!(!normalizer.is_ambiguous());
+        if normalizer.take_head(response.as_bytes(), &mut Vec::new()).unwrap().is_some() {
+            assert_eq!(normalizer.is_ambiguous(), is_last, "{response:?}");
+        }
+    }
+    let head = |fields: &str| format!("HTTP/1.1 200 OK\r\n{fields}\r\n");
+    case(&head("Content-Length: 5\r\n"), false);
+    case(&head("Transfer-Encoding: chunked\r\n"), false);
+    case(&head("Transfer-Encoding: chunked\r\nContent-Length: 5\r\n"), true);
+    case(&head("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n"), true);
+    case(&head("Transfer-Encoding: , chunked\r\n"), true);
+    case(&head("Transfer-Encoding: identity\r\nContent-Length: 5\r\n"), true);
+    case(&head("Transfer-Encoding: gzip\r\n"), true);
+    case("HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\nConnection: keep-alive\r\n\r\n", true);
+    let chunked = head("Transfer-Encoding: chunked\r\n");
+    case(&format!("{chunked}1\r\na\r\n0\r\nX: y\n\n"), false);
+    case(&format!("{chunked}1\na\r\n0\r\n\r\n"), true);
+    case(&format!("{chunked}1\r\na\r\n0\n\r\n"), true);
+}
+
+#[test]
+fn chunks_may_end_their_lines_bare_where_nothing_else_can_be_meant() {
+    let head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
+    let plain = format!("{head}3\r\na\nb\r\n1\r\n\n\r\n0\r\n\r\n");
+    case(&format!("{head}3\na\nb\n1\n\n\n0\n\n"), &plain);
+    case(&format!("{head}3\na\nb\r\n1;x\n\n\n0\r\n\r\n"), &plain);
+    for chunks in ["1\r\na\n0\r\n\r\n", "2\na\r\n0\n\n", "1\nab\n0\n\n", "1\na\r\r\n0\n\n"] {
+        let result = rewrite(&[head.as_bytes(), chunks.as_bytes()]);
+        assert_eq!(result, Err(Malformed::ChunkEnd), "{chunks:?}");
+    }
+    // Each chunk by itself.
+    let result = rewrite(&[head.as_bytes(), b"1\na\n1\r\nb\n0\n\n"]);
+    assert_eq!(result, Err(Malformed::ChunkEnd));
+    // A size that is one too small leaves a line without a number.
+    let result = rewrite(&[head.as_bytes(), b"1\na\n\n0\n\n"]);
+    assert_eq!(result, Err(Malformed::ChunkSize(String::new())));
 }
 
 #[test]
@@ -131,7 +195,7 @@ proptest! {
         response in proptest::collection::vec(
             prop_oneof![
                 Just("HTTP/1.1 200 OK\r\n"), Just("HTTP/1.1 100 C\r\n"), Just("\r\n"), Just("\n"),
-                Just("transfer-encoding: chunked\r\n"), Just("3\r\n"), Just("abc"), Just("0\r\n"),
+                Just("transfer-encoding: chunked\r\n"), Just("3\r\n"), Just("3\n"), Just("abc"), Just("0\r\n"),
                 Just(" x"), Just(";y"), Just("etag: \"a\""), Just("\r"),
             ],
             0..20,

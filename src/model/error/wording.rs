@@ -11,6 +11,7 @@ use std::io;
 use crate::model::error::Cause;
 use crate::model::pieces::WrongPieces;
 use crate::model::problem::{Phase, RedirectProblem};
+use crate::model::redact::shorten;
 use crate::model::size::{ByteSize, Rate, Span};
 use crate::model::text::Printable;
 
@@ -132,6 +133,9 @@ impl fmt::Display for Cause {
                 write!(f, "no trusted certificates: {}", Printable(detail))
             }
             Self::Tls { host, problem } => tls::write(f, host, problem),
+            Self::TransferCoding { coding } => {
+                write!(f, "transfer coding `{}` is not understood", Printable(&shorten(coding)))
+            }
             Self::Truncated { received, expected: Some(expected) } => {
                 let (came, all) = (ByteSize(*received), ByteSize(*expected));
                 // Rounded, the two may be alike.
@@ -243,6 +247,9 @@ impl Cause {
                 "install the system's CA certificates, or name others with `--ca-cert`"
             }
             Self::Tls { problem, .. } => return tls::hint(problem),
+            Self::TransferCoding { .. } => {
+                "it was not asked for; another mirror may do without, or another way there (`--proxy`)"
+            }
             Self::WrongSize { .. } => "if the new file is right, take its old size out of the list",
             Self::Unchecked { .. } => "a lock or a list with checksums and names tells",
             Self::UnsupportedScheme { .. } => {

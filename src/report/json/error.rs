@@ -81,7 +81,7 @@ fn kind(cause: &Cause) -> &'static str {
         Cause::NotAsDeclared { .. } => "not_as_declared",
         Cause::NotAFile { .. } => "not_a_file",
         Cause::Panicked { .. } => "panicked",
-        Cause::Protocol { .. } => "protocol",
+        Cause::Protocol { .. } | Cause::TransferCoding { .. } => "protocol",
         Cause::Proxy { problem, .. } => match problem {
             ProxyProblem::Login { .. } => "proxy_login",
             ProxyProblem::Refused { .. } | ProxyProblem::Socks(_) => "proxy_refused",

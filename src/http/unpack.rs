@@ -104,6 +104,8 @@ impl Unpacked {
         match self.decoder.read(buffer) {
             Ok(0) => self.end(),
             Ok(count) => Ok(count),
+            // The same of a body whose length was not told.
+            Err(_) if self.decoder.body_ref().is_nothing() => Ok(0),
             Err(error) => Err(self.failure(&error)),
         }
     }
@@ -205,6 +207,13 @@ impl Read for Layer {
             return Err(io::Error::other("it is too much"));
         }
         Ok(count)
+    }
+}
+
+impl Body {
+    /// Returns whether it has come to its end without a byte.
+    fn is_nothing(&self) -> bool {
+        self.is_ended && self.received == 0
     }
 }
 

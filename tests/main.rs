@@ -148,6 +148,8 @@ mod spider;
 mod splice;
 /// Several URLs for one file, at once.
 mod spread;
+/// Statuses that are taken as another, and those that are not.
+mod statuses;
 /// One stream to standard output, fetched by several workers.
 mod stdout_stream;
 /// Lists of checksums.

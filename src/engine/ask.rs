@@ -98,10 +98,10 @@ impl Ask<'_> {
             let sent = Instant::now();
             let response = client.send(&request, &await_turn)?;
             let came = Instant::now();
-            let Head { status, location, .. } = &response.head;
+            let Head { status, told_status, location, .. } = &response.head;
             if !follows || !redirect::is_redirect(*status) {
                 let length = response.head.length();
-                shared.observer.event(&Event::Responded { job, status: *status, length });
+                shared.observer.event(&Event::Responded { job, status: *told_status, length });
                 let reached = Reached { url, may_carry };
                 return Ok(Reply { response, reached, came, latency: came - sent });
             }

@@ -90,8 +90,9 @@ impl Transfer<'_> {
                 return Err(Cause::TooLarge { limit });
             }
         }
+        self.note_status(head);
         Ok(Found {
-            status: head.status,
+            status: head.told_status,
             size,
             has_ranges: accepts_ranges && head.validators.strong().is_some(),
             validators: head.validators.clone(),

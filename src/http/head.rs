@@ -8,6 +8,7 @@ use crate::model::error::Cause;
 use crate::model::problem::LoginProblem;
 use crate::model::validator::Validators;
 use crate::policy::declared;
+use crate::policy::status::{CHANGED_BY_PROXY, taken_as};
 use crate::policy::transfer_coding::{self, TransferCoding};
 
 /// How the end of a body is told (RFC 9112 §6).
@@ -24,8 +25,10 @@ pub enum Framing {
 /// The head of a response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Head {
-    /// The status code.
+    /// The status code that it is taken as.
     pub status: u16,
+    /// The status code, as it came.
+    pub told_status: u16,
     /// How the end of the body is told.
     pub framing: Framing,
     /// What tells this version of the representation from others.
@@ -58,24 +61,24 @@ impl Head {
     /// # Errors
     /// [`Cause::Protocol`] and [`Cause::TransferCoding`] when the body's end cannot be told for sure.
     pub(super) fn read(status: StatusCode, fields: &Fields) -> Result<Self, Cause> {
-        let status = status.as_u16();
+        let told_status = status.as_u16();
+        let status = taken_as(told_status);
         let first = First::read(fields);
         let owned = |value: Option<&[u8]>| value.map(<[u8]>::to_vec);
-        let etag = first.etag.and_then(text);
+        // What a proxy changed is not the version that the origin's ETag tells from others.
+        let is_origins = told_status != CHANGED_BY_PROXY;
+        let etag = first.etag.filter(|_| is_origins).and_then(text);
         Ok(Self {
             status,
+            told_status,
             framing: framing(&first, fields)?,
             validators: Validators {
                 // Next to an ETag it says nothing.
-                date: first.date.filter(|_| etag.is_none()).and_then(text),
+                date: first.date.filter(|_| etag.is_none() && is_origins).and_then(text),
                 etag,
                 last_modified: first.last_modified.and_then(text),
             },
-            accepts_ranges: first.accept_ranges.is_some_and(|units| {
-                units
-                    .split(|&b| b == b',')
-                    .any(|unit| unit.trim_ascii().eq_ignore_ascii_case(b"bytes"))
-            }),
+            accepts_ranges: is_origins && first.accept_ranges.is_some_and(has_bytes),
             content_range: owned(first.content_range),
             is_multipart: first.content_type.is_some_and(|media_type| {
                 const MULTIPART: &[u8] = b"multipart/byteranges";
@@ -103,6 +106,7 @@ impl Head {
     ) -> Self {
         Self {
             status,
+            told_status: status,
             framing: Framing::Length(length),
             validators,
             accepts_ranges: true,
@@ -135,6 +139,10 @@ impl Head {
 
 /// Returns the registered reason phrase of a status code (RFC 9110 §15), or nothing.
 pub fn reason(status: u16) -> &'static str {
+    if status == CHANGED_BY_PROXY {
+        // The library writes it without its hyphen.
+        return "Non-Authoritative Information";
+    }
     StatusCode::from_u16(status).ok().and_then(|code| code.canonical_reason()).unwrap_or("")
 }
 
@@ -185,6 +193,12 @@ impl<'a> First<'a> {
         }
         first
     }
+}
+
+/// Returns whether bytes are among the units of Accept-Ranges.
+fn has_bytes(units: &[u8]) -> bool {
+    let mut units = units.split(|&b| b == b',');
+    units.any(|unit| unit.trim_ascii().eq_ignore_ascii_case(b"bytes"))
 }
 
 /// A field that is no UTF-8 says nothing that could be compared or sent back.
@@ -256,6 +270,29 @@ mod tests {
         case(&[("transfer-encoding", ", chunked"); 2], Framing::Chunked);
         case(&[("transfer-encoding", "identity"), ("content-length", "3")], Framing::Length(3));
         case(&[("transfer-encoding", "identity")], Framing::Close);
+    }
+
+    #[test]
+    fn what_a_proxy_changed_is_the_file_under_no_validator() {
+        let fields = [
+            ("etag", "\"a\""),
+            ("last-modified", "Sun, 06 Nov 1994 08:49:37 GMT"),
+            ("date", "Mon, 07 Nov 1994 08:49:37 GMT"),
+            ("accept-ranges", "bytes"),
+        ];
+        let read = |status, fields: &[(&'static str, &str)]| {
+            let status = StatusCode::from_u16(status).unwrap();
+            Head::read(status, &fields.iter().copied().collect()).unwrap()
+        };
+        for fields in [&fields[..], &fields[1..]] {
+            let changed = read(203, fields);
+            assert_eq!((changed.status, changed.told_status), (200, 203));
+            assert_eq!((changed.validators.strong(), changed.accepts_ranges), (None, false));
+            assert!(changed.validators.modified().is_some());
+            let unknown = read(299, fields);
+            assert_eq!((unknown.status, unknown.told_status), (200, 299));
+            assert!(unknown.validators.strong().is_some() && unknown.accepts_ranges);
+        }
     }
 
     #[test]

@@ -28,6 +28,7 @@ pub mod share;
 pub mod sources;
 pub mod spacing;
 pub mod split;
+pub mod status;
 pub mod target;
 pub mod template;
 pub mod transfer_coding;

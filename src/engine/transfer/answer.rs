@@ -49,15 +49,15 @@ fn target(validators: &Validators, url: &Url) -> Option<String> {
     has_date_only.then(|| Redacted(url).to_string())
 }
 
-/// Only a 200 is a file (a 206 that nobody asked for is a piece of one).
+/// Only what is taken as a 200 is a file (a 206 that nobody asked for is a piece of one).
 pub(in crate::engine) fn judge(head: &Head) -> Result<(), Cause> {
-    let status = head.status;
-    let reason = head::reason(status);
+    let (status, told) = (head.status, head.told_status);
+    let reason = head::reason(told);
     match status {
         200 if !resume::is_whole(head.content_range.as_deref(), head.length()) => {
-            Err(Cause::Protocol {
-                detail: format!("status 200 {reason} with the Content-Range of a part"),
-            })
+            let status = format!("status {told} {reason}");
+            let detail = format!("{} with the Content-Range of a part", status.trim_end());
+            Err(Cause::Protocol { detail })
         }
         200 => Ok(()),
         204 | 205 => Err(Cause::Protocol {

@@ -5,13 +5,14 @@ use url::Url;
 use crate::engine::sink::Sink;
 use crate::engine::transfer::Transfer;
 use crate::engine::transfer::answer::fresh;
-use crate::http::head::Head;
+use crate::http::head::{self, Head};
 use crate::model::error::Cause;
 use crate::model::event::Event;
 use crate::model::range::ByteRange;
 use crate::model::redact::{Redacted, shorten};
 use crate::policy::coding;
 use crate::policy::resume::{Held, Verdict};
+use crate::policy::status;
 
 impl<'a> Transfer<'a> {
     /// Goes on with what is held or begins anew, by an answer of `url`, and returns the bytes that the body
@@ -47,6 +48,7 @@ impl<'a> Transfer<'a> {
         range: ByteRange,
     ) -> Result<bool, Cause> {
         self.note_declared(sink, held, response);
+        self.note_status(response);
         self.note_coding(response);
         if self.has_other_size(sink, held)? {
             return Ok(false);
@@ -58,6 +60,16 @@ impl<'a> Transfer<'a> {
         self.progress.set_length(held.length);
         self.progress.set_position(held.ranges.len());
         Ok(true)
+    }
+
+    /// Says that a status is taken as another.
+    pub(in crate::engine) fn note_status(&self, response: &Head) {
+        let told = response.told_status;
+        let Some(doubt) = status::doubt(told).filter(|_| self.work.attempts == 0) else { return };
+        let (url, reason) = (Redacted(self.work.target().0), head::reason(told));
+        let told = format!("{told} {reason}");
+        let text = format!("{url}: status {}, taken as 200 OK: {doubt}", told.trim_end());
+        self.shared.observer.event(&Event::Warned { text: &text });
     }
 
     /// Says that a file is saved as its server packed it, unless its name says so.

@@ -233,6 +233,7 @@ impl Cause {
             }
             Self::ResolverSilent { .. } => "check the network and the name servers",
             Self::SecondOutput { .. } => "use `--dir` for several files",
+            Self::Status { code: 202, .. } => "the server is still preparing it; try again later",
             Self::Status { code: 403, .. } => {
                 "it may want a login; `--user`, `--bearer` or `--netrc` give one"
             }

@@ -78,6 +78,18 @@ fn the_etag_of_a_list_tells_it_better() {
 }
 
 #[test]
+fn what_is_no_etag_is_not_sent_as_one() {
+    for etag in ["*", "\"v1\", \"v2\"", "v 1"] {
+        let server = Server::start();
+        conditionally(&server, "*", LATER, "newer");
+        let line = json!({"url": server.url("/a"), "etag": etag, "last_modified": DATE});
+        let test = updating(server.test()).stdin(line.to_string());
+        there(test, "older").expect_file("a", "newer").run();
+        assert_eq!(conditions(&server), [(None, Some(DATE.to_owned()))], "{etag}");
+    }
+}
+
+#[test]
 fn a_server_without_conditions_is_not_downloaded_from_for_nothing() {
     let server = Server::start();
     server.serve("/a", Reply::ok("same!").header("Last-Modified", DATE));

@@ -34,6 +34,14 @@ impl Validators {
         self.etag.as_deref().filter(|etag| is_strong(etag))
     }
 
+    /// Returns the ETag if it may be sent back (RFC 9110 §8.8.3): an entity-tag, or a word without quotes, as many
+    /// servers send it. `*` would mean any version, and what has a comma several.
+    pub fn sendable_etag(&self) -> Option<&str> {
+        self.etag
+            .as_deref()
+            .filter(|etag| is_strong(etag.strip_prefix("W/").unwrap_or(etag)) || is_unquoted(etag))
+    }
+
     /// Returns whether a response with the validators `other` is of the same version, as far as both
     /// say something. Strong comparison: a weak ETag equals nothing.
     pub fn agree_with(&self, other: &Self) -> bool {
@@ -75,9 +83,17 @@ impl Validators {
 /// A strong ETag is quoted and has no `W/` before it (RFC 9110 §8.8.3).
 fn is_strong(etag: &str) -> bool {
     let inner = etag.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
-    inner.is_some_and(|opaque| {
-        opaque.bytes().all(|b| b == 0x21 || (0x23..=0x7e).contains(&b) || b >= 0x80)
-    })
+    inner.is_some_and(|opaque| opaque.bytes().all(is_of_etag))
+}
+
+/// What should have been quoted, and cannot be taken for something else.
+fn is_unquoted(etag: &str) -> bool {
+    !matches!(etag, "" | "*") && etag.bytes().all(|b| is_of_etag(b) && b != b',')
+}
+
+/// Returns whether a byte may be in an entity-tag, between its quotes: no quote, blank or control.
+fn is_of_etag(byte: u8) -> bool {
+    byte == 0x21 || (0x23..=0x7e).contains(&byte) || byte >= 0x80
 }
 
 #[cfg(test)]
@@ -112,6 +128,27 @@ mod tests {
         let with_control = format!("{OLD}\u{b}");
         case(&validators(None, Some(&with_control), Some(A_MINUTE_LATER)), None);
         case(&validators(None, None, None), None);
+    }
+
+    #[test]
+    fn only_what_is_one_version_is_sent_back() {
+        #[track_caller]
+        fn case(etag: &str, is_sendable: bool) {
+            let validators = validators(Some(etag), None, None);
+            assert_eq!(validators.sendable_etag(), is_sendable.then_some(etag), "{etag}");
+        }
+        for etag in ["\"v1\"", "W/\"v1\"", "\"\"", "\"a,b\"", "\"ü\"", "v1", "W/v1", "'v1'", "**"]
+        {
+            case(etag, true);
+        }
+        for etag in
+            ["*", "", "\"v", "v\"", "\"v 1\"", "v 1", "a,b", "\"a\", \"b\"", "a\"b", "w/\"v1\""]
+        {
+            case(etag, false);
+        }
+        for etag in ["\"v\u{1}\"", "v\r\nX: y", "v\t", "v\u{7f}"] {
+            case(etag, false);
+        }
     }
 
     #[test]

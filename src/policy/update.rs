@@ -21,9 +21,8 @@ pub enum Condition {
 /// `known`, if those are known. `None` when nothing does.
 pub fn condition(known: Option<&Validators>, found: &Found) -> Option<Condition> {
     // A list may have one that no header field can.
-    let is_sendable = |etag: &String| !etag.contains(|char: char| char.is_ascii_control());
-    if let Some(etag) = known.and_then(|known| known.etag.clone()).filter(is_sendable) {
-        return Some(Condition::NoneMatch(etag));
+    if let Some(etag) = known.and_then(Validators::sendable_etag) {
+        return Some(Condition::NoneMatch(etag.to_owned()));
     }
     let modified = known.and_then(Validators::modified).or(found.modified)?;
     // A date has no fractions, and none before 1970.
@@ -81,12 +80,14 @@ mod tests {
         assert_eq!(condition(Some(&validators(None, Some("late"))), &file), Some(of_file));
         let known = validators(None, Some(DATE));
         assert_eq!(condition(Some(&known), &file), Some(Condition::ModifiedSince(date())));
-        for etag in ["\"v\"", "W/\"v\""] {
+        for etag in ["\"v\"", "W/\"v\"", "v"] {
             let known = validators(Some(etag), Some(DATE));
             assert_eq!(condition(Some(&known), &file), Some(Condition::NoneMatch(etag.to_owned())));
         }
-        let known = validators(Some("\"v\"\r\nX: y"), Some(DATE));
-        assert_eq!(condition(Some(&known), &file), Some(Condition::ModifiedSince(date())));
+        for etag in ["\"v\"\r\nX: y", "*", "\"v\", \"w\""] {
+            let known = validators(Some(etag), Some(DATE));
+            assert_eq!(condition(Some(&known), &file), Some(Condition::ModifiedSince(date())));
+        }
         assert_eq!(condition(None, &found(None)), None);
         assert_eq!(condition(None, &found(Some(UNIX_EPOCH - Duration::from_secs(1)))), None);
     }

@@ -133,6 +133,26 @@ fn a_rest_of_another_version_is_not_joined() {
 }
 
 #[test]
+fn an_answer_that_contradicts_itself_is_not_joined() {
+    let (fits, other) = ("bytes 150000-299999/300000", "bytes 0-149999/300000");
+    let reason = "the server sent another range than it was asked for";
+    starts_over(rest(fits).header("Content-Range", other), reason);
+    starts_over(rest(other).header("Content-Range", fits), reason);
+    let reason = "the server does not say which version it sent a range of";
+    for etag in ["\"v2\"", "W/\"v1\"", "*"] {
+        starts_over(rest(fits).header("ETag", etag), reason);
+    }
+}
+
+#[test]
+fn what_is_said_twice_in_the_same_words_is_said_once() {
+    let fits = "bytes 150000-299999/300000";
+    let server = server_with(rest(fits).header("ETag", "\"v1\"").header("Content-Range", fits));
+    server.get(["/a"]).retries(1).any_stderr().expect_file("a", body()).run();
+    assert_eq!(server.asked(), ["all", REST]);
+}
+
+#[test]
 fn several_ranges_in_one_answer_are_not_joined() {
     let mut parts = String::new();
     for range in ["0-9", "150000-299999"] {

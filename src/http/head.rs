@@ -64,22 +64,27 @@ impl Head {
         let told_status = status.as_u16();
         let status = taken_as(told_status);
         let first = First::read(fields);
+        let all = |name, value: Option<&[u8]>| match value {
+            Some(_) if first.contradicts => Some(distinct(fields, name)),
+            value => value.map(<[u8]>::to_vec),
+        };
+        let text = |name, value| all(name, value).and_then(text);
         let owned = |value: Option<&[u8]>| value.map(<[u8]>::to_vec);
         // What a proxy changed is not the version that the origin's ETag tells from others.
         let is_origins = told_status != CHANGED_BY_PROXY;
-        let etag = first.etag.filter(|_| is_origins).and_then(text);
+        let etag = text("etag", first.etag.filter(|_| is_origins));
         Ok(Self {
             status,
             told_status,
             framing: framing(&first, fields)?,
             validators: Validators {
                 // Next to an ETag it says nothing.
-                date: first.date.filter(|_| etag.is_none() && is_origins).and_then(text),
+                date: text("date", first.date.filter(|_| etag.is_none() && is_origins)),
                 etag,
-                last_modified: first.last_modified.and_then(text),
+                last_modified: text("last-modified", first.last_modified),
             },
             accepts_ranges: is_origins && first.accept_ranges.is_some_and(has_bytes),
-            content_range: owned(first.content_range),
+            content_range: all("content-range", first.content_range),
             is_multipart: first.content_type.is_some_and(|media_type| {
                 const MULTIPART: &[u8] = b"multipart/byteranges";
                 media_type.get(..MULTIPART.len()).is_some_and(|t| t.eq_ignore_ascii_case(MULTIPART))
@@ -146,6 +151,9 @@ pub fn reason(status: u16) -> &'static str {
     StatusCode::from_u16(status).ok().and_then(|code| code.canonical_reason()).unwrap_or("")
 }
 
+/// The fields that tell which bytes of which version came. None of them is a list.
+const IDENTIFYING: [&str; 4] = ["content-range", "date", "etag", "last-modified"];
+
 /// The first field of each name that is looked at.
 #[derive(Default)]
 struct First<'a> {
@@ -163,6 +171,8 @@ struct First<'a> {
     transfer_encoding: Option<&'a [u8]>,
     /// Whether there are fields of other names, which may declare what the file is.
     has_others: bool,
+    /// Whether one of those that tell which bytes of which version came is there again with another value.
+    contradicts: bool,
 }
 
 impl<'a> First<'a> {
@@ -189,7 +199,11 @@ impl<'a> First<'a> {
                     continue;
                 }
             };
-            place.get_or_insert(value);
+            match place {
+                None => *place = Some(value),
+                Some(known) if IDENTIFYING.contains(&name) => first.contradicts |= *known != value,
+                Some(_) => {}
+            }
         }
         first
     }
@@ -202,9 +216,25 @@ fn has_bytes(units: &[u8]) -> bool {
 }
 
 /// A field that is no UTF-8 says nothing that could be compared or sent back.
-fn text(value: &[u8]) -> Option<String> {
-    let value = std::str::from_utf8(value).ok()?.trim();
-    (!value.is_empty()).then(|| value.to_owned())
+fn text(value: Vec<u8>) -> Option<String> {
+    let value = String::from_utf8(value).ok()?;
+    let trimmed = value.trim();
+    match trimmed.len() {
+        0 => None,
+        all if all == value.len() => Some(value),
+        _ => Some(trimmed.to_owned()),
+    }
+}
+
+/// Returns all lines of a field that differ as one, which is none that could be believed.
+fn distinct(fields: &Fields, name: &str) -> Vec<u8> {
+    let mut values: Vec<&[u8]> = Vec::new();
+    for value in fields.all(name) {
+        if !values.contains(&value) {
+            values.push(value);
+        }
+    }
+    values.join(&b", "[..])
 }
 
 /// Returns all lines of a field as one (RFC 9110 §5.3).
@@ -293,6 +323,31 @@ mod tests {
             assert_eq!((unknown.status, unknown.told_status), (200, 299));
             assert!(unknown.validators.strong().is_some() && unknown.accepts_ranges);
         }
+    }
+
+    #[test]
+    fn what_is_said_twice_in_other_words_is_not_believed() {
+        const OLD: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
+        const OLDER: &str = "Sun, 06 Nov 1994 08:48:37 GMT";
+        let twice = [("etag", "\"a\""), ("etag", "\"a\"")];
+        assert_eq!(head(&twice).unwrap().validators.strong(), Some("\"a\""));
+        for other in ["\"b\"", "W/\"a\"", "a", ""] {
+            let fields = [twice[0], ("etag", other), ("date", OLD), ("last-modified", OLDER)];
+            let validators = head(&fields).unwrap().validators;
+            assert_eq!((validators.strong(), validators.sendable_etag()), (None, None), "{other}");
+            assert!(validators.modified().is_some());
+        }
+        for name in ["date", "last-modified"] {
+            let mut fields = vec![("date", OLD), ("last-modified", OLDER)];
+            assert_eq!(head(&fields).unwrap().validators.strong(), Some(OLDER));
+            fields.push((name, "Sun, 06 Nov 1994 08:47:37 GMT"));
+            assert_eq!(head(&fields).unwrap().validators.strong(), None, "{name}");
+        }
+        let range = ("content-range", "bytes 5-9/10");
+        let content_range = |fields: &[_]| head(fields).unwrap().content_range;
+        assert_eq!(content_range(&[range, range]), Some(b"bytes 5-9/10".to_vec()));
+        let other = content_range(&[range, ("content-range", "bytes 0-4/10")]).unwrap();
+        assert_eq!(other, b"bytes 5-9/10, bytes 0-4/10");
     }
 
     #[test]

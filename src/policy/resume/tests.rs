@@ -240,3 +240,21 @@ fn a_date_is_that_of_one_url() {
     let anywhere = Answer { target: None, ..answer(206, "bytes 40-99/100", None, &validators) };
     assert_eq!(judge(&Held { target: None, ..held(40) }, 40, &anywhere), go_on);
 }
+
+#[test]
+fn an_answer_that_contradicts_itself_proves_nothing() {
+    let (dated_only, v1) = (dated(None, OLDER), etag("\"v1\""));
+    let by_date = Held { validators: dated_only, ..held(40) };
+    for told in ["*", "\"v1\", \"v2\"", "v1,v2", "\"v 1\""] {
+        let told = etag(told);
+        let answer = answer(206, "bytes 40-99/100", None, &told);
+        for held in [&held(40), &by_date] {
+            assert_eq!(judge(held, 40, &answer), Verdict::AskForAll(Restart::Unidentified));
+        }
+    }
+    let twice = "bytes 40-99/100, bytes 0-59/100";
+    let judge = |status, length| judge(&held(40), 40, &answer(status, twice, length, &v1));
+    assert_eq!(judge(206, None), Verdict::AskForAll(Restart::BadRange));
+    // As a 200 it is taken for a part too.
+    assert_eq!(judge(200, Some(60)), Verdict::AskForAll(Restart::BadRange));
+}

@@ -309,18 +309,20 @@ fn a_folder_that_cannot_be_made_is_told_with_its_cause() {
 
 #[test]
 fn the_time_of_the_file_is_the_one_of_the_server() {
-    let server = Server::start();
-    let date = "Sun, 06 Nov 1994 08:49:37 GMT";
-    server.serve("/a", Reply::ok("x").header("Last-Modified", date));
-    server.serve("/b", Reply::ok("x").header("Last-Modified", "yesterday"));
-    let output = server.get(["/a", "/b"]).expect_file("a", "x").expect_file("b", "x").run();
-    let modified = |name: &str| {
-        let metadata = std::fs::metadata(output.folder.path().join(name)).unwrap();
-        metadata.modified().unwrap()
-    };
-    let expected = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777);
-    assert_eq!(modified("a"), expected);
-    assert!(modified("b").elapsed().unwrap() < Duration::from_secs(60));
+    #[track_caller]
+    fn case(date: &str, is_time: bool) {
+        let server = Server::start();
+        server.serve("/a", Reply::ok("x").header("Last-Modified", date));
+        let output = server.get(["/a"]).expect_file("a", "x").run();
+        let metadata = std::fs::metadata(output.folder.path().join("a")).unwrap();
+        let expected = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777);
+        assert_eq!(metadata.modified().unwrap() == expected, is_time, "{date}");
+    }
+    case("Sun, 06 Nov 1994 08:49:37 GMT", true);
+    case("Sun, 6 Nov 1994 08:49:37 GMT", true);
+    case("mon, 06 nov 1994 08:49:37 +0000", true);
+    case("Sun, 06 Nov 1994 08:49:37 +0100", false);
+    case("yesterday", false);
 }
 
 #[test]

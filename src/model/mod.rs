@@ -2,6 +2,7 @@
 //!
 //! No I/O happens here and no clock, environment or randomness is read.
 
+pub mod date;
 pub mod digest;
 pub mod error;
 pub mod event;

@@ -100,7 +100,7 @@ fn write_seconds(f: &mut fmt::Formatter<'_>, since: Duration) -> fmt::Result {
 
 /// Returns the days from 1970-01-01 to a date, the other way round than [`date`]; any number for what is
 /// no date, and nothing for what is before.
-fn days((year, month, day): (u64, u64, u64)) -> Option<u64> {
+pub(super) fn days((year, month, day): (u64, u64, u64)) -> Option<u64> {
     let (year, month) =
         if month > 2 { (year, month.checked_sub(3)?) } else { (year.checked_sub(1)?, month + 9) };
     let days = year * 365 + year / 4 - year / 100 + year / 400;
@@ -109,7 +109,7 @@ fn days((year, month, day): (u64, u64, u64)) -> Option<u64> {
 
 /// Returns the year, month and day of a number of days since 1970-01-01, in the Gregorian calendar. Years
 /// are counted from March here, so that the day that may be missing is the last one.
-fn date(days: u64) -> (u64, u64, u64) {
+pub(super) fn date(days: u64) -> (u64, u64, u64) {
     /// Days of 400 years, after which the calendar repeats.
     const ERA: u64 = 146_097;
     // From 0000-03-01.

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, SystemTime};
 
+use crate::model::date;
+
 /// How much older than the response a modification must be for Last-Modified to be strong. RFC 9110
 /// §8.8.2.2 wants a second and trust in the clocks; RFC 7232 wanted a minute, which needs no trust.
 const STRONG_AGE: Duration = Duration::from_secs(60);
@@ -74,9 +76,11 @@ impl Validators {
         date.duration_since(modified).is_ok_and(|age| age >= STRONG_AGE)
     }
 
-    /// Returns when the representation was last modified.
+    /// Returns when the representation was last modified. A date that is no HTTP-date tells it too, though
+    /// it never makes a validator.
     pub fn modified(&self) -> Option<SystemTime> {
-        self.last_modified.as_ref().and_then(|text| httpdate::parse_http_date(text).ok())
+        let text = self.last_modified.as_ref()?;
+        httpdate::parse_http_date(text).ok().or_else(|| date::utc(text.as_bytes()))
     }
 }
 
@@ -148,6 +152,28 @@ mod tests {
         }
         for etag in ["\"v\u{1}\"", "v\r\nX: y", "v\t", "v\u{7f}"] {
             case(etag, false);
+        }
+    }
+
+    #[test]
+    fn a_date_that_is_no_http_date_tells_a_time_and_is_not_strong() {
+        for (text, is_time) in [
+            (OLD, true),
+            ("Sun, 6 Nov 1994 08:49:37 GMT", true),
+            ("Mon, 06 Nov 1994 08:49:37 GMT", true),
+            ("sun, 06 nov 1994 08:49:37 gmt", true),
+            ("Sun, 06 Nov 1994 08:49:37 UTC", true),
+            ("Sun, 06 Nov 1994 08:49:37 +0000", true),
+            ("Sun, 06 Nov 1994 08:49:37 +0100", false),
+            ("Sun, 06 Nov 1994 08:49:37 CET", false),
+            ("yesterday", false),
+        ] {
+            let all = validators(None, Some(text), Some(A_MINUTE_LATER));
+            let time = httpdate::parse_http_date(OLD).ok().filter(|_| is_time);
+            assert_eq!(all.modified(), time, "{text}");
+            assert_eq!(all.strong(), Some(text).filter(|text| *text == OLD), "{text}");
+            let odd = validators(None, Some(OLD), Some(text));
+            assert_eq!(odd.strong(), None, "{text}");
         }
     }
 

@@ -184,7 +184,7 @@ fn begin_cookies(config: &Config) -> Result<Option<Draft>> {
 /// Writes the file of cookies, whatever became of the run.
 fn save_cookies(draft: Option<Draft>, jar: Option<&Jar>) -> Result<(), Cause> {
     let (Some(mut draft), Some(jar)) = (draft, jar) else { return Ok(()) };
-    draft.append(jar.write().as_bytes())?;
+    draft.append(&jar.write())?;
     draft.commit()
 }
 

@@ -179,9 +179,9 @@ impl Request<'_> {
     fn cookies(&self, jar: Option<&Jar>) -> Option<Vec<u8>> {
         let (jar, url) = (jar?, self.url);
         match self.fields.iter().find(|field| field.is(COOKIE.as_str())).map(|field| &field.value) {
-            None => jar.cookies_for(url).map(String::into_bytes),
+            None => jar.cookies_for(url),
             Some(None) => None,
-            Some(Some(given)) => Some([jar.cookies_for(url)?.as_bytes(), b"; ", given].concat()),
+            Some(Some(given)) => Some([&*jar.cookies_for(url)?, b"; ", given].concat()),
         }
     }
 }

@@ -24,6 +24,7 @@ pub mod resume;
 pub mod retry;
 pub mod scheme;
 pub mod secrets;
+pub mod set_cookie;
 pub mod share;
 pub mod sources;
 pub mod spacing;

@@ -208,7 +208,6 @@ pub(super) fn jar(args: &Args) -> Result<Option<Arc<Jar>>> {
     let told = || format!("cookie file {}", Printable(&path.to_string_lossy()));
     let file = File::open(path).map_err(unread).with_context(told)?;
     let text = bounded(file, MAX_COOKIE_BYTES).with_context(told)?;
-    let text = String::from_utf8(text).map_err(|_| anyhow!("{} is not UTF-8", told()))?;
     let jar = Jar::read(&text).map_err(|why| anyhow!("{}, {why}", told()))?;
     Ok(Some(Arc::new(jar)))
 }

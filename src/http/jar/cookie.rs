@@ -1,0 +1,119 @@
+//! A cookie, and where it belongs (RFC 6265 §5.1.3 and §5.1.4).
+
+use std::time::Duration;
+
+use psl::Psl as _;
+use url::{Host, Url};
+
+use crate::policy::set_cookie::SetCookie;
+
+/// The longest path.
+pub(super) const MAX_PATH: usize = 1024;
+
+/// A cookie. Its name, value and path need not be UTF-8.
+pub(super) struct Cookie {
+    pub(super) name: Box<[u8]>,
+    pub(super) value: Box<[u8]>,
+    /// As URLs write it, without a dot before it.
+    pub(super) domain: Box<str>,
+    /// Whether it is for the hosts below its domain too.
+    pub(super) has_subdomains: bool,
+    pub(super) path: Box<[u8]>,
+    /// Counted from 1970; `None` for the end of the session.
+    pub(super) expires: Option<Duration>,
+    pub(super) is_secure: bool,
+    pub(super) is_http_only: bool,
+}
+
+impl Cookie {
+    /// Makes the cookie that a response from `url` sets; `None` if it may not.
+    pub(super) fn set(set: &SetCookie<'_>, url: &Url) -> Option<Self> {
+        let host = url.host_str()?;
+        let (domain, has_subdomains) = match set.domain {
+            Some(domain) => domain_of(domain, host)?,
+            None => (host.into(), false),
+        };
+        let cookie = Self {
+            name: set.name.into(),
+            value: set.value.into(),
+            domain,
+            has_subdomains,
+            path: set.path.unwrap_or_else(|| default_path(url)).into(),
+            expires: set.expires,
+            is_secure: set.is_secure,
+            is_http_only: set.is_http_only,
+        };
+        // Without a path of its own it has that of the URL.
+        (cookie.path.len() <= MAX_PATH).then_some(cookie)
+    }
+
+    /// Returns whether it is sent to a URL. Over https alone if it is secure, also on the loopback interface.
+    pub(super) fn is_for(&self, url: &Url) -> bool {
+        let below = url.path().as_bytes().strip_prefix(&*self.path);
+        let is_path_matched = below.is_some_and(|below| {
+            below.is_empty() || self.path.ends_with(b"/") || below.starts_with(b"/")
+        });
+        is_path_matched
+            && (!self.is_secure || url.scheme() == "https")
+            && url.host_str().is_some_and(|host| self.covers(host))
+    }
+
+    /// Returns whether a host is that of the cookie, or below its domain.
+    pub(super) fn covers(&self, host: &str) -> bool {
+        host == &*self.domain || (self.has_subdomains && is_at_or_below(host, &self.domain))
+    }
+
+    /// Returns what two cookies have in common of which one takes the other's place: name, domain and path.
+    pub(super) fn identity(&self) -> (&[u8], &str, bool, &[u8]) {
+        (&self.name, &self.domain, self.has_subdomains, &self.path)
+    }
+
+    /// Returns whether it is gone at a time, counted from 1970.
+    pub(super) fn has_expired(&self, now: Duration) -> bool {
+        self.expires.is_some_and(|at| at <= now)
+    }
+}
+
+/// Returns the path of a cookie that says none: that of the URL up to its last `/`.
+fn default_path(url: &Url) -> &[u8] {
+    let path = url.path().as_bytes();
+    let last = path.iter().rposition(|&byte| byte == b'/').unwrap_or_default();
+    if last == 0 { b"/" } else { &path[..last] }
+}
+
+/// Returns the domain of a cookie from a host that names this one, and whether it is for the hosts below it
+/// too; `None` if the host may not name it.
+fn domain_of(domain: &[u8], host: &str) -> Option<(Box<str>, bool)> {
+    let domain = Host::parse(std::str::from_utf8(domain).ok()?).ok()?.to_string();
+    let (bare, bare_host) = (domain.trim_end_matches('.'), host.trim_end_matches('.'));
+    if !is_at_or_below(host, &domain) {
+        None
+    } else if is_public_suffix(bare) || is_above_suffix(bare, bare_host) {
+        (domain == host).then(|| (host.into(), false))
+    } else if bare.contains('.') {
+        Some((domain.into(), true))
+    } else {
+        // Who owns a name of one label is not known.
+        Some((host.into(), false))
+    }
+}
+
+/// Returns whether a host is a domain or below it. No address is below another: what ends with a number is
+/// one, and all of them have four.
+fn is_at_or_below(host: &str, domain: &str) -> bool {
+    host.strip_suffix(domain).is_some_and(|below| below.is_empty() || below.ends_with('.'))
+}
+
+/// Returns whether anybody can have a domain below this one: `com`, `co.uk`, `github.io`.
+fn is_public_suffix(domain: &str) -> bool {
+    let suffix = psl::List.suffix(domain.as_bytes());
+    suffix.is_some_and(|suffix| suffix.is_known() && suffix == domain.as_bytes())
+}
+
+/// Returns whether a domain is above the one below which the owner of a host has it: of `*.elb.amazonaws.com`,
+/// where anybody can have a domain below any other, `elb.amazonaws.com` is no suffix by itself.
+fn is_above_suffix(domain: &str, host: &str) -> bool {
+    let suffix = psl::List.suffix(host.as_bytes()).filter(psl::Suffix::is_known);
+    let above = suffix.and_then(|suffix| suffix.as_bytes().strip_suffix(domain.as_bytes()));
+    above.is_some_and(|above| above.ends_with(b"."))
+}

@@ -48,6 +48,7 @@ fn the_cookies_of_a_file_go_where_they_belong() {
 #HttpOnly_127.0.0.1\tFALSE\t/d\tFALSE\t4102444800\tpath\t2
 127.0.0.1\tFALSE\t/\tTRUE\t0\tsecure\t3
 127.0.0.1\tFALSE\t/\tFALSE\t1\texpired\t4
+127.0.0.1\tFALSE\t/\tFALSE\t-1\texpired\t4
 localhost\tFALSE\t/\tFALSE\t0\tother\t5
 ";
     let test = reading(server.get(["/a", "/d/b"]), jar).arg(elsewhere).arg("-j1");

@@ -77,14 +77,19 @@ fn flag(text: &[u8]) -> Result<bool, &'static str> {
     }
 }
 
-/// Reads a time, which some write with a fraction. Zero or nothing is the end of the session.
+/// Reads a time, which some write with a fraction. Zero or nothing is the end of the session, and what is
+/// before 1970 has expired.
 fn time(text: &[u8]) -> Result<Option<Duration>, &'static str> {
     const NO_TIME: &str = "its fifth field is not a time in seconds";
     let text = std::str::from_utf8(text).map_err(|_| NO_TIME)?;
     let (seconds, fraction) = text.split_once('.').unwrap_or((text, ""));
     let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    if !is_number(seconds) || !is_number(fraction) {
+    let digits = seconds.strip_prefix('-').unwrap_or(seconds);
+    if !is_number(digits) || !is_number(fraction) || (digits.is_empty() && digits != seconds) {
         return Err(NO_TIME);
+    }
+    if digits != seconds {
+        return Ok(Some(Duration::ZERO));
     }
     // A number that is too large is a time that never comes.
     let seconds = if seconds.is_empty() { 0 } else { seconds.parse().unwrap_or(u64::MAX) };

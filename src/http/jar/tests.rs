@@ -227,6 +227,8 @@ fn files_are_read_as_others_write_them() {
         "h.example\tFALSE\t/\tFALSE\t4102444800\ta\tb",
     );
     case("h.example\tFALSE\t/\tFALSE\t1\texpired\tb", "");
+    case("h.example\tFALSE\t/\tFALSE\t-1\texpired\tb", "");
+    case("h.example\tFALSE\t/\tFALSE\t-1.5\texpired\tb", "");
     case("# h.example\tFALSE\t/\tFALSE\t0\ta\tb", "");
     case("  ", "");
     let twice = "h.example\tFALSE\t/\tFALSE\t0\ta\tb\nh.example\tFALSE\t/\tFALSE\t";
@@ -248,7 +250,8 @@ fn a_line_that_is_not_understood_is_told_without_its_value() {
     case("h\tFALSE\t/\tFALSE\t0\ta\ts3cret\tx", "not seven fields");
     case("h\tyes\t/\tFALSE\t0\ta\ts3cret", "neither TRUE nor FALSE");
     case("h\tFALSE\t/\tFALSE\tnever\ta\ts3cret", "not a time");
-    case("h\tFALSE\t/\tFALSE\t-1\ta\ts3cret", "not a time");
+    case("h\tFALSE\t/\tFALSE\t-\ta\ts3cret", "not a time");
+    case("h\tFALSE\t/\tFALSE\t--1\ta\ts3cret", "not a time");
     case("h\tFALSE\td\tFALSE\t0\ta\ts3cret", "its path");
     case("h\tFALSE\t/\tFALSE\t0\t\ts3cret", "its name is empty");
     case("h\tFALSE\t/\tFALSE\t0\ta\ts3cret; b=c", "has a `;`");

@@ -43,7 +43,7 @@ fn the_cookies_of_a_file_go_where_they_belong() {
     }
     let elsewhere = server.url("/d/c").replace("127.0.0.1", "localhost");
     server.serve("/d/c", Reply::ok("x"));
-    let jar = "\
+    let jar = "\u{feff}\
 127.0.0.1\tFALSE\t/\tFALSE\t0\thost\t1
 #HttpOnly_127.0.0.1\tFALSE\t/d\tFALSE\t4102444800\tpath\t2
 127.0.0.1\tFALSE\t/\tTRUE\t0\tsecure\t3

@@ -38,7 +38,8 @@ fn logins(text: &str) -> [Option<String>; 2] {
 #[test]
 fn each_host_gets_the_login_that_the_netrc_file_has_for_it() {
     let (me, you) = (Some(basic("me:s")), Some(basic("you:t")));
-    let both = "machine localhost\nlogin you\npassword t\nmachine 127.0.0.1 login me password s";
+    let both =
+        "\u{feff}machine localhost\nlogin you\npassword t\nmachine 127.0.0.1 login me password s";
     assert_eq!(logins(both), [me.clone(), you.clone()]);
     assert_eq!(logins("machine localhost login you password t"), [None, you]);
     // A redirect could lead anywhere.

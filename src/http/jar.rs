@@ -20,6 +20,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use url::Url;
 
 use crate::http::jar::cookie::Cookie;
+use crate::model::text::BYTE_ORDER_MARK;
 use crate::policy::set_cookie::SetCookie;
 
 /// How many cookies there may be for one domain, and how many in all, for a response to set another.
@@ -51,6 +52,7 @@ impl Jar {
     /// Which line is not understood, and why.
     pub fn read(text: &[u8]) -> Result<Self, String> {
         let now = now();
+        let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
         let mut cookies = Vec::new();
         for (number, line) in (1..).zip(text.split(|&byte| byte == b'\n')) {
             let line = line.strip_suffix(b"\r").unwrap_or(line);

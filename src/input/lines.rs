@@ -5,11 +5,11 @@
 
 use std::io::{self, BufRead, BufReader, Read};
 
+use crate::model::text::BYTE_ORDER_MARK;
+
 /// The longest line that is looked at. A URL may have 65,000 bytes, and has far fewer where there are
 /// several.
 const MAX_LINE_BYTES: usize = 128 * 1024;
-
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Reads the lines of a list.
 pub(super) struct Lines<R> {

@@ -20,6 +20,7 @@ use crate::input::metalink::document::Document;
 use crate::input::{Output, Unwanted};
 use crate::model::error::Cause;
 use crate::model::job::Origin;
+use crate::model::text::BYTE_ORDER_MARK;
 
 /// The longest tag, comment, or text between two tags.
 const MAX_EVENT_BYTES: usize = 64 * 1024;
@@ -47,19 +48,18 @@ pub(super) fn look<R: Read>(bytes: R) -> io::Result<(Looks, Again<R>)> {
 
 /// Says what a list that begins so looks like.
 fn judge(head: &[u8]) -> Result<Looks, TooFew> {
-    const MARK: &[u8] = b"\xef\xbb\xbf";
     const UTF_16: [&[u8]; 4] = [b"\xff\xfe<\0", b"\xfe\xff\0<", b"<\0?\0", b"\0<\0?"];
     const XML: [&[u8]; 3] = [b"<?xml", b"<metalink", b"<!"];
     let is_utf16 = UTF_16.iter().any(|begin| head.starts_with(begin));
     if is_utf16 {
         return Ok(Looks::Utf16);
     }
-    let text = head.strip_prefix(MARK).unwrap_or(head).trim_ascii_start();
+    let text = head.strip_prefix(BYTE_ORDER_MARK).unwrap_or(head).trim_ascii_start();
     if XML.iter().any(|begin| text.starts_with(begin)) {
         return Ok(Looks::Xml);
     }
     let may_be = (text.is_empty() && head.len() < MAX_BLANKS)
-        || MARK.starts_with(head)
+        || BYTE_ORDER_MARK.starts_with(head)
         || XML.iter().any(|begin| begin.starts_with(text) && !text.is_empty())
         || UTF_16.iter().any(|begin| begin.starts_with(head));
     if may_be { Err(TooFew) } else { Ok(Looks::Otherwise) }

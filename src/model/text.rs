@@ -1,6 +1,10 @@
-//! Text from servers, URLs and lists, made safe for a terminal and for a line of output.
+//! Text from servers, URLs and lists, made safe for a terminal and for a line of output; and what a file of it
+//! may begin with.
 
 use std::fmt;
+
+/// What some editors write before a text in UTF-8 (RFC 3629 §6). It is no part of it.
+pub const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Shows a text with every character that could move a cursor, hide or reorder other text
 /// replaced by its escape: C0, DEL and C1 controls, line and paragraph separators, bidirectional

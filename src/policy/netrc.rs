@@ -10,6 +10,7 @@ use std::iter::Peekable;
 use std::slice::Iter;
 
 use crate::model::job::Credentials;
+use crate::model::text::BYTE_ORDER_MARK;
 
 /// The logins of a file.
 #[derive(Clone, Debug, Default)]
@@ -45,6 +46,7 @@ impl Netrc {
     /// # Errors
     /// Where it is not understood.
     pub fn parse(text: &[u8]) -> Result<Self, String> {
+        let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
         let mut words = Words { bytes: text.iter().peekable(), line: 1 };
         let mut entries: Vec<Entry> = Vec::new();
         while let Some(keyword) = words.keyword()? {
@@ -213,6 +215,7 @@ mod tests {
         case("", None);
         case("machine h.example login me password s", Some("me:s"));
         case("machine\nh.example\n\tlogin me\r\n password s\r\n", Some("me:s"));
+        case("\u{feff}machine h.example login me password s", Some("me:s"));
         case("machine H.Example login me password s", Some("me:s"));
         case("machine example login me password s", None);
         case("machine sub.h.example login me password s", None);

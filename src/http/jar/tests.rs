@@ -231,6 +231,8 @@ fn files_are_read_as_others_write_them() {
     case("h.example\tFALSE\t/\tFALSE\t-1.5\texpired\tb", "");
     case("# h.example\tFALSE\t/\tFALSE\t0\ta\tb", "");
     case("  ", "");
+    case("\u{feff}# comment\nh\tFALSE\t/\tFALSE\t0\ta\tb", "h\tFALSE\t/\tFALSE\t0\ta\tb");
+    case("\u{feff}h\tFALSE\t/\tFALSE\t0\ta\tb", "h\tFALSE\t/\tFALSE\t0\ta\tb");
     let twice = "h.example\tFALSE\t/\tFALSE\t0\ta\tb\nh.example\tFALSE\t/\tFALSE\t";
     case(&format!("{twice}0\ta\tc"), "h.example\tFALSE\t/\tFALSE\t0\ta\tc");
     case(&format!("{twice}1\ta\tc"), "");

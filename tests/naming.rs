@@ -98,11 +98,41 @@ fn names_that_hide_deceive_or_act_are_made_harmless() {
     named("/-rf", "_rf");
     named("/a%00b%0Ac%1B%5B31md%7F", "abc[31md");
     named("/cod%E2%80%AEgpj.exe", "codgpj.exe");
-    named("/x%FFy", "xy");
     named("/end.%20.", "end");
     named("/CON", "_CON");
     named("/nul.txt", "_nul.txt");
     named("/%00%01", "index.html");
+}
+
+#[test]
+fn bytes_that_are_no_text_stay_as_the_url_has_them() {
+    named("/caf%E9.txt", "caf%E9.txt");
+    named("/caf%e9%20%C3%BC.txt", "caf%E9 %C3%BC.txt");
+    named("/%95%5C.txt", "%95%5C.txt");
+    named("/%ff%fe", "%FF%FE");
+    named(&format!("/{}.tar.gz", "%E9".repeat(100)), &format!("{}.tar.gz", "%E9".repeat(77)));
+    // Also where the URL is that of a redirect, or the last that is asked for a name.
+    let server = Server::start();
+    server.serve("/", Reply::redirect(302, "/%CE%C4%BC%FE.zip"));
+    server.serve("/%CE%C4%BC%FE.zip", Reply::ok("file"));
+    server.serve("/%CE%C4%B1%BE.zip", Reply::ok("text"));
+    server
+        .get(["/", "/%CE%C4%B1%BE.zip"])
+        .args(["-J", "-j", "1"])
+        .expect_file("%CE%C4%BC%FE.zip", "file")
+        .expect_file("%CE%C4%B1%BE.zip", "text")
+        .run();
+}
+
+#[test]
+fn a_name_of_bytes_that_are_no_text_is_found_again() {
+    let server = Server::start();
+    server
+        .get(["/caf%E9.txt"])
+        .existing("caf%E9.txt", "x")
+        .skips("caf%E9.txt", "exists already")
+        .run();
+    assert!(server.requests().is_empty());
 }
 
 #[test]

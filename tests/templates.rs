@@ -32,7 +32,8 @@ fn misused(args: &[&str]) -> String {
 
 #[test]
 fn a_tree_is_that_of_the_server() {
-    let targets = ["/", "/a/b%20c/x.txt", "/a/", "/..%2F..%2Fetc%2Fpasswd", "/.ssh/-rf"];
+    let targets =
+        ["/", "/a/b%20c/x.txt", "/a/", "/..%2F..%2Fetc%2Fpasswd", "/.ssh/-rf", "/d%E9/%CE.zip"];
     let server = serving(targets);
     let host = host(&server);
     server
@@ -43,6 +44,7 @@ fn a_tree_is_that_of_the_server() {
         .expect_file(&format!("out/{host}/a/index.html"), "/a/")
         .expect_file(&format!("out/{host}/passwd"), "/..%2F..%2Fetc%2Fpasswd")
         .expect_file(&format!("out/{host}/_ssh/_rf"), "/.ssh/-rf")
+        .expect_file(&format!("out/{host}/d%E9/%CE.zip"), "/d%E9/%CE.zip")
         .run();
 }
 

@@ -3,13 +3,14 @@
 //! What comes out of the filter is one normal path component that neither hides, deceives, nor
 //! leaves the folder: no separator, no control or bidirectional character, no leading dot or dash,
 //! no trailing dot or blank, no device name, and short enough to leave room for what haul appends.
+//! It is UTF-8: of bytes in any other encoding nobody says which one, so they stay as a URL has them.
 //! Catalogue of what happens otherwise: CVE-2010-2252, CVE-2019-20916, CVE-2025-11563,
 //! CVE-2009-3376, CVE-2016-0754.
 
 use std::borrow::Cow;
 
 use memchr::{memchr, memrchr};
-use percent_encoding::percent_decode_str;
+use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, percent_encode};
 use url::Url;
 
 use crate::model::text::is_deceptive;
@@ -24,6 +25,11 @@ const MAX_EXTENSION_BYTES: usize = 20;
 /// The name for a URL whose server gives none.
 pub const FALLBACK: &str = "index.html";
 
+/// What is escaped in bytes that are not UTF-8, besides those above ASCII: what would be dropped, what would be
+/// taken for an escape, and what separates, for it may be half of a character (the second byte of some in
+/// Shift JIS and GBK is `\`).
+const ESCAPED: &AsciiSet = &CONTROLS.add(b'%').add(b'/').add(b'\\');
+
 /// Returns the last component of the URL's path, filtered; `None` if there is none. A `data:` URL has no
 /// path; its file is called so.
 pub fn from_url(url: &Url) -> Option<Cow<'_, str>> {
@@ -35,7 +41,19 @@ pub fn from_url(url: &Url) -> Option<Cow<'_, str>> {
     if is_plain(component) {
         return Some(Cow::Borrowed(component));
     }
-    filter(&Cow::from(percent_decode_str(component))).map(Cow::Owned)
+    filter(decode(component).as_bytes()).map(Cow::Owned)
+}
+
+/// Returns what a part of a URL says: percent-decoded if that is UTF-8, else with escapes for all bytes that
+/// are not ASCII, so that each can be read off it.
+pub fn decode(part: &str) -> Cow<'_, str> {
+    let bytes = percent_decode_str(part);
+    bytes.clone().decode_utf8().unwrap_or_else(|_| Cow::Owned(escape(&bytes.collect::<Vec<_>>())))
+}
+
+/// Writes bytes that are not UTF-8 as text.
+fn escape(bytes: &[u8]) -> String {
+    percent_encode(bytes, ESCAPED).to_string()
 }
 
 /// Returns the safe form of a name, `None` if nothing is left of it.
@@ -43,7 +61,8 @@ pub fn filter(name: &[u8]) -> Option<String> {
     let last = name.rsplit(|&b| b == b'/' || b == b'\\').next()?;
     match std::str::from_utf8(last) {
         Ok(text) if is_plain(text) => Some(text.to_owned()),
-        _ => by_rules(last),
+        Ok(text) => by_rules(text),
+        Err(_) => by_rules(&escape(last)),
     }
 }
 
@@ -61,13 +80,8 @@ fn is_plain(name: &str) -> bool {
 }
 
 /// Applies the rules to a name without separators until it passes all.
-fn by_rules(last: &[u8]) -> Option<String> {
-    // Invalid UTF-8 is dropped, like every character that a terminal would act on.
-    let mut text: String = last
-        .utf8_chunks()
-        .flat_map(|chunk| chunk.valid().chars())
-        .filter(|&c| !is_deceptive(c))
-        .collect();
+fn by_rules(last: &str) -> Option<String> {
+    let mut text: String = last.chars().filter(|&c| !is_deceptive(c)).collect();
     // Cutting may bring forth another end, and a mark may make it too long again: what is returned
     // has passed every rule in one go.
     loop {
@@ -105,7 +119,7 @@ pub fn numbered(name: &str, number: u32) -> String {
     cut(name, &format!(".{number}"))
 }
 
-/// Puts `infix` before the extension and shortens what is before it, at a character's end.
+/// Puts `infix` before the extension and shortens what is before it, at the end of a character or an escape.
 fn cut(name: &str, infix: &str) -> String {
     let (stem, extension) = split_extension(name);
     let room = MAX_NAME_BYTES - infix.len() - extension.len();
@@ -113,6 +127,14 @@ fn cut(name: &str, infix: &str) -> String {
     while !stem.is_char_boundary(end) {
         end -= 1;
     }
+    let is_escape = |at: &usize| {
+        let digits = stem[*at..].strip_prefix('%').and_then(|rest| rest.get(..2));
+        digits.is_some_and(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()))
+    };
+    let within = [1, 2].map(|bytes| end.saturating_sub(bytes));
+    // Where all is kept no escape goes on behind the end.
+    let cut_in = within.into_iter().find(|at| stem.is_char_boundary(*at) && is_escape(at));
+    let end = cut_in.unwrap_or(end);
     format!("{}{infix}{extension}", &stem[..end])
 }
 
@@ -186,11 +208,52 @@ mod tests {
         case("http://h/nul.txt", Some("_nul.txt"));
         case("http://h/COM1", Some("_COM1"));
         case("http://h/command", Some("command"));
-        case("http://h/x%FFy", Some("xy"));
         case("http://h/end.%20.", Some("end"));
         case("http://h/x.part", Some("x.part_"));
         case("http://h/x.PART.", Some("x.PART_"));
         case("http://h/x.part1.rar", Some("x.part1.rar"));
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_stay_as_the_url_has_them() {
+        #[track_caller]
+        fn case(path: &str, name: &str) {
+            let url = Url::parse(&format!("http://h/{path}")).unwrap();
+            assert_eq!(from_url(&url).as_deref(), Some(name), "{path}");
+        }
+        case("caf%E9.txt", "caf%E9.txt");
+        case("caf%e9%20(1).txt", "caf%E9 (1).txt");
+        case("%CE%C4%BC%FE.zip", "%CE%C4%BC%FE.zip");
+        case("%C3%BC%FF", "%C3%BC%FF");
+        case("%ff%fe", "%FF%FE");
+        case("%C0%AE%C0%AE", "%C0%AE%C0%AE");
+        // The second byte of a character of Shift JIS is a backslash.
+        case("%95%5C.txt", "%95%5C.txt");
+        case("..%2F..%2F%E9", "_.%2F..%2F%E9");
+        case("%41%2541%00%E9", "A%2541%00%E9");
+        case("100%-%E9", "100%25-%E9");
+        // The rules hold for these too.
+        case(".%E9", "_%E9");
+        case("-%E9", "_%E9");
+        case("nul.%E9", "_nul.%E9");
+        case("%E9.part", "%E9.part_");
+        case("%E9.%20.", "%E9");
+        assert_eq!(filter(b"a/\xe4%\x1b.txt").as_deref(), Some("%E4%25%1B.txt"));
+    }
+
+    #[test]
+    fn no_escape_is_cut_in_two() {
+        for blanks in 0..4 {
+            let name = format!("{}{}.tar.gz", "n".repeat(blanks), "\u{fffd}".repeat(100));
+            let name = name.replace('\u{fffd}', "%E9");
+            for cut in [filter(name.as_bytes()).unwrap(), numbered(&name, 12)] {
+                assert!((MAX_NAME_BYTES - 2..=MAX_NAME_BYTES).contains(&cut.len()), "{cut}");
+                assert!(cut.contains("%E9.tar.gz") || cut.contains("%E9.12.tar.gz"), "{cut}");
+            }
+        }
+        // One that is no escape is no reason to cut off more.
+        let name = format!("{}%zz", "n".repeat(MAX_NAME_BYTES - 1));
+        assert_eq!(filter(name.as_bytes()).unwrap().len(), MAX_NAME_BYTES);
     }
 
     #[test]
@@ -232,12 +295,48 @@ mod tests {
         );
     }
 
+    /// Bytes as parts of URLs have them: some ASCII, and halves and wholes of characters in several encodings.
+    fn part() -> impl Strategy<Value = Vec<u8>> {
+        let byte = prop_oneof![
+            Just(b'a'),
+            Just(b'E'),
+            Just(b'9'),
+            Just(b'%'),
+            Just(b'\\'),
+            Just(b'/'),
+            Just(0xc3),
+            Just(0xa9),
+            Just(0xe9),
+            0x80..=0xff_u8,
+        ];
+        prop::collection::vec(byte, 1..20)
+    }
+
     proptest! {
+        #[test]
+        fn bytes_that_are_no_text_get_a_name_of_their_own(one in part(), other in part()) {
+            let name = |bytes: &[u8]| {
+                let part = percent_encoding::percent_encode(bytes, percent_encoding::NON_ALPHANUMERIC);
+                let url = Url::parse(&format!("http://h/x{part}")).unwrap();
+                from_url(&url).map(Cow::into_owned)
+            };
+            let is_text = |bytes: &[u8]| std::str::from_utf8(bytes).is_ok();
+            if !is_text(&one) {
+                // All of it can be read off the name.
+                let found = name(&one).unwrap();
+                let said: Vec<u8> = percent_decode_str(&found).collect();
+                prop_assert_eq!(&said[1..], &one[..]);
+                if !is_text(&other) && one != other {
+                    prop_assert_ne!(name(&one), name(&other));
+                }
+            }
+        }
+
         #[test]
         fn a_plain_name_is_what_the_rules_make_of_it(
             name in "[a-zA-Z0-9._-]{0,12}|(con|NUL|com1|LPT0|a)[.-]?(part|HAUL|part_)?|[a.]{236,244}",
         ) {
-            prop_assert!(!is_plain(&name) || by_rules(name.as_bytes()) == Some(name));
+            prop_assert!(!is_plain(&name) || by_rules(&name) == Some(name));
         }
 
         #[test]

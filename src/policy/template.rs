@@ -198,12 +198,11 @@ fn component_of(component: &[u8], sha256: &str) -> Option<String> {
 fn path(url: &Url) -> Vec<Vec<u8>> {
     let mut components: Vec<&str> = url.path().split('/').skip(1).collect();
     let name = components.pop().unwrap_or_default();
-    let decode = |component: &str| {
-        let decoded: Vec<u8> = percent_decode_str(component).collect();
-        filename::filter(&decoded).map(String::into_bytes)
+    let name_of = |component: &str| {
+        filename::filter(filename::decode(component).as_bytes()).map(String::into_bytes)
     };
-    let folders = components.into_iter().filter_map(decode);
-    let name = decode(name).unwrap_or_else(|| filename::FALLBACK.as_bytes().to_vec());
+    let folders = components.into_iter().filter_map(name_of);
+    let name = name_of(name).unwrap_or_else(|| filename::FALLBACK.as_bytes().to_vec());
     folders.chain([name]).collect()
 }
 
@@ -230,8 +229,7 @@ fn query(url: &Url) -> Vec<u8> {
         !redact::is_secret(&String::from_utf8_lossy(&name))
     });
     let query = pairs.collect::<Vec<_>>().join("&");
-    let decoded = percent_decode_str(&query);
-    decoded.map(|byte| if matches!(byte, b'/' | b'\\') { b'_' } else { byte }).collect()
+    filename::decode(&query).replace(['/', '\\'], "_").into_bytes()
 }
 
 /// Divides the text of a template.

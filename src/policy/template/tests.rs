@@ -84,13 +84,23 @@ fn components_pass_the_filter_of_all_names() {
     case("{path}", "http://h/x.part/nul.txt", "x.part_/_nul.txt");
     case(".{name}", "http://h/x", "_x");
     case("{name}.part", "http://h/x", "x.part_");
-    case("a{query}", "http://h/?%1b%e2%80%aex%ff", "ax");
+    case("a{query}", "http://h/?%1b%e2%80%aex", "ax");
     let long = format!("http://h/{}.tar.gz", "n".repeat(300));
     let path = place("{stem}-{index}.{ext}", &long, None);
     assert!(path.len() <= filename::MAX_NAME_BYTES && path.ends_with("n.tar.gz"), "{path}");
     let path = place("{stem}-{sha256}.{ext}", &long, None);
     assert!(path.len() <= filename::MAX_NAME_BYTES, "{path}");
     assert!(path.starts_with("5ha-n") && path.ends_with("n.tar.gz"), "{path}");
+}
+
+#[test]
+fn bytes_that_are_no_text_stay_as_the_url_has_them() {
+    const URL: &str = "https://h/d%E9/%C3%BC/%CE%C4.tar.gz?f=/%E9%C3%BC&y=2";
+    case(TREE, URL, "h/d%E9/ü/%CE%C4.tar.gz");
+    case("ü{dir}/x", URL, "üd%E9/ü/x");
+    case("ü{stem}-{ext}", URL, "ü%CE%C4-tar.gz");
+    case("ü{query}", URL, "üf=%2F%E9%C3%BC&y=2");
+    case("{path}", "https://h/%2E%2E%2F%FF/..%5C%FF", "_.%2F%FF/_.%5C%FF");
 }
 
 #[test]

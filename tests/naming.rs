@@ -200,12 +200,16 @@ fn on_request_the_server_names_the_file() {
     );
     suggested(b"attachment; filename=\"\xe4.txt\"", "ä.txt");
     suggested("attachment; filename=\"foo-%41.html\"", "foo-%41.html");
+    suggested(r#"attachment; filename="f\oo.html""#, "foo.html");
+    suggested("attachment; filename*=UTF-8''f%oo.html; filename=good.html", "good.html");
 }
 
 #[test]
 fn the_name_of_the_server_passes_the_same_filter() {
     suggested("attachment; filename=\"../../etc/passwd\"", "passwd");
     suggested("attachment; filename=\"..\\\\..\\\\x.dll\"", "x.dll");
+    suggested(r#"attachment; filename="..\..\x.dll""#, "_...x.dll");
+    suggested(r#"attachment; filename="C:\dir\x.txt""#, "x.txt");
     suggested("attachment; filename=\"/home/u/.bashrc\"", "_bashrc");
     suggested("attachment; filename*=UTF-8''..%2F..%2Fx", "x");
     suggested("attachment; filename*=UTF-8''a%1B%5B31m", "a[31m");

@@ -43,9 +43,9 @@ fn continued(field: &[u8]) -> Option<Vec<u8>> {
                 let mut parts = value.splitn(3, |&b| b == b'\'');
                 let (set, _language, text) = (parts.next()?, parts.next()?, parts.next()?);
                 charset = Some(set.to_ascii_lowercase());
-                name.extend(percent_decode(text));
+                name.extend(octets(text)?);
             }
-            Some((value, true)) => name.extend(percent_decode(&value)),
+            Some((value, true)) => name.extend(octets(&value)?),
         }
     }
     match charset.as_deref() {
@@ -59,7 +59,7 @@ fn continued(field: &[u8]) -> Option<Vec<u8>> {
 fn extended_value(value: &[u8]) -> Option<Vec<u8>> {
     let mut parts = value.splitn(3, |&b| b == b'\'');
     let (charset, _language, encoded) = (parts.next()?, parts.next()?, parts.next()?);
-    let octets: Vec<u8> = percent_decode(encoded).collect();
+    let octets = octets(encoded)?;
     if charset.eq_ignore_ascii_case(b"utf-8") {
         std::str::from_utf8(&octets).is_ok().then_some(octets)
     } else if charset.eq_ignore_ascii_case(b"iso-8859-1") {
@@ -67,6 +67,14 @@ fn extended_value(value: &[u8]) -> Option<Vec<u8>> {
     } else {
         None
     }
+}
+
+/// Decodes percent-encoded bytes, `None` where a `%` has not two digits behind it.
+fn octets(encoded: &[u8]) -> Option<Vec<u8>> {
+    let is_escape =
+        |rest: &[u8]| rest.get(..2).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit));
+    let mut escapes = encoded.split(|&b| b == b'%').skip(1);
+    escapes.all(is_escape).then(|| percent_decode(encoded).collect())
 }
 
 /// Takes bytes that are no UTF-8 for ISO-8859-1, which servers send raw.
@@ -113,6 +121,7 @@ impl<'a> Parameters<'a> {
             self.0 = text.get(end + 1..).unwrap_or_default();
             return text[..end].trim_ascii_end().to_vec();
         };
+        let is_path = is_path(quoted);
         let mut value = Vec::new();
         let mut bytes = quoted.iter().enumerate();
         while let Some((index, &byte)) = bytes.next() {
@@ -124,16 +133,25 @@ impl<'a> Parameters<'a> {
                     self.0 = &rest[end..];
                     return value;
                 }
-                // Only what must be quoted is unquoted: in `"C:\dir\x"` the backslashes separate.
-                b'\\' if matches!(quoted.get(index + 1), Some(b'"' | b'\\')) => {
-                    value.push(quoted[index + 1]);
-                    bytes.next();
+                // A quoted pair stands for its second byte (RFC 9110 §5.6.4). In a path only those are pairs
+                // that had to be: its other backslashes separate.
+                b'\\' if !is_path || matches!(quoted.get(index + 1), Some(b'"' | b'\\')) => {
+                    value.extend(bytes.next().map(|(_, second)| second));
                 }
                 _ => value.push(byte),
             }
         }
         self.0 = b"";
         value
+    }
+}
+
+/// Returns whether a quoted string begins as a path of Windows does that was quoted as it is: with a drive or
+/// as that of a share. No other name begins so, and browsers that unquote all the same get `C:dirx.exe`.
+fn is_path(quoted: &[u8]) -> bool {
+    match quoted {
+        [drive, b':', b'\\', ..] => drive.is_ascii_alphabetic(),
+        _ => quoted.starts_with(br"\\"),
     }
 }
 
@@ -160,12 +178,29 @@ mod tests {
         case("filename=foo.html", Some("foo.html"));
         case("attachment filename=foo.html", Some("foo.html"));
         case("attachment; filename=\"unterminated.html", Some("unterminated.html"));
-        case("attachment; filename=\"C:\\dir\\x.exe\"", Some("C:\\dir\\x.exe"));
+        case(r#"attachment; filename="f\oo.html""#, Some("foo.html"));
+        case(r#"attachment; filename="foo-%\41.html""#, Some("foo-%41.html"));
+        case(r#"attachment; filename="\ü\ö.html""#, Some("üö.html"));
+        case(r#"attachment; filename="\"a\".html"; x=y"#, Some("\"a\".html"));
+        case(r#"attachment; filename="a\"#, Some("a"));
+        case(r#"attachment; filename="..\\..\\x.dll""#, Some(r"..\..\x.dll"));
+        case(r#"attachment; filename="C:\dir\x.exe""#, Some(r"C:\dir\x.exe"));
+        case(r#"attachment; filename="C:\\dir\\x.exe""#, Some(r"C:\dir\x.exe"));
+        case(r#"attachment; filename="c:\a \"b\" c\x.exe""#, Some(r#"c:\a "b" c\x.exe"#));
+        case(r#"attachment; filename="\\host\share\x.exe""#, Some(r"\host\share\x.exe"));
+        case(r#"attachment; filename="\\\\host\\share\\x.exe""#, Some(r"\\host\share\x.exe"));
+        case(r#"attachment; filename="ab:\cd""#, Some("ab:cd"));
         case("attachment; filename=a.txt; filename=b.txt", Some("a.txt"));
         case("attachment; filename=a.txt; filename*=UTF-8''%e2%82%ac.txt", Some("€.txt"));
         case("attachment; filename*=UTF-8''%e2%82%ac.txt; filename=a.txt", Some("€.txt"));
         case("attachment; filename*=iso-8859-1'en'%E4.txt", Some("ä.txt"));
         case("attachment; filename*=UTF-8''%ff; filename=a.txt", Some("a.txt"));
+        case("attachment; filename*=UTF-8''f%oo.html; filename=good.html", Some("good.html"));
+        case("attachment; filename*=UTF-8''foo-%.html; filename=good.html", Some("good.html"));
+        case("attachment; filename=good.html; filename*=UTF-8''foo%4", Some("good.html"));
+        case("attachment; filename*=UTF-8''f%oo.html", None);
+        case("attachment; filename*=UTF-8''f%oo.html; filename*=UTF-8''b%25.html", Some("b%.html"));
+        case("attachment; filename*0*=UTF-8''a; filename*1*=%x", None);
         case("attachment; filename*=klingon''x; filename=a.txt", Some("a.txt"));
         case("attachment; filename*=broken; filename=a.txt", Some("a.txt"));
         case("attachment; filename=\"foo-%41.html\"", Some("foo-%41.html"));

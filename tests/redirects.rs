@@ -3,7 +3,10 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::harness::folder::Entry;
-use crate::harness::{Reply, Server, Test, content};
+use crate::harness::helped::{RATE, body, small_parts, v1};
+use crate::harness::tls_front::TlsFront;
+use crate::harness::{Offer, Reply, Request, Server, Test, content};
+use crate::logins::basic;
 
 /// Downloads `/dir/a?old` which leads to `location`, which must be `target` of the same server.
 #[track_caller]
@@ -253,14 +256,82 @@ fn credentials_stay_with_their_origin() {
     }
 }
 
+/// Puts a login into a URL.
+fn with_login(url: &str, login: &str) -> String {
+    url.replace("://", &format!("://{login}@"))
+}
+
 #[test]
-fn credentials_in_a_location_are_not_taken() {
+fn a_login_in_a_location_is_for_its_origin_alone() {
+    let (first, second) = (Server::start(), Server::start());
+    first.serve("/a", Reply::redirect(302, with_login(&second.url("/b"), "us:s3cret")));
+    second.serve("/b", Reply::redirect(302, "/c"));
+    second.serve("/c", Reply::redirect(302, first.url("/d")));
+    first.serve("/d", Reply::redirect(302, second.url("/e")));
+    second.serve("/e", Reply::ok("x"));
+    let output = first
+        .get(["/a"])
+        .server(&second)
+        .args(["-v", "--user", "me:mine"])
+        .any_stderr()
+        .expect_file("a", "x")
+        .run();
+    let login = |request: &Request| request.header("authorization").map(str::to_owned);
+    let seen = |server: &Server| server.requests().iter().map(login).collect::<Vec<_>>();
+    assert_eq!(seen(&first), [Some(basic("me:mine")), None]);
+    assert_eq!(seen(&second), [Some(basic("us:s3cret")), Some(basic("us:s3cret")), None]);
+    let told = "the redirect names a login, which is for the origin of its URL alone";
+    assert!(output.stderr.contains(told), "{}", output.stderr);
+    for secret in ["s3cret", "mine", &basic("us:s3cret")] {
+        assert!(!output.stderr.contains(secret), "{}", output.stderr);
+    }
+}
+
+#[test]
+fn what_the_user_gave_goes_before_a_login_in_a_location() {
     let server = Server::start();
-    let location = format!("http://user:secret@{}/b", server.authority());
-    server.serve("/a", Reply::redirect(302, location));
-    server.serve("/b", Reply::ok("x"));
+    for (target, given) in [("/a", &["--user", "me:mine"][..]), ("/b", &[])] {
+        server.serve(target, Reply::redirect(302, with_login(&server.url("/c"), "us:s3cret")));
+        server.serve("/c", Reply::ok("x"));
+        server.get([target]).args(given).expect_file(&target[1..], "x").run();
+    }
+    let requests = server.requests();
+    assert_eq!(requests[1].header("authorization"), Some(&*basic("me:mine")));
+    assert_eq!(requests[3].header("authorization"), Some(&*basic("us:s3cret")));
+}
+
+#[test]
+fn helpers_log_in_as_the_redirect_said() {
+    let server = Server::start();
+    server.serve("/a", Reply::redirect(302, with_login(&server.url("/b"), "us:s3cret")));
+    let ledger = Offer::new(&v1()).rate(RATE).on(&server, "/b");
+    let test = small_parts(server.get(["/a"]).args(["-j", "4"]));
+    test.expect_file("a", body()).run();
+    assert!(!ledger.parts().is_empty(), "nobody helped");
+    for request in &server.requests()[1..] {
+        assert_eq!(request.header("authorization"), Some(&*basic("us:s3cret")));
+    }
+}
+
+#[test]
+fn a_redirect_to_the_same_url_with_a_login_is_no_loop() {
+    let server = Server::start();
+    server.serve("/a", Reply::redirect(302, with_login(&server.url("/a"), "us:s3cret")));
+    server.serve("/a", Reply::ok("x"));
     server.get(["/a"]).expect_file("a", "x").run();
-    assert!(server.requests()[1].header("authorization").is_none());
+    assert_eq!(server.requests()[1].header("authorization"), Some(&*basic("us:s3cret")));
+}
+
+#[test]
+fn a_login_in_a_location_is_not_taken_from_https_to_http() {
+    let (first, second) = (Server::start(), Server::start());
+    let front = TlsFront::start(&first, true);
+    let location = with_login(&second.url("/b"), "us:s3cret");
+    first.serve("/a", Reply::redirect(302, location).close());
+    second.serve("/b", Reply::ok("x").close());
+    let test = front.test().server(&first).server(&second).arg("--allow-downgrade");
+    test.arg(front.url("/a")).expect_file("a", "x").run();
+    assert!(second.requests()[0].header("authorization").is_none());
 }
 
 #[test]

@@ -9,7 +9,7 @@ use crate::http::client::{Client, Method, Request, Response, Rest};
 use crate::http::head::Head;
 use crate::model::error::Cause;
 use crate::model::event::Event;
-use crate::model::job::{Credentials, Job};
+use crate::model::job::{Credentials, Job, Target};
 use crate::policy::redirect;
 use crate::policy::secrets::Given;
 use crate::policy::update::Condition;
@@ -21,6 +21,8 @@ pub(super) struct Reached {
     pub(super) url: Url,
     /// Whether what was given for the first may be sent there.
     pub(super) may_carry: bool,
+    /// The login that they name for its origin.
+    pub(super) login: Option<Credentials>,
 }
 
 /// A request for one of a job's URLs.
@@ -67,7 +69,8 @@ impl Ask<'_> {
     ) -> Result<Reply, Cause> {
         let Self { shared, client, job, given, .. } = *self;
         let Self { credentials, method, rest, no_cache, condition, .. } = *self;
-        let start = known.unwrap_or_else(|| Reached { url: given.clone(), may_carry: true });
+        let start =
+            known.unwrap_or_else(|| Reached { url: given.clone(), may_carry: true, login: None });
         let secrets = &shared.options.secrets;
         let mine = Given {
             url: given,
@@ -75,9 +78,8 @@ impl Ask<'_> {
             fields: job.fields.as_deref().map_or(&[], Vec::as_slice),
             is_foreign: job.is_foreign,
         };
-        let mut may_carry = start.may_carry;
+        let Reached { mut url, mut may_carry, mut login } = start;
         let mut visited = Vec::new();
-        let mut url = start.url;
         loop {
             if !shared.options.schemes.allow(url.scheme()) {
                 return Err(Cause::ForbiddenScheme { scheme: url.scheme().to_owned() });
@@ -93,7 +95,7 @@ impl Ask<'_> {
                 may_carry = false;
                 self.tell_dropped(&mine);
             }
-            let fields = secrets.fields(&mine, &url, may_carry);
+            let fields = secrets.fields(&mine, &url, may_carry, login.as_ref());
             let request = Request { method, url: &url, fields: &fields, rest, no_cache, condition };
             let sent = Instant::now();
             let response = client.send(&request, &await_turn)?;
@@ -102,16 +104,20 @@ impl Ask<'_> {
             if !follows || !redirect::is_redirect(*status) {
                 let length = response.head.length();
                 shared.observer.event(&Event::Responded { job, status: *told_status, length });
-                let reached = Reached { url, may_carry };
+                let reached = Reached { url, may_carry, login };
                 return Ok(Reply { response, reached, came, latency: came - sent });
             }
-            visited.push(url);
+            visited.push(Target { url, credentials: login.clone() });
             let options = shared.options.redirects;
             let to = redirect::next_hop(&visited, *status, location.as_deref(), options)
                 .map_err(|problem| Cause::Redirect { problem })?;
-            shared.observer.event(&Event::Redirected { job, status: *status, to: &to });
+            shared.observer.event(&Event::Redirected { job, status: *status, to: &to.url });
+            if to.credentials.is_some() && to.credentials != login {
+                let text = "the redirect names a login, which is for the origin of its URL alone";
+                shared.observer.event(&Event::Noted { job, text });
+            }
             response.body.drain();
-            url = to;
+            Target { url, credentials: login } = to;
         }
     }
 

@@ -2,12 +2,16 @@
 //!
 //! Resolution is RFC 3986 §5 as WHATWG applies it: `?q` keeps the path, `//host` the scheme, `..`
 //! above the root is the root, blanks and raw bytes are percent-encoded, a fragment is dropped.
+//!
+//! Userinfo in a Location is a login for the origin that it names: whoever sent it knows the password. It holds
+//! there and no further, and none is taken from https to http.
 
 use url::Url;
 
+use crate::model::job::Target;
 use crate::model::problem::RedirectProblem;
 use crate::model::redact::{Redacted, redact_text};
-use crate::policy::target::{check_sendable, is_web};
+use crate::policy::target::{check_sendable, is_web, take_credentials};
 
 /// What the user allows.
 #[derive(Clone, Copy, Debug)]
@@ -23,16 +27,17 @@ pub fn is_redirect(status: u16) -> bool {
     matches!(status, 300..=303 | 307 | 308)
 }
 
-/// Decides where a redirect leads. `visited` holds every URL of the chain, the current one last.
+/// Decides where a redirect leads, with the login that holds there of those that Locations name. `visited` holds
+/// all of the chain likewise, the current one last.
 ///
 /// # Errors
 /// The reason why the hop must not be taken.
 pub fn next_hop(
-    visited: &[Url],
+    visited: &[Target],
     status: u16,
     location: Option<&[u8]>,
     options: Options,
-) -> Result<Url, RedirectProblem> {
+) -> Result<Target, RedirectProblem> {
     // As a reference an empty one leads to the same URL; who sends it means nothing by it.
     let Some(location) = location.map(<[u8]>::trim_ascii).filter(|location| !location.is_empty())
     else {
@@ -41,31 +46,32 @@ pub fn next_hop(
     let text = to_text(location);
     let bad = || RedirectProblem::BadLocation { location: redact_text(&text) };
     let current = visited.last().ok_or_else(bad)?;
-    let mut to = current.join(&text).map_err(|_| bad())?;
-    if !is_web(to.scheme()) {
-        return Err(RedirectProblem::Scheme { scheme: to.scheme().to_owned() });
+    let mut url = current.url.join(&text).map_err(|_| bad())?;
+    if !is_web(url.scheme()) {
+        return Err(RedirectProblem::Scheme { scheme: url.scheme().to_owned() });
     }
-    if !to.has_host() || check_sendable(&to).is_err() {
+    if !url.has_host() || check_sendable(&url).is_err() {
         return Err(bad());
     }
-    to.set_fragment(None);
-    // Credentials that a server puts into a Location are not the user's.
-    let _ = to.set_username("");
-    let _ = to.set_password(None);
-    if current.scheme() == "https" && to.scheme() == "http" && !options.allow_downgrade {
-        return Err(RedirectProblem::Downgrade { to: Redacted(&to).to_string() });
+    url.set_fragment(None);
+    let named = take_credentials(&mut url);
+    let is_downgraded = current.url.scheme() == "https" && url.scheme() == "http";
+    if is_downgraded && !options.allow_downgrade {
+        return Err(RedirectProblem::Downgrade { to: Redacted(&url).to_string() });
     }
     let limit = options.max_hops;
     if visited.len() > limit {
         // A URL may answer otherwise the next time: by cookies, or because the file is ready by then. So only
         // the limit ends a loop.
-        return Err(if limit > 0 && visited.contains(&to) {
-            RedirectProblem::Loop { to: Redacted(&to).to_string(), limit }
+        return Err(if limit > 0 && visited.iter().any(|hop| hop.url == url) {
+            RedirectProblem::Loop { to: Redacted(&url).to_string(), limit }
         } else {
             RedirectProblem::TooMany { limit }
         });
     }
-    Ok(to)
+    let held = || current.credentials.clone().filter(|_| may_carry(&current.url, &url));
+    let credentials = if is_downgraded { None } else { named.or_else(held) };
+    Ok(Target { url, credentials })
 }
 
 /// Returns whether what the user gave for `given` (credentials, headers) may be sent to `to`: the
@@ -100,12 +106,16 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::model::job::Credentials;
 
     const OPTIONS: Options = Options { max_hops: 10, allow_downgrade: false };
 
     fn hop(from: &str, location: &[u8]) -> Result<String, RedirectProblem> {
-        let from = Url::parse(from).unwrap();
-        next_hop(&[from], 302, Some(location), OPTIONS).map(String::from)
+        next_hop(&[at(from)], 302, Some(location), OPTIONS).map(|to| to.url.into())
+    }
+
+    fn at(url: &str) -> Target {
+        Target { url: Url::parse(url).unwrap(), credentials: None }
     }
 
     #[test]
@@ -134,12 +144,10 @@ mod tests {
         assert!(matches!(hop("http://h/a", b"http://h:99999/"), Err(BadLocation { .. })));
         assert!(matches!(hop("https://h/a", b"http://h/x"), Err(Downgrade { .. })));
         for empty in [None, Some(b"" as &[u8]), Some(b" ")] {
-            let from = [Url::parse("http://h/a").unwrap()];
-            let ended = next_hop(&from, 302, empty, OPTIONS);
+            let ended = next_hop(&[at("http://h/a")], 302, empty, OPTIONS);
             assert_eq!(ended, Err(RedirectProblem::NoLocation { code: 302 }));
         }
-        let chain: Vec<Url> =
-            (0..=10).map(|n| Url::parse(&format!("http://h/{n}")).unwrap()).collect();
+        let chain: Vec<Target> = (0..=10).map(|n| at(&format!("http://h/{n}"))).collect();
         assert!(next_hop(&chain[..10], 302, Some(b"/new"), OPTIONS).is_ok());
         assert_eq!(
             next_hop(&chain, 302, Some(b"/new"), OPTIONS),
@@ -152,6 +160,37 @@ mod tests {
             next_hop(&chain, 302, Some(b"/0"), OPTIONS),
             Err(RedirectProblem::Loop { to, limit: 10 })
         );
+    }
+
+    #[test]
+    fn a_login_that_a_location_names_is_for_its_origin() {
+        #[track_caller]
+        fn case(chain: &[&str], login: Option<&str>) {
+            let options = Options { allow_downgrade: true, ..OPTIONS };
+            let mut visited = vec![at(chain[0])];
+            for location in &chain[1..] {
+                let to = next_hop(&visited, 302, Some(location.as_bytes()), options).unwrap();
+                assert!(!to.url.authority().contains('@'));
+                visited.push(to);
+            }
+            let told = visited.pop().unwrap().credentials.map(|Credentials { user, password }| {
+                String::from_utf8([user, b":".to_vec(), password].concat()).unwrap()
+            });
+            assert_eq!(told.as_deref(), login, "{chain:?}");
+        }
+        case(&["http://h/a", "http://u:p@h/a"], Some("u:p"));
+        case(&["http://h/a", "https://u%40:p%3A@i/a"], Some("u@:p:"));
+        case(&["http://h/a", "//u@i/a"], Some("u:"));
+        case(&["http://h/a", "http://u:p@i/a", "b"], Some("u:p"));
+        case(&["http://h/a", "http://u:p@i/a", "http://i:80/b"], Some("u:p"));
+        case(&["http://h/a", "http://u:p@i/a", "https://i/b"], Some("u:p"));
+        case(&["http://h/a", "http://u:p@i/a", "http://v:q@i/a"], Some("v:q"));
+        case(&["http://h/a", "http://u:p@i/a", "http://v:q@j/a"], Some("v:q"));
+        case(&["http://h/a", "http://u:p@i/a", "http://h/b"], None);
+        case(&["http://h/a", "http://u:p@i/a", "http://i:81/b"], None);
+        case(&["http://h/a", "http://u:p@i/a", "http://j/b", "http://i/b"], None);
+        case(&["https://h/a", "http://u:p@h/a"], None);
+        case(&["http://h/a", "https://u:p@h/a", "http://h/b"], None);
     }
 
     #[test]

@@ -4,6 +4,8 @@
 //! for. When a redirect leaves it all of them are dropped, whatever their names, and they are not picked up
 //! again behind it: whoever was in between chose that URL. Nor is what was given for all URLs for those that
 //! a document names. Only the name of the program goes everywhere.
+//!
+//! A login that a redirect names is for the origin of its URL too, and comes after all that the user gave.
 
 use std::borrow::Cow;
 
@@ -52,12 +54,13 @@ impl Secrets {
     }
 
     /// Returns the fields of a request to `to`, which is `given` or where its redirects lead. `may_carry`
-    /// says whether all of them were within its origin.
+    /// says whether all of them were within its origin, and `named` is the login that they name for that of `to`.
     pub fn fields<'a>(
         &'a self,
         given: &Given<'a>,
         to: &Url,
         may_carry: bool,
+        named: Option<&Credentials>,
     ) -> Vec<Cow<'a, Field>> {
         let mut sent: Vec<Cow<'a, Field>> = Vec::new();
         if may_carry || self.is_location_trusted {
@@ -77,18 +80,20 @@ impl Secrets {
         }
         add(&mut sent, &self.everywhere);
         if !sent.iter().any(|field| field.is(AUTHORIZATION)) {
-            let login = self.login_of(given, to, may_carry);
+            // Nothing that began with TLS is logged in without.
+            let is_downgraded = given.url.scheme() == "https" && to.scheme() != "https";
+            let login = || self.login_of(given, to, may_carry).or_else(|| named.cloned());
+            let login = if is_downgraded { None } else { login() };
             sent.extend(login.map(|login| Cow::Owned(basic(&login))));
         }
         sent
     }
 
     /// Returns the login of a host in the netrc file, which is looked up anew for each hop. One that a
-    /// redirect leads to has to be named there, and gets nothing in the clear that began with TLS.
+    /// redirect leads to has to be named there.
     fn login_of(&self, given: &Given<'_>, to: &Url, may_carry: bool) -> Option<Credentials> {
         let netrc = self.netrc.as_ref()?;
-        let is_downgraded = given.url.scheme() == "https" && to.scheme() != "https";
-        netrc.find(to.host_str()?, None, scope(given, may_carry)).filter(|_| !is_downgraded)
+        netrc.find(to.host_str()?, None, scope(given, may_carry))
     }
 
     /// Returns the login of a user that a URL names without a password.
@@ -175,7 +180,7 @@ mod tests {
         let credentials = Credentials { user: b"u".to_vec(), password: b"p".to_vec() };
         let listed = fields(&[("authorization", "list"), ("Y", "list"), ("user-agent", "list")]);
         let mut given = Given { url: &url, credentials: None, fields: &[], is_foreign: false };
-        let sent = |secrets: &Secrets, given| told(&secrets.fields(&given, &url, true));
+        let sent = |secrets: &Secrets, given| told(&secrets.fields(&given, &url, true, None));
         assert_eq!(sent(&secrets, given), "Authorization=all X=1 x=2 Y=all User-Agent=me");
         given.fields = &listed;
         assert_eq!(sent(&secrets, given), "authorization=list Y=list user-agent=list X=1 x=2");
@@ -203,9 +208,9 @@ mod tests {
             fields: &listed,
             is_foreign: false,
         };
-        assert_eq!(told(&secrets.fields(&given, &url, false)), "User-Agent=me");
+        assert_eq!(told(&secrets.fields(&given, &url, false, None)), "User-Agent=me");
         secrets.is_location_trusted = true;
-        let sent = told(&secrets.fields(&given, &url, false));
+        let sent = told(&secrets.fields(&given, &url, false, None));
         assert_eq!(sent, "Authorization=Basic dTpw X=s User-Agent=list Accept=s");
     }
 
@@ -222,7 +227,7 @@ mod tests {
         let listed = fields(&[("Y", "own")]);
         let given =
             Given { url: &h, credentials: Some(&credentials), fields: &listed, is_foreign: true };
-        let sent = |secrets: &Secrets, given, to| told(&secrets.fields(given, to, true));
+        let sent = |secrets: &Secrets, given, to| told(&secrets.fields(given, to, true, None));
         assert_eq!(sent(&secrets, &given, &h), "Authorization=Basic dTpw Y=own User-Agent=me");
         let bare = Given { credentials: None, fields: &[], ..given };
         assert_eq!(sent(&secrets, &bare, &h), "User-Agent=me");
@@ -243,7 +248,7 @@ mod tests {
         let sent = |secrets: &Secrets, from: &str, to: &str, may_carry| {
             let from = url(from);
             let given = Given { url: &from, credentials: None, fields: &[], is_foreign: false };
-            told(&secrets.fields(&given, &url(to), may_carry))
+            told(&secrets.fields(&given, &url(to), may_carry, None))
         };
         let login = |login: &str| format!("Authorization=Basic {}", BASE64_STANDARD.encode(login));
         assert_eq!(sent(&secrets, "http://h/", "http://h/", true), login("me:s"));
@@ -263,13 +268,39 @@ mod tests {
                 fields: &[],
                 is_foreign: false,
             };
-            told(&secrets.fields(&given, &at_h, true))
+            told(&secrets.fields(&given, &at_h, true, None))
         };
         assert_eq!(with_login("me", ""), login("me:s"));
         assert_eq!(with_login("me", "own"), login("me:own"));
         assert_eq!(with_login("you", ""), login("you:"));
         secrets.fields = fields(&[("authorization", "all")]);
         assert_eq!(sent(&secrets, "http://h/", "http://h/", true), "authorization=all");
+    }
+
+    #[test]
+    fn a_login_that_a_redirect_names_comes_after_what_the_user_gave() {
+        let named = Credentials { user: b"n".to_vec(), password: b"m".to_vec() };
+        let own = Credentials { user: b"u".to_vec(), password: b"p".to_vec() };
+        let mut secrets = Secrets::default();
+        let sent = |secrets: &Secrets, own, from: &str, to: &str, may_carry| {
+            let from = url(from);
+            let given = Given { url: &from, credentials: own, fields: &[], is_foreign: false };
+            told(&secrets.fields(&given, &url(to), may_carry, Some(&named)))
+        };
+        let login = |login: &str| format!("Authorization=Basic {}", BASE64_STANDARD.encode(login));
+        assert_eq!(sent(&secrets, None, "http://h/", "http://h/", true), login("n:m"));
+        assert_eq!(sent(&secrets, None, "http://h/", "http://i/", false), login("n:m"));
+        assert_eq!(sent(&secrets, Some(&own), "http://h/", "http://h/", true), login("u:p"));
+        assert_eq!(sent(&secrets, Some(&own), "http://h/", "http://i/", false), login("n:m"));
+        assert_eq!(sent(&secrets, None, "https://h/", "http://i/", false), "");
+        secrets.netrc = Netrc::parse(b"machine i login me password s").ok();
+        assert_eq!(sent(&secrets, None, "http://h/", "http://i/", false), login("me:s"));
+        assert_eq!(sent(&secrets, None, "http://h/", "http://j/", false), login("n:m"));
+        secrets.fields = fields(&[("authorization", "all")]);
+        assert_eq!(sent(&secrets, None, "http://h/", "http://h/", true), "authorization=all");
+        assert_eq!(sent(&secrets, None, "http://h/", "http://j/", false), login("n:m"));
+        secrets.is_location_trusted = true;
+        assert_eq!(sent(&secrets, None, "http://h/", "http://j/", false), "authorization=all");
     }
 
     #[test]

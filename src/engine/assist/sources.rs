@@ -213,7 +213,7 @@ mod tests {
 
     fn sources(count: usize) -> Sources {
         let url: Url = "http://h/a".parse().unwrap();
-        let reached = Reached { url: url.clone(), may_carry: true };
+        let reached = Reached { url: url.clone(), may_carry: true, login: None };
         let source = |number| Source {
             given: url.clone(),
             credentials: None,

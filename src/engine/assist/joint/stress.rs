@@ -79,7 +79,7 @@ fn joint(file: &Arc<Partial>, client: &Client) -> (Arc<Joint>, Lane) {
         given: url.clone(),
         credentials: None,
         host: "h:80".to_owned(),
-        reached: Some(Reached { url: url.clone(), may_carry: true }),
+        reached: Some(Reached { url: url.clone(), may_carry: true, login: None }),
         not_before: Instant::now(),
     };
     let validators = Validators { etag: Some("\"v1\"".to_owned()), ..Validators::default() };

@@ -4,7 +4,7 @@
 //! the request, the file's name and the origin that credentials belong to.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
-use url::{Position, Url};
+use url::{Host, ParseError, Position, Url};
 
 use crate::model::error::Cause;
 use crate::model::job::{Credentials, Target};
@@ -43,7 +43,7 @@ pub fn parse(text: &str) -> Result<Target, Cause> {
         return Err(Cause::BadUrl { reason, hint });
     }
     let mut url = Url::parse(&with_scheme)
-        .map_err(|error| bad_url(format!("`{}`: {error}", shorten(text))))?;
+        .map_err(|error| bad_url(format!("`{}`: {}", shorten(text), why(error, &with_scheme))))?;
     if url.scheme() == "file" && url.host().is_some() {
         return Err(bad_url(format!("`{}` is a file of another machine", shorten(text))));
     }
@@ -156,6 +156,27 @@ pub fn check_sendable(url: &Url) -> Result<(), String> {
     }
 }
 
+/// Returns why a text is no URL: for a host that is no name, by its label.
+fn why(error: ParseError, text: &str) -> String {
+    let label = if error == ParseError::IdnaError { wrong_label(text) } else { None };
+    let Some(label) = label else { return error.to_string() };
+    let is_encoded = label.get(..4).is_some_and(|prefix| prefix.eq_ignore_ascii_case("xn--"));
+    let what = if is_encoded { "encodes no name" } else { "has a character that no name has" };
+    format!("the label `{}` of its host {what}", shorten(label))
+}
+
+/// Returns the label for which a host is no name, where it can be told alone.
+fn wrong_label(text: &str) -> Option<&str> {
+    let (_, rest) = text.split_once("//")?;
+    let authority = rest.split(['/', '?', '#', '\\']).next()?;
+    // What is before an `@` further on may be meant for userinfo, which is never shown.
+    if rest[authority.len()..].contains('@') {
+        return None;
+    }
+    let host = authority.rsplit('@').next()?.split(':').next()?;
+    host.split('.').find(|label| Host::parse(label) == Err(ParseError::IdnaError))
+}
+
 /// Removes the userinfo from `url` and returns it decoded, if there was any.
 pub fn take_credentials(url: &mut Url) -> Option<Credentials> {
     if url.username().is_empty() && url.password().is_none() {
@@ -260,6 +281,11 @@ mod tests {
         case(&format!("http://h/{}", "x".repeat(70_000)), "longer than");
         case(&format!("http://h/{}", "ü".repeat(22_000)), "longer than");
         case("http://a\"b.example/", "has `\"` in its host");
+        case("http://xn--a/a", "`http://xn--a/a`: the label `xn--a` of its host encodes no name");
+        case("h.XN--zzzzzz.example:80/x", "the label `XN--zzzzzz` of its host encodes no name");
+        case("http://u:p@a.b<c.d:80", "the label `b<c` of its host has a character that no name");
+        case("http://exa%00mple/", "the label `exa%00mple` of its host has a character");
+        case("http://me<x:s/3@h/", "`http://***@h/`: invalid international domain name");
         case("MAILTO:a@b.example", "scheme `MAILTO`");
     }
 

@@ -17,7 +17,9 @@ pub fn filename(field: &[u8]) -> Option<Vec<u8>> {
             plain = plain.or(Some(to_utf8(value)));
         }
     }
-    extended.or(plain).or_else(|| continued(field)).filter(|name| !name.is_empty())
+    let is_name = |name: &Vec<u8>| !name.is_empty();
+    let given = extended.filter(is_name).or(plain.filter(is_name));
+    given.or_else(|| continued(field).filter(is_name))
 }
 
 /// Joins `filename*0`, `filename*1` and so on; a part whose number ends in `*` is percent-encoded, and
@@ -201,6 +203,8 @@ mod tests {
         case("attachment; filename*=UTF-8''f%oo.html", None);
         case("attachment; filename*=UTF-8''f%oo.html; filename*=UTF-8''b%25.html", Some("b%.html"));
         case("attachment; filename*0*=UTF-8''a; filename*1*=%x", None);
+        case("attachment; filename*=UTF-8''; filename=good.html", Some("good.html"));
+        case("attachment; filename=; filename*=UTF-8''", None);
         case("attachment; filename*=klingon''x; filename=a.txt", Some("a.txt"));
         case("attachment; filename*=broken; filename=a.txt", Some("a.txt"));
         case("attachment; filename=\"foo-%41.html\"", Some("foo-%41.html"));

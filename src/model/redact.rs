@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use percent_encoding::percent_decode_str;
 use url::Url;
 
 use crate::model::text::Printable;
@@ -100,12 +101,21 @@ pub fn shorten(text: &str) -> String {
     }
 }
 
-/// Returns whether the value of a query parameter of that name is hidden.
-pub fn is_secret(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
+/// Returns whether the value of a query parameter of that name is hidden, however it is escaped.
+fn is_secret(name: &str) -> bool {
+    let name = percent_decode_str(name).decode_utf8_lossy().to_ascii_lowercase();
     SECRET_PARAMETERS.contains(&name.as_str())
         || name == "x-goog-signature"
         || name == "x-goog-credential"
+}
+
+/// Divides a query into its parameters, each with the separator behind it (`&`, and `;` as HTML 4 has it), and
+/// says which of them are secret.
+pub fn parameters(query: &str) -> impl Iterator<Item = (&str, bool)> {
+    query.split_inclusive(['&', ';']).map(|parameter| {
+        let name = parameter.split(['=', '&', ';']).next().unwrap_or_default();
+        (parameter, is_secret(name))
+    })
 }
 
 /// Returns whether a URL can be shown as it is, which is true of nearly all.
@@ -147,11 +157,14 @@ impl fmt::Display for Redacted<'_> {
         }
         write!(f, "{}", Printable(url.path()))?;
         if let Some(query) = url.query() {
-            for (index, pair) in query.split('&').enumerate() {
-                f.write_str(if index == 0 { "?" } else { "&" })?;
-                match pair.split_once('=') {
-                    Some((name, _)) if is_secret(name) => write!(f, "{}=***", Printable(name))?,
-                    _ => write!(f, "{}", Printable(pair))?,
+            f.write_str("?")?;
+            for (parameter, is_secret) in parameters(query) {
+                match parameter.split_once('=') {
+                    Some((name, value)) if is_secret => {
+                        let separator = &value[value.trim_end_matches(['&', ';']).len()..];
+                        write!(f, "{}=***{separator}", Printable(name))?;
+                    }
+                    _ => write!(f, "{}", Printable(parameter))?,
                 }
             }
         }
@@ -210,5 +223,9 @@ mod tests {
             Redacted(&url.unwrap()).to_string(),
             "https://h.example:8443/a%20b?x=1&X-Amz-Signature=***&Token=***"
         );
+        let url = Url::parse("https://h/?&a;b=1;token=t;&to%6Ben=t=u&sig;key=k;").unwrap();
+        let shown = "https://h/?&a;b=1;token=***;&to%6Ben=***&sig;key=***;";
+        assert_eq!(Redacted(&url).to_string(), shown);
+        assert_eq!(redact_text(url.as_str()), shown);
     }
 }

@@ -9,7 +9,6 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::str::FromStr;
 
-use percent_encoding::percent_decode_str;
 use url::{Host, Url};
 
 use crate::model::redact;
@@ -222,13 +221,18 @@ fn host(url: &Url) -> String {
 
 /// Returns a URL's query without its secrets, which are no part of a name.
 fn query(url: &Url) -> Vec<u8> {
-    let pairs = url.query().unwrap_or_default().split('&');
-    let pairs = pairs.filter(|pair| {
-        let name: Vec<u8> =
-            percent_decode_str(pair.split('=').next().unwrap_or_default()).collect();
-        !redact::is_secret(&String::from_utf8_lossy(&name))
-    });
-    let query = pairs.collect::<Vec<_>>().join("&");
+    let mut query = String::new();
+    let mut was_secret = false;
+    for (parameter, is_secret) in redact::parameters(url.query().unwrap_or_default()) {
+        if !is_secret {
+            query.push_str(parameter);
+        }
+        was_secret = is_secret;
+    }
+    if was_secret {
+        // The separator was that before the last one.
+        query.pop();
+    }
     filename::decode(&query).replace(['/', '\\'], "_").into_bytes()
 }
 

@@ -107,6 +107,8 @@ fn bytes_that_are_no_text_stay_as_the_url_has_them() {
 fn secrets_are_no_part_of_a_name() {
     case("{query}", "http://h/?id=1&token=t&sig=s&y=2", "id=1&y=2");
     case("{query}", "http://h/?to%6ben=t", "index.html");
+    case("{query}", "http://h/?id=1;token=t;y=2&key=k", "id=1;y=2");
+    case("{query}", "http://h/?&id=1&&token=t&", "&id=1&");
 }
 
 #[test]

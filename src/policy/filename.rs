@@ -25,16 +25,18 @@ const MAX_EXTENSION_BYTES: usize = 20;
 /// The name for a URL whose server gives none.
 pub const FALLBACK: &str = "index.html";
 
+/// The name for a `data:` URL, which has a file where others have a path and a query.
+pub const DATA: &str = "data";
+
 /// What is escaped in bytes that are not UTF-8, besides those above ASCII: what would be dropped, what would be
 /// taken for an escape, and what separates, for it may be half of a character (the second byte of some in
 /// Shift JIS and GBK is `\`).
 const ESCAPED: &AsciiSet = &CONTROLS.add(b'%').add(b'/').add(b'\\');
 
-/// Returns the last component of the URL's path, filtered; `None` if there is none. A `data:` URL has no
-/// path; its file is called so.
+/// Returns the last component of the URL's path, filtered; `None` if there is none.
 pub fn from_url(url: &Url) -> Option<Cow<'_, str>> {
     if url.scheme() == "data" {
-        return Some(Cow::Borrowed("data"));
+        return Some(Cow::Borrowed(DATA));
     }
     let path = url.path();
     let component = &path[memrchr(b'/', path.as_bytes()).map_or(0, |slash| slash + 1)..];

@@ -195,6 +195,9 @@ fn component_of(component: &[u8], sha256: &str) -> Option<String> {
 
 /// Returns the components of a URL's path; the last one is a name.
 fn path(url: &Url) -> Vec<Vec<u8>> {
+    if url.scheme() == "data" {
+        return vec![filename::DATA.as_bytes().to_vec()];
+    }
     let mut components: Vec<&str> = url.path().split('/').skip(1).collect();
     let name = components.pop().unwrap_or_default();
     let name_of = |component: &str| {
@@ -221,9 +224,10 @@ fn host(url: &Url) -> String {
 
 /// Returns a URL's query without its secrets, which are no part of a name.
 fn query(url: &Url) -> Vec<u8> {
+    let queried = url.query().filter(|_| url.scheme() != "data");
     let mut query = String::new();
     let mut was_secret = false;
-    for (parameter, is_secret) in redact::parameters(url.query().unwrap_or_default()) {
+    for (parameter, is_secret) in redact::parameters(queried.unwrap_or_default()) {
         if !is_secret {
             query.push_str(parameter);
         }

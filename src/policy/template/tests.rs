@@ -57,6 +57,13 @@ fn what_a_url_has_not_leaves_no_trace() {
 }
 
 #[test]
+fn the_bytes_of_a_data_url_are_no_part_of_a_name() {
+    case(TREE, "data:,hello", "data");
+    case("{dir}/{path}", "data:text/plain;base64,aGVs/bG8=", "data");
+    case("{name}-{query}", "data:,a?b/c", "data-");
+}
+
+#[test]
 fn hosts_are_names() {
     case("{host}/x", "http://h:8080/", "h_8080/x");
     case("{host}/x", "http://h:80/", "h/x");

@@ -118,6 +118,20 @@ fn a_file_that_cannot_be_asked_for_fails_at_its_line() {
 }
 
 #[test]
+fn a_relative_url_of_a_document_is_not_used() {
+    let server = Server::start();
+    server.serve("/a", Reply::ok("a"));
+    let relative = "<url priority=\"1\">a.example/x</url>";
+    let files = file("a", &format!("{relative}{}", url(&server, "/a", 2))) + &file("x", relative);
+    list(&server, document(&files))
+        .line("warning: list:3: `a.example/x` is not used: it is no absolute URL; others like it are not told")
+        .fails("list:4", "no absolute URL of http or https")
+        .hint("write its URLs out in the document, with scheme and host")
+        .expect_file("a", "a")
+        .run();
+}
+
+#[test]
 fn a_file_that_is_not_what_its_document_says_fails() {
     let server = Server::start();
     server.always("/a", Reply::ok("a"));

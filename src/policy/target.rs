@@ -209,6 +209,12 @@ fn has_zone(text: &str) -> bool {
     host.starts_with('[') && host.contains('%')
 }
 
+/// Returns whether a text begins with a scheme. A reference without one means something only below
+/// another URL (RFC 3986 §4.2), or to whoever types the name of a host.
+pub fn has_scheme(text: &str) -> bool {
+    scheme_of(text.trim()).is_some()
+}
+
 /// Returns the scheme of `scheme://...`, and of `mailto:...`-like texts that no host can look like.
 fn scheme_of(text: &str) -> Option<&str> {
     let (scheme, rest) = text.split_once(':')?;
@@ -287,6 +293,16 @@ mod tests {
         case("http://exa%00mple/", "the label `exa%00mple` of its host has a character");
         case("http://me<x:s/3@h/", "`http://***@h/`: invalid international domain name");
         case("MAILTO:a@b.example", "scheme `MAILTO`");
+    }
+
+    #[test]
+    fn what_has_no_scheme_is_relative() {
+        for text in ["http://a/", " HTTPS://a/", "ftp://a/", "data:,x", "magnet:?xt=1"] {
+            assert!(has_scheme(text), "{text}");
+        }
+        for text in ["", "a.ext", "d/a.iso", "/a", "//a.example/x", "a:80/x", "?a://b", "../a"] {
+            assert!(!has_scheme(text), "{text}");
+        }
     }
 
     #[test]

@@ -25,6 +25,8 @@ pub(super) enum Doubt {
     Hashes,
     /// Hashes of pieces that cannot be used.
     Pieces,
+    /// A URL that is relative to another, which is not known.
+    Relative,
     /// A URL that cannot be asked.
     Url,
 }
@@ -120,6 +122,14 @@ impl File {
     /// Takes the URL that is open.
     pub(super) fn add_url(&mut self, text: &str, line: u64) {
         let Some(rank) = self.rank.take() else { return };
+        // Where users type URLs one without a scheme is the name of a host. Here it is that of a file.
+        if !target::has_scheme(text) {
+            let text = format!(
+                "`{}` is not used: it is no absolute URL; others like it are not told",
+                shorten(text)
+            );
+            return self.doubt(Doubt::Relative, line, &text);
+        }
         // Its author is not to say what of this machine is copied.
         let web = |target: Target| {
             let scheme = target.url.scheme();
@@ -207,7 +217,7 @@ impl File {
             }
         }
         let mut targets = targets.into_iter();
-        let target = targets.next().ok_or_else(|| bad_line("no URL of http or https"))?;
+        let target = targets.next().ok_or_else(|| self.no_url())?;
         let pieces = self.usable_pieces()?;
         if self.has_hashes && self.digest.is_none() && pieces.is_none() {
             let text = "not checked: its hashes are of no kind that is known";
@@ -222,6 +232,17 @@ impl File {
             is_foreign: true,
             ..Wanted::from(target)
         })
+    }
+
+    /// Returns why there is nothing to ask for.
+    fn no_url(&self) -> Cause {
+        if self.doubts.iter().all(|(doubt, ..)| *doubt != Doubt::Relative) {
+            return bad_line("no URL of http or https");
+        }
+        Cause::BadLine {
+            reason: "no absolute URL of http or https".to_owned(),
+            hint: Some("write its URLs out in the document, with scheme and host"),
+        }
     }
 
     /// Returns the pieces, if they make the file.

@@ -197,6 +197,27 @@ fn what_cannot_be_checked_or_asked_is_told_once() {
 }
 
 #[test]
+fn a_relative_url_is_no_host() {
+    #[track_caller]
+    fn case(url: &str) {
+        let told =
+            format!("`{url}` is not used: it is no absolute URL; others like it are not told");
+        let relative = format!("<url priority='1'>{url}</url>");
+        assert_eq!(file(&relative), ("m:2 x http://a/".to_owned(), vec![format!("m:3: {told}")]));
+        let alone =
+            format!("<metalink xml:base='http://b/'><file name='x'>{relative}</file></metalink>");
+        let (found, warnings) = self::told(alone.as_bytes());
+        assert_eq!(found, ["m:1 x no absolute URL of http or https"]);
+        assert_eq!(warnings, [format!("m:1: {told}")]);
+    }
+    for url in
+        ["example.ext", "d/x.iso", "/x.iso", "//b.example/x", "../x", "?x", "b.example:80/x", ""]
+    {
+        case(url);
+    }
+}
+
+#[test]
 fn more_urls_than_are_of_use_are_not_kept() {
     let urls = (0..5000).map(|n| format!("<url priority='{}'>http://a/{n}</url>", 5000 - n));
     let document =

@@ -149,6 +149,26 @@ fn a_file_that_is_not_what_its_document_says_fails() {
 }
 
 #[test]
+fn a_malformed_hash_fails_a_file_that_nothing_else_checks() {
+    let server = two();
+    let right = |bytes: &str| {
+        format!("<hash type=\"sha-256\">{}</hash>", hex(Algorithm::Sha256, bytes.as_bytes()))
+    };
+    let short = format!("<hash type=\"md5\">{}</hash>", "0".repeat(31));
+    let files = file("a", &format!("<size/>{short}{}{}", right("a"), url(&server, "/a", 1)))
+        + &file("x", &format!("{short}{}", url(&server, "/b", 1)))
+        + &file("b", &format!("<hash type=\"x\">0</hash>{}", url(&server, "/b", 1)));
+    list(&server, document(&files))
+        .line("warning: list:3: an empty `size` is not used; others like it are not told")
+        .line("warning: list:3: a hash is not used: `md5:000… is not a checksum …; others like it are not told")
+        .fails("list:4", "`md5:0000000000000000000000000000000` is not a checksum …")
+        .line("warning: list:5: not checked: its hashes are of no kind that is known; others like …")
+        .expect_file("a", "a")
+        .expect_file("b", "b")
+        .run();
+}
+
+#[test]
 fn a_document_that_is_not_well_formed_is_read_up_to_there() {
     #[track_caller]
     fn case(end: &str, line: u32, cause: &str) {

@@ -7,6 +7,7 @@
 
 mod document;
 mod file;
+mod hashes;
 
 use std::io::{self, BufRead, BufReader, Read};
 use std::sync::Arc;

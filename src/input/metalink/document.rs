@@ -212,7 +212,9 @@ impl Document {
         for (doubt, line, text) in doubts {
             if !self.told.contains(&doubt) {
                 self.told.push(doubt);
-                found.warnings.push(format!("{}:{line}: {text}", self.list));
+                found
+                    .warnings
+                    .push(format!("{}:{line}: {text}; others like it are not told", self.list));
             }
         }
         found.entries.push(entry);

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::input::entry::{Entry, Wanted, bad_line};
+use crate::input::metalink::hashes::{Hashes, Outcome, digest};
 use crate::input::urls::MAX_URLS;
 use crate::model::digest::{Algorithm, Digest};
 use crate::model::error::Cause;
@@ -23,10 +24,14 @@ const NO_PRIORITY: u32 = 1_000_000;
 pub(super) enum Doubt {
     /// Hashes, and none of a kind that is known.
     Hashes,
+    /// A hash that is none, beside one that can be used.
+    Malformed,
     /// Hashes of pieces that cannot be used.
     Pieces,
     /// A URL that is relative to another, which is not known.
     Relative,
+    /// A size that says nothing.
+    Size,
     /// A URL that cannot be asked.
     Url,
 }
@@ -40,9 +45,7 @@ pub(super) struct File {
     line: u64,
     name: Option<String>,
     size: Option<u64>,
-    /// The strongest that is known.
-    digest: Option<Digest>,
-    has_hashes: bool,
+    hashes: Hashes,
     /// The type of the hash that is open.
     pub(super) kind: Option<String>,
     /// The rank of the URL that is open; `None` when that is not of the file itself.
@@ -64,8 +67,7 @@ impl File {
             line,
             name,
             size: None,
-            digest: None,
-            has_hashes: false,
+            hashes: Hashes::default(),
             kind: None,
             rank: None,
             urls: Vec::new(),
@@ -77,29 +79,18 @@ impl File {
     }
 
     pub(super) fn set_size(&mut self, text: &str, line: u64) {
+        if text.is_empty() {
+            return self.doubt(Doubt::Size, line, "an empty `size` is not used");
+        }
         match text.parse() {
             Ok(size) => self.size = Some(size),
             Err(_) => self.fail(line, &format!("`{}` is not a number of bytes", shorten(text))),
         }
     }
 
-    /// Takes the hash that is open. Of several the strongest counts.
+    /// Takes the hash that is open.
     pub(super) fn add_hash(&mut self, text: &str, line: u64) {
-        self.has_hashes = true;
-        let Some(algorithm) = self.kind.take().as_deref().and_then(Algorithm::named) else {
-            return;
-        };
-        match digest(algorithm, text) {
-            Err(reason) => self.fail(line, &reason),
-            Ok(new) => match &self.digest {
-                Some(old) if old.algorithm() == algorithm && *old != new => {
-                    let reason = format!("two `{}` that contradict each other", algorithm.name());
-                    self.fail(line, &reason);
-                }
-                Some(old) if old.algorithm().size() >= algorithm.size() => {}
-                _ => self.digest = Some(new),
-            },
-        }
+        self.hashes.add(self.kind.take().as_deref(), text, line);
     }
 
     /// Begins a URL: the lowest `priority` comes first; of version 3 the highest `preference`.
@@ -124,10 +115,7 @@ impl File {
         let Some(rank) = self.rank.take() else { return };
         // Where users type URLs one without a scheme is the name of a host. Here it is that of a file.
         if !target::has_scheme(text) {
-            let text = format!(
-                "`{}` is not used: it is no absolute URL; others like it are not told",
-                shorten(text)
-            );
+            let text = format!("`{}` is not used: it is no absolute URL", shorten(text));
             return self.doubt(Doubt::Relative, line, &text);
         }
         // Its author is not to say what of this machine is copied.
@@ -141,10 +129,7 @@ impl File {
         let target = match target::parse(text).and_then(web) {
             Ok(target) => target,
             Err(cause) => {
-                let text = format!(
-                    "`{}` is not used: {cause}; others like it are not told",
-                    shorten(text)
-                );
+                let text = format!("`{}` is not used: {cause}", shorten(text));
                 return self.doubt(Doubt::Url, line, &text);
             }
         };
@@ -161,8 +146,9 @@ impl File {
     }
 
     pub(super) fn begin_pieces(&mut self, kind: Option<&str>, length: Option<&str>) {
-        // Without one that is known they are as if they were not there.
-        let Some(algorithm) = kind.and_then(Algorithm::named) else { return };
+        let Some(algorithm) = kind.and_then(Algorithm::named) else {
+            return self.hashes.add_unknown();
+        };
         let length = length.and_then(|text| text.trim().parse().ok());
         let pieces = length.and_then(|length| Pieces::new(length, algorithm));
         self.open = Some(pieces.ok_or_else(|| "they have no length".to_owned()));
@@ -218,15 +204,11 @@ impl File {
         }
         let mut targets = targets.into_iter();
         let target = targets.next().ok_or_else(|| self.no_url())?;
-        let pieces = self.usable_pieces()?;
-        if self.has_hashes && self.digest.is_none() && pieces.is_none() {
-            let text = "not checked: its hashes are of no kind that is known";
-            self.doubt(Doubt::Hashes, self.line, text);
-        }
+        let (checksum, pieces) = self.checks()?;
         Ok(Wanted {
             mirrors: targets.collect(),
             size: self.size,
-            checksum: self.digest.take().map(Box::new),
+            checksum: checksum.map(Box::new),
             pieces: pieces.map(Arc::new),
             place,
             is_foreign: true,
@@ -245,11 +227,47 @@ impl File {
         }
     }
 
+    /// Returns what the file is checked by: as a whole, and by its pieces.
+    ///
+    /// # Errors
+    /// Why neither can be done, though the document has something to check it by.
+    fn checks(&mut self) -> Result<(Option<Digest>, Option<Pieces>), Cause> {
+        let outcome = std::mem::take(&mut self.hashes).outcome();
+        let pieces = self.usable_pieces();
+        match (outcome, pieces) {
+            (Outcome::Usable(digest, malformed), pieces) => {
+                if let Some((line, reason)) = malformed {
+                    self.doubt_hash(line, &reason);
+                }
+                let pieces = pieces.unwrap_or_else(|reason| {
+                    self.doubt(Doubt::Pieces, self.line, &reason);
+                    None
+                });
+                Ok((Some(digest), pieces))
+            }
+            (Outcome::Unusable((line, reason)), Ok(Some(pieces))) => {
+                self.doubt_hash(line, &reason);
+                Ok((None, Some(pieces)))
+            }
+            (Outcome::Contradictory((line, reason)) | Outcome::Unusable((line, reason)), _) => {
+                self.fail(line, &reason);
+                Err(bad_line(&reason))
+            }
+            (_, Err(reason)) => Err(bad_line(&reason)),
+            (Outcome::Unknown, Ok(None)) if self.wrong.is_none() => {
+                let text = "not checked: its hashes are of no kind that is known";
+                self.doubt(Doubt::Hashes, self.line, text);
+                Ok((None, None))
+            }
+            (Outcome::Absent | Outcome::Unknown, Ok(pieces)) => Ok((None, pieces)),
+        }
+    }
+
     /// Returns the pieces, if they make the file.
     ///
     /// # Errors
-    /// Why they do not, where the file cannot be checked by anything else.
-    fn usable_pieces(&mut self) -> Result<Option<Pieces>, Cause> {
+    /// Why they do not.
+    fn usable_pieces(&mut self) -> Result<Option<Pieces>, String> {
         let reason = match (self.pieces.take(), self.size) {
             (None, _) => return Ok(None),
             (Some(Err(reason)), _) => reason,
@@ -257,12 +275,7 @@ impl File {
             (Some(Ok(pieces)), Some(size)) if pieces.make(size) => return Ok(Some(pieces)),
             (Some(Ok(_)), Some(size)) => format!("they do not make {size} bytes"),
         };
-        let text = format!("the hashes of its pieces are not used: {reason}");
-        if self.digest.is_none() {
-            return Err(bad_line(&text));
-        }
-        self.doubt(Doubt::Pieces, self.line, &text);
-        Ok(None)
+        Err(format!("the hashes of its pieces are not used: {reason}"))
     }
 
     /// Says what is wrong; what is wrong first is told.
@@ -270,15 +283,13 @@ impl File {
         self.wrong.get_or_insert_with(|| (line, bad_line(reason)));
     }
 
+    fn doubt_hash(&mut self, line: u64, reason: &str) {
+        self.doubt(Doubt::Malformed, line, &format!("a hash is not used: {reason}"));
+    }
+
     fn doubt(&mut self, doubt: Doubt, line: u64, text: &str) {
         if self.doubts.iter().all(|(known, ..)| *known != doubt) {
             self.doubts.push((doubt, line, redact_text(text)));
         }
     }
-}
-
-fn digest(algorithm: Algorithm, hex: &str) -> Result<Digest, String> {
-    // No longer one is a digest, and it may be told.
-    let hex: String = hex.chars().filter(|c| !c.is_ascii_whitespace()).take(161).collect();
-    format!("{}:{hex}", algorithm.name()).parse()
 }

@@ -48,6 +48,11 @@ fn told(document: &[u8]) -> (Vec<String>, Vec<String>) {
     (found.entries.into_iter().map(told).collect(), found.warnings)
 }
 
+/// What is told of the first thing of its kind.
+fn only_first(text: &str) -> String {
+    format!("{text}; others like it are not told")
+}
+
 /// Returns what became of the one file that has this in it.
 #[track_caller]
 fn file(inside: &str) -> (String, Vec<String>) {
@@ -107,9 +112,10 @@ fn version_3_is_read_too() {
     );
     let (found, warnings) = told(document.as_bytes());
     assert_eq!(found, ["m:1 x 3 md5:900150 1p http://b.example/x http://a.example/x"]);
-    let told = "m:7: `ftp://c.example/x` is not used: scheme `ftp` is not supported; others like it \
-                are not told";
-    assert_eq!(warnings, [told]);
+    assert_eq!(
+        warnings,
+        [only_first("m:7: `ftp://c.example/x` is not used: scheme `ftp` is not supported")]
+    );
 }
 
 #[test]
@@ -132,12 +138,11 @@ fn a_file_that_is_wrong_fails_alone_and_says_where() {
     }
     case("<size>3</size>", "m:2 x 3 http://a/");
     case("<size>-3</size>", "m:3 x `-3` is not a number of bytes");
-    case("\n<size/>", "m:4 x `` is not a number of bytes");
-    case("<hash type='sha-256'>00</hash>", "m:3 x `sha256:00` has 1 bytes, and sha256 has 32");
+    case("\n<hash type='sha-256'>00</hash>", "m:4 x `sha256:00` has 1 bytes, and sha256 has 32");
     let two = format!("<hash type='md5'>{MD5}</hash><hash type='md5'>{}</hash>", "0".repeat(32));
     case(&two, "m:3 x two `md5` that contradict each other");
-    let sizes = "<hash type='md5'>x</hash>\n<size>y</size>";
-    assert!(file(sizes).0.starts_with("m:3 x `md5:x` is not a checksum"));
+    let two = "<hash type='x'>x</hash><size>x</size>\n<size>y</size>";
+    assert_eq!(file(two), ("m:3 x `x` is not a number of bytes".to_owned(), vec![]));
 
     let (found, _) = told(
         b"<metalink>\n<file><url>http://a/</url></file>\n<file name='../x'/>\n<file name='/x'/>\n\
@@ -155,6 +160,24 @@ fn a_file_that_is_wrong_fails_alone_and_says_where() {
 }
 
 #[test]
+fn what_is_malformed_is_passed_over_while_there_is_another_check() {
+    #[track_caller]
+    fn case(inside: &str, expected: &str, warning: &str) {
+        let warning = only_first(&format!("m:3: {warning}"));
+        assert_eq!(file(inside), (expected.to_owned(), vec![warning]));
+    }
+    let bad = "<hash type='sha-1'>00</hash>";
+    let why = "a hash is not used: `sha1:00` has 1 bytes, and sha1 has 20";
+    case(&format!("{bad}<hash type='md5'>{MD5}</hash>"), "m:2 x md5:900150 http://a/", why);
+    let pieces = format!("<pieces length='3' type='sha1'><hash>{SHA1}</hash></pieces>");
+    case(&format!("<size>3</size>{pieces}{bad}"), "m:2 x 3 1p http://a/", why);
+    case("<size/>", "m:2 x http://a/", "an empty `size` is not used");
+    // Nothing but what is malformed, or not known, is no check.
+    let told = format!("m:3 x {}", &why["a hash is not used: ".len()..]);
+    assert_eq!(file(&format!("<hash type='x'>x</hash>{bad}{pieces}")), (told, vec![]));
+}
+
+#[test]
 fn pieces_that_do_not_make_the_file_are_not_used() {
     #[track_caller]
     fn case(pieces: &str, why: &str) {
@@ -163,7 +186,7 @@ fn pieces_that_do_not_make_the_file_are_not_used() {
         // Where all of the file can be checked, they are not needed.
         let (found, warnings) = file(&format!("{pieces}<hash type='sha-256'>{SHA256}</hash>"));
         assert!(found.contains("sha256:ba7") && !found.contains("1p"), "{found}");
-        assert_eq!(warnings, [format!("m:2: {text}")]);
+        assert_eq!(warnings, [only_first(&format!("m:2: {text}"))]);
     }
     let hash = format!("<hash>{SHA1}</hash>");
     let pieces =
@@ -175,9 +198,12 @@ fn pieces_that_do_not_make_the_file_are_not_used() {
     case(&pieces("length='3'", "<hash>00</hash>"), "`sha1:00` has 1 bytes, and sha1 has 20");
     let many = format!("<size>1</size>{}", pieces("length='3'", &hash.repeat(65_537)));
     case(&many, "there are more than 65536");
-    // Those of no known kind are as if they were not there.
+    // Those of no known kind are as a hash of no known kind.
     let unknown = format!("<size>3</size>{}", pieces("length='3'", &hash).replace("sha-1", "x"));
-    assert_eq!(file(&unknown), ("m:2 x 3 http://a/".to_owned(), Vec::new()));
+    let told = only_first("m:2: not checked: its hashes are of no kind that is known");
+    assert_eq!(file(&unknown), ("m:2 x 3 http://a/".to_owned(), vec![told]));
+    let (_, warnings) = file(&format!("{unknown}<hash type='md5'>{MD5}</hash>"));
+    assert_eq!(warnings, [""; 0]);
 }
 
 #[test]
@@ -189,9 +215,8 @@ fn what_cannot_be_checked_or_asked_is_told_once() {
     assert_eq!(
         warnings,
         [
-            "m:1: `ftp://***@a/` is not used: scheme `ftp` is not supported; others like it are not \
-             told",
-            "m:1: not checked: its hashes are of no kind that is known",
+            only_first("m:1: `ftp://***@a/` is not used: scheme `ftp` is not supported"),
+            only_first("m:1: not checked: its hashes are of no kind that is known"),
         ]
     );
 }
@@ -200,8 +225,7 @@ fn what_cannot_be_checked_or_asked_is_told_once() {
 fn a_relative_url_is_no_host() {
     #[track_caller]
     fn case(url: &str) {
-        let told =
-            format!("`{url}` is not used: it is no absolute URL; others like it are not told");
+        let told = only_first(&format!("`{url}` is not used: it is no absolute URL"));
         let relative = format!("<url priority='1'>{url}</url>");
         assert_eq!(file(&relative), ("m:2 x http://a/".to_owned(), vec![format!("m:3: {told}")]));
         let alone =

@@ -169,6 +169,30 @@ fn a_malformed_hash_fails_a_file_that_nothing_else_checks() {
 }
 
 #[test]
+fn pieces_of_version_3_are_numbered() {
+    let server = Server::start();
+    server.serve("/x", Reply::ok("ab"));
+    let piece = |number: u8, bytes: &[u8]| {
+        format!("<hash piece=\"{number}\">{}</hash>", hex(Algorithm::Sha1, bytes))
+    };
+    let document = format!(
+        "<metalink version=\"3.0\"><files><file name=\"x\"><size>2</size><verification>\
+         <pieces length=\"1\" type=\"sha1\">{}{}</pieces></verification>\
+         <resources><url type=\"http\">{}</url></resources></file></files></metalink>",
+        piece(1, b"b"),
+        piece(0, b"a"),
+        server.url("/x")
+    );
+    list(&server, &document).expect_file("x", "ab").run();
+    list(&server, document.replace("piece=\"1\"", "piece=\"0\""))
+        .fails(
+            "list:1",
+            "the hashes of its pieces are not used: their numbers are not 0 to 1, each once",
+        )
+        .run();
+}
+
+#[test]
 fn a_document_that_is_not_well_formed_is_read_up_to_there() {
     #[track_caller]
     fn case(end: &str, line: u32, cause: &str) {

@@ -8,6 +8,7 @@
 mod document;
 mod file;
 mod hashes;
+mod pieces;
 
 use std::io::{self, BufRead, BufReader, Read};
 use std::sync::Arc;

@@ -27,6 +27,24 @@ impl Pieces {
         is_one
     }
 
+    /// Puts them in the order of their numbers, which are given in the order they were added in; `None`
+    /// unless each number from 0 on is there once.
+    pub fn ordered(&self, numbers: &[usize]) -> Option<Self> {
+        let size = self.algorithm.size();
+        let mut digests = vec![0; self.digests.len()];
+        let mut is_free = vec![true; self.count()];
+        if numbers.len() != self.count() {
+            return None;
+        }
+        for (&number, digest) in numbers.iter().zip(self.digests.chunks_exact(size)) {
+            if !std::mem::take(is_free.get_mut(number)?) {
+                return None;
+            }
+            digests[number * size..][..size].copy_from_slice(digest);
+        }
+        Some(Self { digests, ..*self })
+    }
+
     /// Returns how their digests are computed.
     pub fn algorithm(&self) -> Algorithm {
         self.algorithm
@@ -83,6 +101,22 @@ mod tests {
         assert_eq!(found, [(range(0, 4), digest(1)), (range(4, 6), digest(2))]);
         let made: Vec<u64> = (0..20).filter(|&size| pieces.make(size)).collect();
         assert_eq!(made, [5, 6, 7, 8]);
+    }
+
+    #[test]
+    fn numbers_say_which_piece_comes_where() {
+        let made = |bytes: &[u8]| {
+            let mut pieces = Pieces::new(4, Algorithm::Md5).unwrap();
+            assert!(bytes.iter().all(|&byte| pieces.push(&digest(byte))));
+            pieces
+        };
+        let pieces = made(&[1, 2, 3]);
+        assert_eq!(pieces.ordered(&[0, 1, 2]), Some(pieces.clone()));
+        assert_eq!(pieces.ordered(&[2, 0, 1]), Some(made(&[2, 3, 1])));
+        let wrong: [&[usize]; 5] = [&[1, 2, 3], &[0, 1, 1], &[0, 1], &[0, 1, 2, 3], &[]];
+        for numbers in wrong {
+            assert_eq!(pieces.ordered(numbers), None, "{numbers:?}");
+        }
     }
 
     #[test]

@@ -178,6 +178,7 @@ impl Document {
                 self.file = Some(File::new(line, name));
             }
             (Element::Hash, Some(file)) => [file.kind] = attributes(tag, ["type"])?,
+            (Element::PieceHash, Some(file)) => [file.piece] = attributes(tag, ["piece"])?,
             (Element::Url, Some(file)) => {
                 let [kind, priority, preference] =
                     attributes(tag, ["type", "priority", "preference"])?;

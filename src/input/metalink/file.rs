@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use crate::input::entry::{Entry, Wanted, bad_line};
-use crate::input::metalink::hashes::{Hashes, Outcome, digest};
+use crate::input::metalink::hashes::{Hashes, Outcome};
+use crate::input::metalink::pieces::Open;
 use crate::input::urls::MAX_URLS;
 use crate::model::digest::{Algorithm, Digest};
 use crate::model::error::Cause;
@@ -12,9 +13,6 @@ use crate::model::pieces::Pieces;
 use crate::model::redact::{redact_text, shorten};
 use crate::policy::placement::Placement;
 use crate::policy::target::{self, is_web};
-
-/// How many pieces a file may have: 64 GiB of them of 1 MiB each, and 4 MiB of SHA-512.
-const MAX_PIECES: usize = 1 << 16;
 
 /// What stands after all priorities of RFC 5854, which go from 1 to 999999.
 const NO_PRIORITY: u32 = 1_000_000;
@@ -55,7 +53,9 @@ pub(super) struct File {
     /// The strongest pieces that are known, or why there are none.
     pieces: Option<Result<Pieces, String>>,
     /// The pieces that are open.
-    open: Option<Result<Pieces, String>>,
+    open: Option<Open>,
+    /// The number of the piece whose hash is open.
+    pub(super) piece: Option<String>,
     /// What is wrong, and where.
     wrong: Option<(u64, Cause)>,
     doubts: Doubts,
@@ -73,6 +73,7 @@ impl File {
             urls: Vec::new(),
             pieces: None,
             open: None,
+            piece: None,
             wrong: None,
             doubts: Vec::new(),
         }
@@ -149,22 +150,13 @@ impl File {
         let Some(algorithm) = kind.and_then(Algorithm::named) else {
             return self.hashes.add_unknown();
         };
-        let length = length.and_then(|text| text.trim().parse().ok());
-        let pieces = length.and_then(|length| Pieces::new(length, algorithm));
-        self.open = Some(pieces.ok_or_else(|| "they have no length".to_owned()));
+        self.open = Some(Open::new(algorithm, length));
     }
 
     pub(super) fn add_piece(&mut self, text: &str) {
-        let Some(Ok(pieces)) = &mut self.open else { return };
-        if pieces.count() == MAX_PIECES {
-            self.open = Some(Err(format!("there are more than {MAX_PIECES}")));
-            return;
-        }
-        match digest(pieces.algorithm(), text) {
-            Ok(digest) => {
-                pieces.push(&digest);
-            }
-            Err(reason) => self.open = Some(Err(reason)),
+        let number = self.piece.take();
+        if let Some(open) = &mut self.open {
+            open.add(number.as_deref(), text);
         }
     }
 
@@ -173,7 +165,7 @@ impl File {
         let strength = |pieces: &Result<Pieces, String>| {
             pieces.as_ref().map_or(0, |pieces| pieces.algorithm().size())
         };
-        let Some(new) = self.open.take() else { return };
+        let Some(new) = self.open.take().map(Open::complete) else { return };
         if self.pieces.as_ref().is_none_or(|old| strength(old) < strength(&new)) {
             self.pieces = Some(new);
         }

@@ -119,6 +119,24 @@ fn version_3_is_read_too() {
 }
 
 #[test]
+fn the_pieces_of_version_3_are_in_the_order_of_their_numbers() {
+    let zeros = "0".repeat(40);
+    let hash = |number: u8, text: &str| format!("<hash piece='{number}'>{text}</hash>");
+    let document = format!(
+        "<metalink version='3.0'><files><file name='x'><size>2</size><verification>
+        <pieces length='1' type='sha1'>{}{}</pieces></verification>
+        <resources><url>http://a.example/x</url></resources></file></files></metalink>",
+        hash(1, SHA1),
+        hash(0, &zeros)
+    );
+    let (found, result) = run(document.as_bytes());
+    assert!(result.is_ok() && found.warnings.is_empty());
+    let pieces = found.entries[0].wanted.as_ref().unwrap().pieces.as_ref().unwrap();
+    let hashes: Vec<_> = pieces.of(2).map(|(_, digest)| digest.hex()).collect();
+    assert_eq!(hashes, [&zeros, SHA1]);
+}
+
+#[test]
 fn names_of_a_prefix_are_those_of_the_root() {
     let document = "<m:metalink xmlns:m='urn:ietf:params:xml:ns:metalink'>\
                     <file name='no'><url>http://no/</url></file>\
@@ -196,6 +214,9 @@ fn pieces_that_do_not_make_the_file_are_not_used() {
     case(&pieces("length='0'", &hash), "they have no length");
     case(&pieces("", &hash), "they have no length");
     case(&pieces("length='3'", "<hash>00</hash>"), "`sha1:00` has 1 bytes, and sha1 has 20");
+    let twice = hash.replacen('>', " piece='0'>", 1).repeat(2);
+    let twice = format!("<size>4</size>{}", pieces("length='3'", &twice));
+    case(&twice, "their numbers are not 0 to 1, each once");
     let many = format!("<size>1</size>{}", pieces("length='3'", &hash.repeat(65_537)));
     case(&many, "there are more than 65536");
     // Those of no known kind are as a hash of no known kind.

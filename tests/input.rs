@@ -111,6 +111,59 @@ fn blank_lines_comments_and_foreign_line_ends_are_understood() {
         .run();
 }
 
+/// A text as Windows PowerShell writes it.
+fn utf16(text: &str) -> Vec<u8> {
+    let text = format!("\u{feff}{}", text.replace('\n', "\r\n"));
+    text.encode_utf16().flat_map(u16::to_le_bytes).collect()
+}
+
+#[test]
+fn a_list_of_any_format_may_be_in_utf_16() {
+    #[track_caller]
+    fn case(list: impl Fn(&Server) -> String) {
+        let server = numbered(1);
+        server.test().stdin(utf16(&list(&server))).expect_file("1", "1").run();
+        let server = numbered(1);
+        let list = utf16(&list(&server));
+        server.test().existing("list", list).args(["-i", "list"]).expect_file("1", "1").run();
+    }
+    case(|server| format!("# ü\n\n{}\n", server.url("/1")));
+    case(|server| format!("{{\"url\": \"{}\"}}\n", server.url("/1")));
+    case(|server| {
+        format!(
+            "<?xml version=\"1.0\" encoding=\"utf-16\"?>\n<metalink>\n<file name=\"1\"><url>{}</url></file>\n\
+             </metalink>\n",
+            server.url("/1")
+        )
+    });
+    let server = numbered(1);
+    let options = utf16(&format!("{}\n  out=ü\n", server.url("/1")));
+    server.test().existing("list", options).args(["-i", "list"]).expect_file("ü", "1").run();
+}
+
+#[test]
+fn a_list_in_utf_16_is_read_as_it_comes() {
+    let server = numbered(2);
+    let test = server.test().open_stdin().expect_file("1", "1").expect_file("2", "2");
+    let mut running = test.start();
+    let list = utf16(&format!("{}\n{}\n", server.url("/1"), server.url("/2")));
+    // In the middle of a character.
+    let (first, rest) = list.split_at((list.len() / 2 + 10) | 1);
+    running.write(first);
+    running.wait_for_file("1");
+    running.write(rest);
+    running.finish();
+}
+
+#[test]
+fn a_list_whose_utf_16_is_damaged_is_read_up_to_there() {
+    let server = numbered(1);
+    let mut list = utf16(&format!("{}\n", server.url("/1")));
+    list.extend(b"http://b.example/x\n");
+    let cause = "cannot read -: its UTF-16 is damaged, or only its beginning is in UTF-16";
+    server.test().stdin(list).fails("-", cause).expect_file("1", "1").run();
+}
+
 #[test]
 fn a_line_that_is_no_url_fails_by_its_place_and_the_others_come() {
     let server = numbered(2);

@@ -5,6 +5,7 @@ use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
 use crate::input::lines::Lines;
+use crate::input::list;
 use crate::input::sums::armour::Armour;
 use crate::input::sums::line::{self, Sum};
 use crate::model::error::Plain;
@@ -25,7 +26,8 @@ pub fn read(files: &[PathBuf]) -> Result<(KnownSums, Vec<String>), String> {
 fn read_file(path: &Path, known: &mut KnownSums, warnings: &mut Vec<String>) -> Result<(), String> {
     let list = &*path.to_string_lossy();
     let unread = |error| format!("cannot read checksums {list}: {}", Plain(&error));
-    let mut lines = Lines::new(BufReader::new(File::open(path).map_err(unread)?));
+    let text = File::open(path).and_then(list::text).map_err(unread)?;
+    let mut lines = Lines::new(BufReader::new(text));
     let (mut armour, algorithm) = (Armour::default(), line::algorithm_of(list));
     while let Some((number, line)) = lines.next_line().map_err(unread)? {
         if !line.says_something() {
@@ -55,7 +57,7 @@ mod tests {
 
     const MD5: &str = "d41d8cd98f00b204e9800998ecf8427e";
 
-    fn told(lists: &[&str]) -> Result<(usize, Vec<String>), String> {
+    fn told(lists: &[impl AsRef<[u8]>]) -> Result<(usize, Vec<String>), String> {
         let folder = tempfile::tempdir().unwrap();
         let paths: Vec<PathBuf> =
             (0..lists.len()).map(|n| folder.path().join(n.to_string())).collect();
@@ -75,12 +77,26 @@ mod tests {
     fn all_files_are_one_list() {
         let (first, other) =
             (format!("\u{feff}{MD5}  a\r\n\n# note\n{MD5} *b"), format!("MD5 (a) = {MD5}"));
-        assert_eq!(told(&[&first, &other, ""]), Ok((2, vec![])));
+        assert_eq!(told(&[&*first, &other, ""]), Ok((2, vec![])));
         let signed = format!("-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA512\n\n{MD5}  a\n");
         assert_eq!(
             told(&[&signed]),
             Ok((1, vec!["0: the signature of the list is not checked".to_owned()]))
         );
+    }
+
+    #[test]
+    fn a_file_may_be_packed_and_in_utf_16() {
+        use std::io::Write as _;
+
+        let text = format!("\u{feff}{MD5}  ü\r\n");
+        let text: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(&text).unwrap();
+        assert_eq!(told(&[text, encoder.finish().unwrap()]), Ok((1, vec![])));
+        let why =
+            "cannot read checksums 0: its UTF-16 is damaged, or only its beginning is in UTF-16";
+        assert_eq!(told(&[b"\xff\xfe1"]), Err(why.to_owned()));
     }
 
     #[test]

@@ -9,10 +9,10 @@ use std::sync::Arc;
 use crate::input::aria2::{self, Aria2, Indented};
 use crate::input::entry::{Batch, Entry};
 use crate::input::lines::{Line, Lines};
-use crate::input::metalink::{self, Looks};
+use crate::input::metalink;
 use crate::input::packed::{self, Unpacked};
 use crate::input::sums::{self, Sums};
-use crate::input::{Output, Unwanted, jsonl, plain};
+use crate::input::{Output, Unwanted, jsonl, plain, utf16};
 use crate::model::error::Cause;
 use crate::model::job::{Origin, Target};
 use crate::policy::placement;
@@ -145,6 +145,18 @@ impl From<Unwanted> for Break {
     }
 }
 
+/// Returns the text of a list that may be packed, or in UTF-16.
+///
+/// # Errors
+/// What the source says.
+pub(super) fn text<'a>(bytes: impl Read + 'a) -> io::Result<Box<dyn Read + 'a>> {
+    let (packing, bytes) = packed::look(bytes)?;
+    Ok(match packing {
+        None => Box::new(utf16::text(bytes)?),
+        Some(packing) => Box::new(utf16::text(Unpacked::new(packing, bytes))?),
+    })
+}
+
 /// Reads a list to its end. The inner result is the list's own failure and where it came.
 pub(super) fn read(
     list: List<'_, impl Read>,
@@ -152,33 +164,13 @@ pub(super) fn read(
     output: &mut Output,
 ) -> Result<Result<(), (u64, io::Error)>, Unwanted> {
     let List { name, bytes, is_file } = list;
-    let (packing, mut bytes) = match packed::look(bytes) {
+    let (is_xml, bytes) = match text(bytes).and_then(metalink::look) {
         Ok(found) => found,
         Err(error) => return Ok(Err((1, error))),
     };
-    match packing {
-        None => read_unpacked(List { name, bytes: &mut bytes, is_file }, options, output),
-        Some(packing) => {
-            let bytes = &mut Unpacked::new(packing, bytes);
-            read_unpacked(List { name, bytes, is_file }, options, output)
-        }
-    }
-}
-
-fn read_unpacked(
-    list: List<'_, &mut dyn Read>,
-    options: &Options,
-    output: &mut Output,
-) -> Result<Result<(), (u64, io::Error)>, Unwanted> {
-    let List { name, bytes, is_file } = list;
-    let (looks, bytes) = match metalink::look(bytes) {
-        Ok(found) => found,
-        Err(error) => return Ok(Err((1, error))),
-    };
-    let is_likely = options.format == Format::Auto && looks != Looks::Otherwise;
-    if is_likely || options.format == Format::Metalink {
+    if options.format == Format::Metalink || (options.format == Format::Auto && is_xml) {
         output.batch.warnings.extend(useless_base(options, name));
-        return metalink::read(name, bytes, looks, output);
+        return metalink::read(name, bytes, output);
     }
     let mut lines = Lines::new(BufReader::with_capacity(64 * 1024, bytes));
     let mut reader = Reader { name, is_file, options, parser: None, output };

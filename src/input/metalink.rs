@@ -30,58 +30,38 @@ const MAX_EVENT_BYTES: usize = 64 * 1024;
 /// How many blanks may be before the first tag of what is taken for XML.
 const MAX_BLANKS: usize = 1024;
 
-/// What a list looks like.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Looks {
-    #[default]
-    Otherwise,
-    /// XML, but not as it is read here.
-    Utf16,
-    Xml,
-}
-
 /// Looks whether a list is XML; gives it back from its first byte on.
 ///
 /// # Errors
 /// What the source says.
-pub(super) fn look<R: Read>(bytes: R) -> io::Result<(Looks, Again<R>)> {
+pub(super) fn look<R: Read>(bytes: R) -> io::Result<(bool, Again<R>)> {
     head::look(bytes, judge)
 }
 
-/// Says what a list that begins so looks like.
-fn judge(head: &[u8]) -> Result<Looks, TooFew> {
-    const UTF_16: [&[u8]; 4] = [b"\xff\xfe<\0", b"\xfe\xff\0<", b"<\0?\0", b"\0<\0?"];
+/// Says whether a list that begins so is XML.
+fn judge(head: &[u8]) -> Result<bool, TooFew> {
     const XML: [&[u8]; 3] = [b"<?xml", b"<metalink", b"<!"];
-    let is_utf16 = UTF_16.iter().any(|begin| head.starts_with(begin));
-    if is_utf16 {
-        return Ok(Looks::Utf16);
-    }
     let text = head.strip_prefix(BYTE_ORDER_MARK).unwrap_or(head).trim_ascii_start();
     if XML.iter().any(|begin| text.starts_with(begin)) {
-        return Ok(Looks::Xml);
+        return Ok(true);
     }
     let may_be = (text.is_empty() && head.len() < MAX_BLANKS)
         || BYTE_ORDER_MARK.starts_with(head)
-        || XML.iter().any(|begin| begin.starts_with(text) && !text.is_empty())
-        || UTF_16.iter().any(|begin| begin.starts_with(head));
-    if may_be { Err(TooFew) } else { Ok(Looks::Otherwise) }
+        || XML.iter().any(|begin| begin.starts_with(text) && !text.is_empty());
+    if may_be { Err(TooFew) } else { Ok(false) }
 }
 
 /// Reads a document to its end. The inner result is the list's own failure and where it came.
 pub(super) fn read(
     name: &Arc<str>,
     bytes: impl Read,
-    looks: Looks,
     output: &mut Output,
 ) -> Result<Result<(), (u64, io::Error)>, Unwanted> {
     let source = Source::new(BufReader::with_capacity(64 * 1024, bytes));
     let mut reader = Reader::from_reader(source);
     reader.config_mut().expand_empty_elements = true;
     let mut document = Document::new(Arc::clone(name));
-    let end = match looks {
-        Looks::Utf16 => End::Wrong("the document is in UTF-16, and only UTF-8 is read".to_owned()),
-        Looks::Otherwise | Looks::Xml => follow(&mut reader, &mut document, output)?,
-    };
+    let end = follow(&mut reader, &mut document, output)?;
     let number = reader.get_mut().line;
     match end {
         End::Complete => {}

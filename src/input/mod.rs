@@ -24,6 +24,7 @@ mod packed;
 mod plain;
 mod sums;
 mod urls;
+mod utf16;
 
 use std::fs::File;
 use std::io::{self, Read};

@@ -23,8 +23,9 @@ const MAX_TEXT_BYTES: usize = 64 * 1024;
 const DOCUMENT_TYPE: &str = "a document type (`<!DOCTYPE`), which can make a small document a huge one, \
                              is not read";
 
-/// The encodings that are UTF-8, or a part of it.
-const ENCODINGS: [&str; 3] = ["UTF-8", "UTF8", "US-ASCII"];
+/// The encodings that are UTF-8, or a part of it, and the one that is told by its first bytes and decoded
+/// before.
+const ENCODINGS: [&str; 4] = ["UTF-8", "UTF8", "US-ASCII", "UTF-16"];
 
 /// An element that is open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,7 +136,9 @@ impl Document {
                     declaration.encoding().transpose().map_err(|error| error.to_string())?;
                 let encoding = encoding.unwrap_or(Cow::Borrowed("UTF-8"));
                 if !ENCODINGS.iter().any(|known| known.eq_ignore_ascii_case(&encoding)) {
-                    return Err(format!("the document is in `{encoding}`, and only UTF-8 is read"));
+                    return Err(format!(
+                        "the document is in `{encoding}`, and only UTF-8 and UTF-16 are read"
+                    ));
                 }
             }
             Event::DocType(_) => {

@@ -230,12 +230,15 @@ fn scheme_of(text: &str) -> Option<&str> {
 }
 
 /// Returns whether a text without scheme can be meant as `host/path`: its host part has a dot or a
-/// port, or is followed by a path. A bare word is more likely a mistake.
+/// port, or is followed by a path. A bare word is more likely a mistake, and so is a URL with something
+/// before it, such as a quotation mark, whose scheme would be the host.
 fn looks_like_a_host(text: &str) -> bool {
     let text = text.trim_start_matches("//");
     let host = text.split(['/', '?', '#']).next().unwrap_or_default();
     let named = host.rsplit('@').next().unwrap_or_default();
+    let is_scheme = host.ends_with(':') && text[host.len()..].starts_with("//");
     !named.is_empty()
+        && !is_scheme
         && !named.starts_with(['.', '-'])
         && (named.contains(['.', ':']) || host.len() < text.len() || named == "localhost")
 }
@@ -257,6 +260,9 @@ mod tests {
         case("//host.example/path", "https://host.example/path");
         case("localhost:8080/x", "https://localhost:8080/x");
         case("localhost", "https://localhost/");
+        case("localhost:/x", "https://localhost/x");
+        case("localhost:80//x", "https://localhost:80//x");
+        case("localhost/http://h/", "https://localhost/http://h/");
         case("intranet/file", "https://intranet/file");
         case("HTTP://H.Example:80/../x?q=1#frag", "http://h.example/x?q=1");
         case("http://bücher.example/ü", "http://xn--bcher-kva.example/%C3%BC");
@@ -281,6 +287,11 @@ mod tests {
         case("http:///x y", "has ` ` in it");
         case("http://", "empty host");
         case("../file", "not a URL");
+        case("'http://h/x'", "not a URL: `'http://h/x'`");
+        case("\"http://h/x\"", "not a URL: `\"http://h/x\"`");
+        case("<http://h/x>", "not a URL: `<http://h/x>`");
+        case("name,http://h/x", "not a URL: `name,http://h/x`");
+        case("//http://h/x", "not a URL: `//http://h/x`");
         case("ftp://h/x", "scheme `ftp` is not supported");
         case("file://host/x", "is a file of another machine");
         case("http://h/\u{0}", "in it");

@@ -94,7 +94,7 @@ fn a_saved_path_is_told_while_the_list_goes_on() {
 fn blank_lines_comments_and_foreign_line_ends_are_understood() {
     let server = numbered(4);
     let list = format!(
-        "\u{feff}{}\r\n\n# {}\n   # indented\n\t{} \n\r\n#\n  {}\r\n{}",
+        "\u{feff}{}\r\n\n# {}\n   # indented\n\t{} \n\r\n#\n  {}\r\n\u{feff}{}",
         server.url("/1"),
         server.url("/never"),
         server.url("/2"),

@@ -1,6 +1,7 @@
 //! The lines of a list, whatever it is written in.
 //!
-//! A byte-order mark, CRLF and a missing final newline are accepted. A line is held in memory only up to
+//! A byte-order mark, CRLF and a missing final newline are accepted; the mark before any line, because lists
+//! are put together with `cat`. A line is held in memory only up to
 //! a bound, so that no input can make the program grow.
 
 use std::io::{self, BufRead, BufReader, Read};
@@ -54,8 +55,7 @@ impl<R: BufRead> Lines<R> {
             return Ok(None);
         }
         self.number += 1;
-        let start = if self.number == 1 && self.line.starts_with(BYTE_ORDER_MARK) { 3 } else { 0 };
-        let bytes = &self.line[start..];
+        let bytes = self.line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&self.line);
         let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
         Ok(Some((self.number, Line { bytes, is_cut: self.is_cut })))
     }
@@ -97,10 +97,9 @@ pub(super) struct Line<'a> {
 }
 
 impl<'a> Line<'a> {
-    /// Returns whether it is neither blank nor a comment.
+    /// Returns whether it is neither blank nor a comment. Blanks that are cut off may be before anything.
     pub(super) fn says_something(self) -> bool {
-        let text = self.bytes.trim_ascii_start();
-        !text.is_empty() && text[0] != b'#'
+        self.bytes.trim_ascii_start().first().map_or(self.is_cut, |&first| first != b'#')
     }
 
     /// Returns whether it begins with a blank.
@@ -155,11 +154,12 @@ mod tests {
 
     #[test]
     fn blanks_comments_marks_and_line_ends_are_passed_over() {
-        let list = b"\xef\xbb\xbfhttp://a/\r\n\n  # note\n\t http://b/ \n#\nhttp://c/";
+        let list = b"\xef\xbb\xbfhttp://a/\r\n\n  # note\n\t http://b/ \n#\n\xef\xbb\xbf# x\n\
+                     \xef\xbb\xbfhttp://c/\n\xef\xbb\xbf";
         let found = lines(list);
         assert_eq!(
             found,
-            [(1, "http://a/"), (4, "http://b/"), (6, "http://c/")]
+            [(1, "http://a/"), (4, "http://b/"), (7, "http://c/")]
                 .map(|(n, t)| (n, Ok(t.to_owned())))
         );
     }
@@ -169,11 +169,15 @@ mod tests {
         let mut list = b"\xff\xfe\n".to_vec();
         list.extend(vec![b'x'; 300_000]);
         list.extend(b"\nhttp://c/\n");
+        list.extend(vec![b' '; 300_000]);
+        list.extend(b"http://d/\n#");
+        list.extend(vec![b' '; 300_000]);
         let found = lines(&list);
-        assert_eq!(found.len(), 3);
+        assert_eq!(found.len(), 4);
         assert!(found[0].1.as_ref().unwrap_err().contains("byte 1 is not UTF-8"));
         assert!(found[1].1.as_ref().unwrap_err().contains("longer than"));
         assert_eq!(found[2], (3, Ok("http://c/".to_owned())));
+        assert!(found[3].1.as_ref().unwrap_err().contains("longer than"));
     }
 
     proptest! {

@@ -146,11 +146,31 @@ fn a_line_that_is_no_object_fails_by_its_place_and_the_others_come() {
     );
     list(&server, lines)
         .fails("list:2", "not a JSON object")
-        .fails("list:3", "not a JSON object of a file: EOF while parsing an object at byte 1")
+        .fails("list:3", "not a JSON object: it does not end on its line")
         .fails("list:4", "the path `../x` has `..` in it")
         .fails("list:5", "not a URL: `word`")
         .expect_file("a", "a")
         .expect_file("b", "b")
+        .run();
+}
+
+#[test]
+fn an_array_is_no_list_of_objects() {
+    let server = Server::start();
+    list(&server, "[{\"url\": \"http://a.example/\"}]\n")
+        .fails("list:1", "a JSON array, and not an object on each line")
+        .hint("`jq -c '.[]'` makes those of it")
+        .run();
+}
+
+#[test]
+fn a_first_object_that_is_too_long_is_one_failure() {
+    let server = Server::start();
+    server.serve("/a", Reply::ok("a"));
+    let long = "x".repeat(200_000);
+    list(&server, format!("{{\"x\":\"{long}\"}}\n{{\"url\":\"{}\"}}\n", server.url("/a")))
+        .fails("list:1", "the line is longer than 131072 bytes")
+        .expect_file("a", "a")
         .run();
 }
 

@@ -87,9 +87,15 @@ impl Object<'_> {
     }
 }
 
-/// Returns whether a list whose first line this is has an object on each.
+/// Returns whether a list whose first line this is has an object on each, or was meant to.
 pub(super) fn is_likely(first: Line<'_>) -> bool {
-    first.bytes().is_ok_and(|line| line.trim_ascii_start().starts_with(b"{"))
+    first.begin().starts_with(b"{") || is_array(first.begin())
+}
+
+/// Returns whether an array of objects begins here, and no address of IPv6.
+fn is_array(line: &[u8]) -> bool {
+    let inside = line.strip_prefix(b"[").map(<[u8]>::trim_ascii);
+    inside.is_some_and(|inside| inside.is_empty() || inside.starts_with(b"{"))
 }
 
 /// Reads a line that says something; `None` for an object that stands for no file. A `path` may begin
@@ -111,10 +117,17 @@ pub(super) fn read(origin: Origin, line: Line<'_>, folder: &Base) -> Option<Entr
 }
 
 fn parse(text: &str) -> Result<Object<'_>, Cause> {
+    if is_array(text.as_bytes()) {
+        let reason = "a JSON array, and not an object on each line".to_owned();
+        return Err(Cause::BadLine { reason, hint: Some("`jq -c '.[]'` makes those of it") });
+    }
     if !text.starts_with('{') {
         return Err(bad_line("not a JSON object"));
     }
     serde_json::from_str(text).map_err(|error| {
+        if error.is_eof() {
+            return bad_line("not a JSON object: it does not end on its line");
+        }
         // The line that serde counts is always the first.
         let told = error.to_string().replace(" at line 1 column ", " at byte ");
         bad_line(&format!("not a JSON object of a file: {told}"))
@@ -310,7 +323,9 @@ mod tests {
         }
         case(b"http://a/x", "not a JSON object");
         case(b"[]", "not a JSON object");
-        case(b"{", "EOF while parsing an object at byte 1");
+        case(b"[{\"url\":\"http://a/\"}]", "a JSON array, and not an object on each line");
+        case(b"[", "a JSON array, and not an object on each line");
+        case(b"{", "not a JSON object: it does not end on its line");
         case(b"{\"url\":\"\xff\"}", "byte 9 is not UTF-8");
         case(b"{}", "the object has no `url`");
         case(br#"{"url":"http://a/x"} x"#, "trailing characters at byte 22");
@@ -338,7 +353,20 @@ mod tests {
         let deep = "[".repeat(60_000);
         let (open, close) = (&deep, "]".repeat(60_000));
         assert_eq!(told(&format!(r#"{{"x":{open}{close},"url":"http://a/"}}"#)), "http://a/");
-        case(format!(r#"{{"url":"http://a/","x":{deep}"#).as_bytes(), "EOF while parsing a list");
+        case(
+            format!(r#"{{"url":"http://a/","x":{deep}"#).as_bytes(),
+            "it does not end on its line",
+        );
+    }
+
+    #[test]
+    fn a_list_of_objects_is_told_by_its_first_line() {
+        for line in [&b"{\"url\":"[..], b" {\xff", b"[", b"[ \t", b"[{\"url\":", b"[ {"] {
+            assert!(is_likely(Line::from(line)), "{line:?}");
+        }
+        for line in ["[::1]:8080/x", "[::1]", "[a](http://b/)", "http://a/{b}", ""] {
+            assert!(!is_likely(Line::from(line.as_bytes())), "{line}");
+        }
     }
 
     proptest! {

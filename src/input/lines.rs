@@ -99,7 +99,12 @@ pub(super) struct Line<'a> {
 impl<'a> Line<'a> {
     /// Returns whether it is neither blank nor a comment. Blanks that are cut off may be before anything.
     pub(super) fn says_something(self) -> bool {
-        self.bytes.trim_ascii_start().first().map_or(self.is_cut, |&first| first != b'#')
+        self.begin().first().map_or(self.is_cut, |&first| first != b'#')
+    }
+
+    /// Returns what is held of it, without blanks before it.
+    pub(super) fn begin(self) -> &'a [u8] {
+        self.bytes.trim_ascii_start()
     }
 
     /// Returns whether it begins with a blank.

@@ -160,10 +160,12 @@ impl File {
         }
     }
 
-    /// Takes the pieces that are open. Of several the strongest count.
+    /// Takes the pieces that are open. Of several the strongest count, but for those that cannot be used
+    /// and those without any.
     pub(super) fn end_pieces(&mut self) {
         let strength = |pieces: &Result<Pieces, String>| {
-            pieces.as_ref().map_or(0, |pieces| pieces.algorithm().size())
+            let pieces = pieces.as_ref().ok().filter(|pieces| pieces.count() > 0);
+            pieces.map(Pieces::algorithm)
         };
         let Some(new) = self.open.take().map(Open::complete) else { return };
         if self.pieces.as_ref().is_none_or(|old| strength(old) < strength(&new)) {

@@ -219,6 +219,11 @@ fn pieces_that_do_not_make_the_file_are_not_used() {
     case(&twice, "their numbers are not 0 to 1, each once");
     let many = format!("<size>1</size>{}", pieces("length='3'", &hash.repeat(65_537)));
     case(&many, "there are more than 65536");
+    // Others may make it.
+    let none = pieces("length='3'", "").replace("sha-1", "sha-512");
+    let (found, warnings) = file(&format!("<size>3</size>{none}{}", pieces("length='3'", &hash)));
+    assert_eq!((&*found, warnings.len()), ("m:2 x 3 1p http://a/", 0));
+    assert_eq!(file(&format!("<size>0</size>{none}")).0, "m:2 x 0 0p http://a/");
     // Those of no known kind are as a hash of no known kind.
     let unknown = format!("<size>3</size>{}", pieces("length='3'", &hash).replace("sha-1", "x"));
     let told = only_first("m:2: not checked: its hashes are of no kind that is known");

@@ -3,11 +3,13 @@
 //! # Which failures pass
 //! Transient is what may be different in a moment: connections that are refused, break or stall,
 //! bodies that end early, name servers that are silent, and the statuses 408, 425, 429, 500, 502,
-//! 503, 504. Everything else is permanent; what is not known is not tried again.
+//! 503, 504, with those above 500 that nobody has registered: they count as 500 (RFC 9110 §15; 520 to 530
+//! are Cloudflare's for an origin that does not answer). Everything else is permanent; what is not known is not tried again.
 //!
 //! # How long to wait
 //! Exponential backoff with full jitter: the wait before retry *n* is drawn evenly from 0 to
 //! `BASE x 2^(n-1)`, at most `CAP`. Unjittered: 1 s, 2 s, 4 s, 8 s, 16 s, 30 s, 30 s ...
+//! After progress it is drawn from 0 to `AFTER_PROGRESS`: the server is there, and gives.
 //! (AWS, "Exponential backoff and jitter", found full jitter to end soonest under contention.)
 //! Retry-After (RFC 9110 §10.2.3) is a floor, up to the longest wait that the user allows.
 //!
@@ -26,6 +28,9 @@ use crate::model::proxy::{ProxyProblem, SocksRefusal};
 
 /// The longest first wait.
 const BASE: Duration = Duration::from_secs(1);
+
+/// The longest wait after an attempt that got further than any before it.
+const AFTER_PROGRESS: Duration = Duration::from_millis(250);
 
 /// The longest wait without a Retry-After.
 const CAP: Duration = Duration::from_secs(30);
@@ -67,8 +72,10 @@ pub fn decide(options: Options, cause: &Cause, failures: u32, jitter: f64) -> De
 
 /// Returns the longest backoff after so many failures.
 fn ceiling(failures: u32) -> Duration {
-    let doublings = failures.saturating_sub(1).min(16);
-    (BASE * 2_u32.pow(doublings)).min(CAP)
+    match failures {
+        0 => AFTER_PROGRESS,
+        _ => (BASE * 2_u32.pow((failures - 1).min(16))).min(CAP),
+    }
 }
 
 /// Returns whether the same request may fare better in a moment.
@@ -135,7 +142,7 @@ pub fn is_scarcity(source: &io::Error) -> bool {
 
 /// Returns whether a status says "not now" rather than "no".
 pub fn is_transient_status(code: u16) -> bool {
-    matches!(code, 408 | 425 | 429 | 500 | 502 | 503 | 504)
+    matches!(code, 408 | 425 | 429 | 500 | 502 | 503 | 504 | 509 | 512..=599)
 }
 
 /// Returns whether a status asks for fewer requests, so that other requests to the host wait too.
@@ -178,7 +185,11 @@ mod tests {
     #[test]
     fn every_status_has_a_class() {
         let transient: Vec<u16> = (100..=599).filter(|&code| is_transient(&status(code))).collect();
-        assert_eq!(transient, [408, 425, 429, 500, 502, 503, 504]);
+        let registered = [408, 425, 429, 500, 502, 503, 504];
+        assert_eq!(
+            transient,
+            registered.into_iter().chain([509]).chain(512..=599).collect::<Vec<_>>()
+        );
     }
 
     #[test]
@@ -259,7 +270,8 @@ mod tests {
         assert_eq!(decide(1, Some(7), 0.5), wait(7, false));
         assert_eq!(decide(5, Some(7), 1.0), wait(16, false));
         assert_eq!(decide(1, Some(86_400), 0.0), wait(120, true));
-        assert_eq!(decide(0, None, 1.0), wait(1, false));
+        let soon = Decision::Retry { after: AFTER_PROGRESS, is_capped: false };
+        assert_eq!(decide(0, None, 1.0), soon);
         assert_eq!(super::decide(OPTIONS, &status(404), 1, 0.0), Decision::GiveUp);
     }
 

@@ -14,8 +14,9 @@ pub struct LimitArgs {
     /// How many times to try again without progress
     ///
     /// After a connection that broke or was refused, a body that ended early, a stall, a silent name
-    /// server, or a status 408, 425, 429, 500, 502, 503 or 504. An attempt that got further than any
-    /// before it begins a new count. Waits grow from 1 s to 30 s, at random below that.
+    /// server, or a status 408, 425, 429, 500, 502, 503, 504 or an unregistered one from 509 on. An
+    /// attempt that got further than any before it begins a new count. Waits grow from 1 s to 30 s, at
+    /// random below that.
     #[arg(long, value_name = "N", default_value_t = 5)]
     pub retries: u32,
 

@@ -324,6 +324,20 @@ fn what_is_held_stays_where_the_whole_is_refused_too() {
 }
 
 #[test]
+fn what_came_and_cannot_be_kept_is_told() {
+    // With room for `.part` behind it, and none for the record's suffix.
+    let name = "n".repeat(248);
+    let resource = v1();
+    let server = Server::start();
+    server.answer("/a", move |request| cut_at_half(resource.answer(request)));
+    let url = server.url("/a");
+    let warning = format!(
+        "warning: {url}: cannot write {name}.part.haul: file name too long; what came is removed"
+    );
+    server.get(["/a"]).args(["-o", &name]).fails(&url, CUT).line(warning).run();
+}
+
+#[test]
 fn a_server_that_never_gives_the_rest_is_told_with_a_way_out() {
     let server = Server::start();
     let resource = v1();

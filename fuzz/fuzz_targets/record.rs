@@ -57,7 +57,7 @@ fn open(destination: &Path) -> (Partial, Content) {
 }
 
 fn read_back(partial: Partial, destination: &Path, held: Held) {
-    let kept = partial.keep(held.clone()).unwrap();
+    let kept = partial.keep(held.clone()).unwrap().unwrap();
     assert_eq!((kept.bytes, kept.length), (held.ranges.len(), held.length));
     drop(partial);
     let (_partial, content) = open(destination);

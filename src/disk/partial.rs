@@ -244,11 +244,14 @@ impl Partial {
     }
 
     /// Leaves the file for the next attempt or run, if a record can say what it holds. What was allocated
-    /// for it stays with it.
-    pub fn keep(&self, mut held: Held) -> Option<Kept> {
+    /// for it stays with it. `None` where that was known before: it has its final name, or is lost.
+    ///
+    /// # Errors
+    /// Why it has no record.
+    pub fn keep(&self, mut held: Held) -> Result<Option<Kept>, Cause> {
         let has_its_name = self.stays.load(Ordering::Relaxed);
         if has_its_name || self.check_synced().is_err() || !self.is_ours() {
-            return None;
+            return Ok(None);
         }
         let mut recorded = self.record(&held);
         let end = held.ranges.end();
@@ -256,25 +259,22 @@ impl Partial {
             // On a full disk that may be what the record has no room for.
             recorded = self.record(&held);
         }
-        if recorded.is_err() {
-            if self.check_synced().is_err() {
-                return None;
-            }
+        if let Err(cause) = recorded {
+            self.check_synced()?;
             // Then the file's own end makes room for its record.
             let end = end.saturating_sub(ROOM_FOR_RECORD);
             held.ranges.truncate(end);
-            if held.ranges.is_empty()
-                || self.file.set_len(end).is_err()
-                || self.record(&held).is_err()
-            {
-                return None;
+            if held.ranges.is_empty() || self.file.set_len(end).is_err() {
+                return Err(cause);
             }
+            self.record(&held)?;
         }
         self.stays.store(true, Ordering::Relaxed);
         // A command that is being started for another file has all descriptors for a moment, and with
         // them the lock; the next attempt may come before that is over.
         let _ = self.file.unlock();
-        Some(Kept { path: self.path.clone(), bytes: held.ranges.len(), length: held.length })
+        let path = self.path.clone();
+        Ok(Some(Kept { path, bytes: held.ranges.len(), length: held.length }))
     }
 
     /// Gives the file its modification time and its final name. It has no more room on the disk then than

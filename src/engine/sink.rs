@@ -62,11 +62,14 @@ impl Sink<'_> {
         }
     }
 
-    /// Keeps what was written for another attempt or run.
-    pub(super) fn keep(self, held: Held) -> Option<Kept> {
+    /// Keeps what was written for another attempt or run, if that is not known to be of no use.
+    ///
+    /// # Errors
+    /// Why it cannot.
+    pub(super) fn keep(self, held: Held) -> Result<Option<Kept>, Cause> {
         match self {
             Self::Partial(partial) => partial.keep(held),
-            Self::Device(_) | Self::Stdout(..) => None,
+            Self::Device(_) | Self::Stdout(..) => Ok(None),
         }
     }
 

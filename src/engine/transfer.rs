@@ -26,7 +26,9 @@ use crate::http::body::Body;
 use crate::http::client::{Client, Method, Response, Rest};
 use crate::model::error::Cause;
 use crate::model::event::Event;
+use crate::model::failure::Kept;
 use crate::model::progress::Progress;
+use crate::model::redact::Redacted;
 use crate::policy::pace::Pace;
 use crate::policy::resume::{self, Held, Plan, Restart, Verdict};
 
@@ -115,7 +117,7 @@ impl<'a> Transfer<'a> {
                     !is_homeless && !held.ranges.is_empty() && self.is_worth_keeping(held)
                 });
                 let (kept, is_stream_lost) = match (sink, held) {
-                    (Some(sink @ Sink::Partial(_)), Some(held)) => (sink.keep(held), false),
+                    (Some(sink @ Sink::Partial(_)), Some(held)) => (self.keep(sink, held), false),
                     (Some(Sink::Stdout(..)), Some(held)) => {
                         self.work.streamed = Some(held);
                         (None, false)
@@ -128,6 +130,15 @@ impl<'a> Transfer<'a> {
                 Err(Setback { cause, kept, is_stream_lost })
             }
         }
+    }
+
+    /// Leaves what came for the next attempt or run, or says why it cannot.
+    fn keep(&self, sink: Sink<'a>, held: Held) -> Option<Kept> {
+        sink.keep(held).unwrap_or_else(|cause| {
+            let text = format!("{}: {cause}; what came is removed", Redacted(&self.work.job.url));
+            self.shared.observer.event(&Event::Warned { text: &text });
+            None
+        })
     }
 
     /// Requests until the representation is complete.

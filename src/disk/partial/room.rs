@@ -177,7 +177,7 @@ mod tests {
         let destination = folder.path().join("a");
         let Some(partial) = allocating(&destination) else { return };
         partial.write_at(b"hello", 0).unwrap();
-        partial.keep(held(5)).unwrap();
+        partial.keep(held(5)).unwrap().unwrap();
         drop(partial);
         let (partial, content) = open(&destination);
         assert_eq!(content, Content::Held(held(5)));

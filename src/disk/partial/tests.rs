@@ -143,7 +143,7 @@ fn what_is_kept_is_found_again_and_its_record_goes_with_the_commit() {
     partial.write_at(b"hello ", 0).unwrap();
     let validators = Validators { etag: Some("\"v1\"".to_owned()), ..Validators::default() };
     let held = Held { length: Some(11), validators, ..held(6) };
-    let kept = partial.keep(held.clone()).unwrap();
+    let kept = partial.keep(held.clone()).unwrap().unwrap();
     drop(partial);
     assert_eq!((kept.bytes, kept.length), (6, Some(11)));
     assert_eq!(entries(folder.path()), ["a.part", "a.part.haul"]);

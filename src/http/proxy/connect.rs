@@ -81,7 +81,13 @@ enum Answer {
 fn parse(bytes: &[u8], has_login: bool) -> Result<Option<Answer>, Failure> {
     let mut fields = [httparse::EMPTY_HEADER; MAX_FIELDS];
     let mut response = httparse::Response::new(&mut fields);
-    let length = match response.parse(bytes) {
+    let mut config = httparse::ParserConfig::default();
+    // As lenient as for origins: all that counts here is the status, and how to log in.
+    config
+        .allow_obsolete_multiline_headers_in_responses(true)
+        .allow_spaces_after_header_name_in_responses(true)
+        .ignore_invalid_headers_in_responses(true);
+    let length = match config.parse_response(&mut response, bytes) {
         Ok(Status::Complete(length)) => length,
         Ok(Status::Partial) => return Ok(None),
         Err(error) => return Err(protocol(format!("its answer is no HTTP: {error}"))),
@@ -184,6 +190,7 @@ mod tests {
         case("HTTP/1.1 200 Connection established\r\n\r\n", "opened");
         case("HTTP/1.0 200 OK\r\nContent-Length: 5\r\nVia: x\r\n\r\n", "opened");
         case("HTTP/1.1 204\r\n\r\n", "opened");
+        case("HTTP/1.1 200 OK\r\nVia: x\r\n y\r\nAge : 1\r\nno field\r\n\r\n", "opened");
         case("HTTP/1.1 200 OK\n\n", "opened");
         case("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\r\n", "opened");
         case("HTTP/1.1 403 Nope\r\n\r\nwhy", "it refuses a tunnel: 403 Forbidden");

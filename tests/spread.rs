@@ -1,8 +1,6 @@
 //! Several URLs for one file, at once: idle workers bring parts of it from its mirrors, as far as these
 //! show that they have the same.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use socket2::{Domain, Socket, Type};
@@ -336,34 +334,13 @@ fn where_a_mirror_led_for_a_while_only_is_asked_for_again() {
     gave_parts(&behind);
 }
 
-/// One request that is being answered; counts itself out when the answer is over.
-struct Active(Arc<AtomicUsize>);
-
-impl Drop for Active {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::SeqCst);
-    }
-}
-
 #[test]
 fn each_mirror_gets_no_more_requests_at_once_than_a_host_may() {
-    let most = [(); 3].map(|()| Arc::new(AtomicUsize::new(0)));
-    let servers = most.clone().map(|most| {
-        let (server, active, resource) = (Server::start(), Arc::new(AtomicUsize::new(0)), v1());
-        server.handle(move |request| {
-            most.fetch_max(active.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
-            let reply = resource.answer(request).trickle(PIECE, EVERY);
-            reply.carry(Active(Arc::clone(&active)))
-        });
-        server
-    });
+    let servers = [(); 3].map(|()| pacing(v1(), PIECE));
     let test = get([&servers[0], &servers[1], &servers[2]], 8).args(["--per-host", "1"]);
     test.expect_file("a", body()).run();
-    for (server, most) in servers.iter().zip(most) {
-        assert!(!server.requests().is_empty());
-        // A connection may be seen as busy for a moment after haul has no use for it.
-        let most = most.load(Ordering::SeqCst);
-        assert!(most <= 2, "{most}");
+    for server in &servers {
+        assert_eq!(server.most_at_once(), 1);
     }
 }
 

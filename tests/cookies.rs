@@ -142,6 +142,22 @@ fn a_cookie_need_not_be_utf_8() {
 }
 
 #[test]
+fn a_cookie_with_a_control_byte_is_not_kept() {
+    let server = Server::start();
+    let mut set = Reply::redirect(302, "/b").header("Set-Cookie", "good=1\t; Path=/");
+    for byte in (0..0x20).chain([0x7f]).filter(|byte| !b"\t\n".contains(byte)) {
+        let places = [["b", "ad=1; Path=/"], ["bad=1", "2; Path=/"], ["bad=1; Path=/; a", "b"]];
+        let [before, after] = places[usize::from(byte) % places.len()].map(str::as_bytes);
+        set = set.header("Set-Cookie", [before, &[byte], after].concat());
+    }
+    server.serve("/a", set);
+    server.serve("/b", Reply::ok("x").header("Set-Cookie", b"bad=1; Path=/\x0c"));
+    let output = saving(server.get(["/a"])).expect_file("a", "x").run();
+    assert_eq!(cookies(&server), ["", "good=1"]);
+    assert_eq!(saved(&output).lines().count(), 1);
+}
+
+#[test]
 fn a_response_with_very_many_cookies_is_a_response() {
     let server = Server::start();
     let cookie =

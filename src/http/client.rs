@@ -16,7 +16,7 @@ use crate::http::Options;
 use crate::http::body::Body;
 use crate::http::conduit::Conduit;
 use crate::http::connector::{NoLookUp, Opener};
-use crate::http::fields::Fields;
+use crate::http::fields::{Fields, SET_COOKIE};
 use crate::http::head::{Framing, Head};
 use crate::http::link::{Ending, Link};
 use crate::http::local;
@@ -139,7 +139,7 @@ impl Client {
                 return Err(login_wanted(proxy, fields));
             }
             if let Some(jar) = &self.common.jar {
-                for cookie in fields.all("set-cookie") {
+                for cookie in fields.all(SET_COOKIE) {
                     jar.take(request.url, cookie);
                 }
             }

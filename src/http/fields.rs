@@ -2,6 +2,9 @@
 
 use std::ops::Range;
 
+/// The field that sets a cookie.
+pub(super) const SET_COOKIE: &str = "set-cookie";
+
 /// The fields of a response that haul uses, in the order in which they came. Kept in two buffers that are
 /// used again for the next response.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -42,14 +45,16 @@ impl Fields {
         }
     }
 
-    /// Makes blanks of the control bytes in the values that are not passed on.
+    /// Makes blanks of the control bytes in the values that are not passed on. A cookie stays as it came: one
+    /// with a control byte is not to be kept, and not to be changed (RFC 6265bis §5.6).
     pub(super) fn tame(&mut self) {
         let is_control = |byte: u8| (byte < 0x20 && byte != b'\t') || byte == 0x7f;
         // Nearly no head has any; unlike `any` this looks at many bytes at once.
         if !self.values.iter().fold(false, |any, &byte| any | is_control(byte)) {
             return;
         }
-        for place in self.places.iter().filter(|place| !place.is_passed) {
+        let is_tamed = |place: &&Place| !place.is_passed && place.name != SET_COOKIE;
+        for place in self.places.iter().filter(is_tamed) {
             for byte in &mut self.values[place.value.clone()] {
                 *byte = if is_control(*byte) { b' ' } else { *byte };
             }

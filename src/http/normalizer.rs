@@ -4,8 +4,8 @@
 //! should be. What passes here: interim responses are left out, with or without fields; folded lines
 //! are joined (RFC 9112 §5.2); of the fields only those are passed on that ureq goes by, and the others that
 //! haul uses are kept for it, so that their number does not matter and ureq need not look at them; control
-//! bytes in values that decide nothing become blanks; chunked is said once and in HTTP/1.1; chunk extensions and trailers
-//! are left out, and the lines of chunks may end in LF alone.
+//! bytes in values that decide nothing become blanks, except in cookies; chunked is said once and in
+//! HTTP/1.1; chunk extensions and trailers are left out, and the lines of chunks may end in LF alone.
 //!
 //! ```text
 //!        1xx ┌──┐                    ┌──────────── size ◄──┐

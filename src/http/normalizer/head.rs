@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use memchr::memchr;
 
-use crate::http::fields::Fields;
+use crate::http::fields::{Fields, SET_COOKIE};
 use crate::policy::declared;
 use crate::policy::transfer_coding::{self, TransferCoding};
 
@@ -31,7 +31,6 @@ const USED_FIELDS: [&str; 11] = [
 const CHUNKED: &[u8] = b"chunked";
 const CONNECTION: &str = "connection";
 const CONTENT_LENGTH: &str = "content-length";
-const SET_COOKIE: &str = "set-cookie";
 const TRANSFER_ENCODING: &str = "transfer-encoding";
 
 /// How many cookies a response may set: no file is worth less because of cookies.
@@ -68,7 +67,10 @@ impl<'a> Head<'a> {
             cookies += usize::from(is_cookie);
             if !is_cookie || cookies <= MAX_COOKIES {
                 is_kept = true;
-                fields.push(known.name, known.is_passed, line[colon + 1..].trim_ascii());
+                let value = &line[colon + 1..];
+                // A control byte at the end of a cookie is one to be seen.
+                let value = if is_cookie { value } else { value.trim_ascii() };
+                fields.push(known.name, known.is_passed, value);
             }
         }
         fields.tame();

@@ -48,6 +48,9 @@ fn heads_are_made_plain() {
     let odd = "HTTP/1.1 200 OK\r\nETag:\t\"a\"\r\nX: y\r\ncontent-type: a\r\n\tb\x01c\r\nLocation: \x01\r\n\r\n";
     case(odd, "HTTP/1.1 200 OK\r\nlocation: \x01\r\n\r\n");
     assert_eq!(kept(odd), "etag: \"a\"\ncontent-type: a b c\nlocation: \x01\n");
+    let cookie =
+        "HTTP/1.1 200 OK\r\nSet-Cookie: a=b\x01\r\n c\r\nset-cookie:d=e\x0c\r\nETag: \x02\r\n\r\n";
+    assert_eq!(kept(cookie), "set-cookie:  a=b\x01 c\nset-cookie: d=e\x0c\netag:  \n");
     // In HTTP/1.1 that goes without saying.
     let kept_open = |version| format!("HTTP/{version} 200 OK\r\nconnection: keep-alive\r\n\r\n");
     case(&kept_open("1.1"), "HTTP/1.1 200 OK\r\n\r\n");

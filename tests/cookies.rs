@@ -196,6 +196,22 @@ fn cookies_that_are_given_come_after_those_of_the_file() {
 }
 
 #[test]
+fn cookies_that_are_given_several_times_are_all_sent() {
+    #[track_caller]
+    fn case(args: &[&str], sent: &str) {
+        let server = Server::start();
+        server.serve("/a", Reply::ok("x"));
+        let args = args.iter().flat_map(|value| ["--cookie", value]);
+        server.get(["/a"]).args(args).expect_file("a", "x").run();
+        assert_eq!(cookies(&server), [sent]);
+    }
+    case(&["a=1", "b=2"], "a=1; b=2");
+    case(&["b=2; c", " a=1; ", "", ";", "b=3"], "b=2; c; a=1; b=3");
+    case(&["a=1;"], "a=1;");
+    case(&["", ""], "");
+}
+
+#[test]
 fn cookies_are_saved_after_an_interruption_too() {
     let server = Server::start();
     let gate = Gate::default();

@@ -53,9 +53,9 @@ pub struct CredentialArgs {
     #[arg(long, value_name = "URL")]
     pub referer: Option<OsString>,
 
-    /// Send cookies, such as `a=b; c=d`
+    /// Send cookies, such as `a=b; c=d`; may be given more than once
     #[arg(long, value_name = "COOKIES")]
-    pub cookie: Option<OsString>,
+    pub cookie: Vec<OsString>,
 
     /// Send the cookies of this file, in the format of Netscape, each where it belongs
     ///

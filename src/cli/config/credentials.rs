@@ -3,10 +3,10 @@
 //! No error has a secret in it. Those that are in files, on standard input, in the environment or in the
 //! user's head are read here, once.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::unix::ffi::OsStrExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -54,8 +54,8 @@ pub(super) fn options(
     if let Some(url) = &args.referer {
         take(&mut all, referer(url)?, "--referer")?;
     }
-    if let Some(cookies) = &args.cookie {
-        take(&mut all, field("Cookie", cookies, "--cookie")?, "--cookie")?;
+    if !args.cookie.is_empty() {
+        take(&mut all, field("Cookie", &cookies(&args.cookie), "--cookie")?, "--cookie")?;
     }
     let mut everywhere = Fields::new();
     if let Some(name) = &args.user_agent {
@@ -101,6 +101,20 @@ fn take(all: &mut Fields, field: Field, option: &str) -> Result<()> {
 fn field(name: &str, value: &OsStr, option: &str) -> Result<Field> {
     let value = Some(value.as_bytes().trim_ascii()).filter(|value| !value.is_empty());
     fields::new(name.as_bytes(), value).map_err(|why| anyhow!("`{option}`: {why}"))
+}
+
+/// Joins the cookies of an option that is given several times. Who ends some with a `;` means no empty one.
+fn cookies(given: &[OsString]) -> OsString {
+    if let [one] = given {
+        return one.clone();
+    }
+    let bare = |text: &OsString| {
+        let text = text.as_bytes().trim_ascii_start();
+        let last = text.iter().rposition(|byte| *byte != b';' && !byte.is_ascii_whitespace());
+        text[..last.map_or(0, |last| last + 1)].to_vec()
+    };
+    let texts: Vec<_> = given.iter().map(bare).filter(|text| !text.is_empty()).collect();
+    OsString::from_vec(texts.join(&b"; "[..]))
 }
 
 /// A Referer has neither userinfo nor a fragment (RFC 9110 §10.1.3).

@@ -57,6 +57,36 @@ localhost\tFALSE\t/\tFALSE\t0\tother\t5
 }
 
 #[test]
+fn no_host_sets_a_cookie_for_those_of_others() {
+    let server = Server::start();
+    let authority = server.authority();
+    let port = authority.rsplit(':').next().unwrap();
+    let mut test = saving(server.test()).args(["-j1", "--resolve", &format!("*:{port}:127.0.0.1")]);
+    let visits = [
+        ("evil.lan", Some("lan")),
+        ("a.city.kawasaki.jp", Some("kawasaki.jp")),
+        ("www.ck", Some("ck")),
+        ("bank.lan", None),
+        ("b.kawasaki.jp", None),
+        ("kawasaki.jp", None),
+        ("www.shop.ck", None),
+        ("a.city.kawasaki.jp", Some("city.kawasaki.jp")),
+        ("b.city.kawasaki.jp", None),
+    ];
+    for (number, (host, domain)) in visits.into_iter().enumerate() {
+        let set = |reply: Reply, domain| {
+            reply.header("Set-Cookie", format!("a=b; Path=/; Domain={domain}"))
+        };
+        let name = number.to_string();
+        server.serve(&format!("/{name}"), domain.into_iter().fold(Reply::ok("x"), set));
+        test = test.arg(format!("http://{host}:{port}/{name}")).expect_file(&name, "x");
+    }
+    let output = test.run();
+    assert_eq!(cookies(&server), ["", "", "", "", "", "", "", "", "a=b"]);
+    assert_eq!(saved(&output), ".city.kawasaki.jp\tTRUE\t/\tFALSE\t0\ta\tb\n");
+}
+
+#[test]
 fn a_secure_cookie_is_sent_over_https_alone() {
     let (first, second) = (Server::start(), Server::start());
     let front = TlsFront::start(&first, true);

@@ -1,6 +1,6 @@
 //! Cookies of a run (RFC 6265): what a file had, and what responses set.
 //!
-//! `psl` knows which domains are nobody's own. Three things are stricter than in the RFC: a cookie with
+//! Three things are stricter than in the RFC: a cookie with
 //! `Secure` is sent over https alone, also on the loopback interface; what comes over http cannot set or
 //! replace such a cookie; and numbers and sizes are bounded (§6.1). `cookie_store` is not used: it takes text
 //! alone, knows few forms of dates and keeps no order.
@@ -9,6 +9,7 @@
 //! anything is sent or read.
 
 mod cookie;
+mod domain;
 mod netscape;
 
 use std::cmp::Reverse;
@@ -20,6 +21,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use url::Url;
 
 use crate::http::jar::cookie::Cookie;
+use crate::http::jar::domain::owned;
 use crate::model::text::BYTE_ORDER_MARK;
 use crate::policy::set_cookie::SetCookie;
 
@@ -34,8 +36,8 @@ const MAX_SENT: usize = 32 * 1024;
 #[derive(Default)]
 pub struct Jar(Mutex<Stores>);
 
-/// Cookies, in one store for each domain of two labels: all that may be for one URL are in one. In a store
-/// they are in the order in which they were set first, and so they are in a file.
+/// Cookies, in one store for each domain that has an owner: no host gets a cookie of another owner, whatever a
+/// file says. In a store they are in the order in which they were set first, and so they are in a file.
 #[derive(Default)]
 struct Stores(BTreeMap<String, Vec<Cookie>>);
 
@@ -123,7 +125,7 @@ impl Stores {
     /// Puts a cookie that a response sets in the place of the one that it replaces, or else behind all others
     /// if there is room. One that has expired only removes another.
     fn put(&mut self, cookie: Cookie, now: Duration) {
-        if let Some(store) = self.0.get_mut(key(&cookie.domain))
+        if let Some(store) = self.0.get_mut(owned(&cookie.domain))
             && let Some(at) = store.iter().position(|known| known.identity() == cookie.identity())
         {
             if cookie.has_expired(now) {
@@ -138,19 +140,19 @@ impl Stores {
 
     /// Puts a cookie behind all others.
     fn add(&mut self, cookie: Cookie) {
-        self.0.entry(key(&cookie.domain).to_owned()).or_default().push(cookie);
+        self.0.entry(owned(&cookie.domain).to_owned()).or_default().push(cookie);
     }
 
     /// Forgets what has expired in the store of a domain, so that it is not counted.
     fn forget_expired(&mut self, domain: &str, now: Duration) {
-        if let Some(store) = self.0.get_mut(key(domain)) {
+        if let Some(store) = self.0.get_mut(owned(domain)) {
             store.retain(|known| !known.has_expired(now));
         }
     }
 
     /// Returns the store that the cookies of a host or domain are in.
     fn store(&self, host: &str) -> &[Cookie] {
-        self.0.get(key(host)).map(Vec::as_slice).unwrap_or_default()
+        self.0.get(owned(host)).map(Vec::as_slice).unwrap_or_default()
     }
 
     /// Returns whether a response may set one cookie more for this domain.
@@ -169,13 +171,6 @@ impl Stores {
             known.is_secure && known.name == cookie.name && meets
         })
     }
-}
-
-/// Returns which store the cookies of a host or domain are in: its last two labels. A cookie of a domain is
-/// for its subdomains too, and one of a single label for that host alone.
-fn key(host: &str) -> &str {
-    let start = host.rmatch_indices('.').nth(1).map_or(0, |(at, _)| at + 1);
-    &host[start..]
 }
 
 fn now() -> Duration {

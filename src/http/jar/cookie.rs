@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use psl::Psl as _;
-use url::{Host, Url};
+use url::Url;
 
+use crate::http::jar::domain;
 use crate::policy::set_cookie::SetCookie;
 
 /// The longest path.
@@ -30,7 +30,7 @@ impl Cookie {
     pub(super) fn set(set: &SetCookie<'_>, url: &Url) -> Option<Self> {
         let host = url.host_str()?;
         let (domain, has_subdomains) = match set.domain {
-            Some(domain) => domain_of(domain, host)?,
+            Some(domain) => domain::named(domain, host)?,
             None => (host.into(), false),
         };
         let cookie = Self {
@@ -58,9 +58,9 @@ impl Cookie {
             && url.host_str().is_some_and(|host| self.covers(host))
     }
 
-    /// Returns whether a host is that of the cookie, or below its domain.
+    /// Returns whether a host is that of the cookie, or below its domain. Their owner has to be the same.
     pub(super) fn covers(&self, host: &str) -> bool {
-        host == &*self.domain || (self.has_subdomains && is_at_or_below(host, &self.domain))
+        host == &*self.domain || (self.has_subdomains && domain::is_at_or_below(host, &self.domain))
     }
 
     /// Returns what two cookies have in common of which one takes the other's place: name, domain and path.
@@ -79,41 +79,4 @@ fn default_path(url: &Url) -> &[u8] {
     let path = url.path().as_bytes();
     let last = path.iter().rposition(|&byte| byte == b'/').unwrap_or_default();
     if last == 0 { b"/" } else { &path[..last] }
-}
-
-/// Returns the domain of a cookie from a host that names this one, and whether it is for the hosts below it
-/// too; `None` if the host may not name it.
-fn domain_of(domain: &[u8], host: &str) -> Option<(Box<str>, bool)> {
-    let domain = Host::parse(std::str::from_utf8(domain).ok()?).ok()?.to_string();
-    let (bare, bare_host) = (domain.trim_end_matches('.'), host.trim_end_matches('.'));
-    if !is_at_or_below(host, &domain) {
-        None
-    } else if is_public_suffix(bare) || is_above_suffix(bare, bare_host) {
-        (domain == host).then(|| (host.into(), false))
-    } else if bare.contains('.') {
-        Some((domain.into(), true))
-    } else {
-        // Who owns a name of one label is not known.
-        Some((host.into(), false))
-    }
-}
-
-/// Returns whether a host is a domain or below it. No address is below another: what ends with a number is
-/// one, and all of them have four.
-fn is_at_or_below(host: &str, domain: &str) -> bool {
-    host.strip_suffix(domain).is_some_and(|below| below.is_empty() || below.ends_with('.'))
-}
-
-/// Returns whether anybody can have a domain below this one: `com`, `co.uk`, `github.io`.
-fn is_public_suffix(domain: &str) -> bool {
-    let suffix = psl::List.suffix(domain.as_bytes());
-    suffix.is_some_and(|suffix| suffix.is_known() && suffix == domain.as_bytes())
-}
-
-/// Returns whether a domain is above the one below which the owner of a host has it: of `*.elb.amazonaws.com`,
-/// where anybody can have a domain below any other, `elb.amazonaws.com` is no suffix by itself.
-fn is_above_suffix(domain: &str, host: &str) -> bool {
-    let suffix = psl::List.suffix(host.as_bytes()).filter(psl::Suffix::is_known);
-    let above = suffix.and_then(|suffix| suffix.as_bytes().strip_suffix(domain.as_bytes()));
-    above.is_some_and(|above| above.ends_with(b"."))
 }

@@ -73,8 +73,9 @@ fn cookies_go_where_their_attributes_say() {
     case(u, "a=b; Domain=\u{dc}.example", "https://x.xn--tda.example/", true);
     case("https://[::1]/", "a=b; Domain=[0:0::1]", "https://[::1]/", true);
     case("https://127.0.0.1/", "a=b; Domain=127.0.0.1", "https://127.0.0.1/", true);
-    case("https://a.intranet/", "a=b; Domain=intranet", "https://a.intranet/", true);
-    case("https://a.intranet/", "a=b; Domain=intranet", "https://intranet/", false);
+    case("https://a.intranet/", "a=b; Domain=intranet", "https://a.intranet/", false);
+    case("https://intranet/", "a=b; Domain=intranet", "https://intranet/", true);
+    case("https://intranet/", "a=b; Domain=intranet", "https://a.intranet/", false);
 }
 
 #[test]
@@ -87,15 +88,28 @@ fn no_cookie_is_set_for_what_belongs_to_nobody() {
         ("https://a.localhost/", "localhost", "https://b.localhost/"),
         ("https://a.x.elb.amazonaws.com/", "elb.amazonaws.com", "https://b.y.elb.amazonaws.com/"),
         ("https://a.x.kawasaki.jp/", "kawasaki.jp", "https://b.y.kawasaki.jp/"),
+        ("https://www.city.kawasaki.jp/", "kawasaki.jp", "https://www.b.kawasaki.jp/"),
+        ("https://www.city.kawasaki.jp/", "kawasaki.jp", "https://kawasaki.jp/"),
+        ("https://kawasaki.jp/", "kawasaki.jp", "https://b.kawasaki.jp/"),
+        ("https://console.amazonaws.com/", "amazonaws.com", "https://b.y.elb.amazonaws.com/"),
+        ("https://www.ck/", "ck", "https://www.shop.ck/"),
+        ("https://evil.lan/", "lan", "https://bank.lan/"),
+        ("https://evil.lan/", "lan", "https://evil.lan/"),
+        ("https://evil.lan/", "lan", "https://lan/"),
         ("https://a.com./", "com.", "https://b.com./"),
         ("https://a.x.kawasaki.jp./", "kawasaki.jp.", "https://b.y.kawasaki.jp./"),
         ("https://a.xn--gmqw5a.hk/", "\u{500b}\u{4eba}.hk", "https://b.xn--gmqw5a.hk/"),
     ] {
         assert_eq!(sent(from, &[&format!("a=b; Path=/; Domain={domain}")], other), "", "{domain}");
     }
-    let own = "https://github.io/";
-    assert_eq!(sent(own, &["a=b; Domain=github.io"], own), "a=b");
-    assert_eq!(sent(own, &["a=b; Domain=github.io"], "https://b.github.io/"), "");
+    for alone in ["github.io", "lan", "ck", "kawasaki.jp"] {
+        let jar = Jar::default();
+        let own = format!("https://{alone}/");
+        jar.take(&url(&own), format!("a=b; Domain={alone}").as_bytes());
+        assert_eq!(saved(&jar), format!("{alone}\tFALSE\t/\tFALSE\t0\ta\tb\n"));
+        assert_eq!(cookies(&jar, &own), "a=b");
+        assert_eq!(cookies(&jar, &format!("https://b.{alone}/")), "");
+    }
 }
 
 #[test]

@@ -42,7 +42,8 @@ pub fn run(args: impl IntoIterator<Item = OsString>, environment: &Environment) 
     }
     let mut config = Config::resolve(args, environment)?;
     config.http.check_interface().map_err(|error| anyhow!("`--interface`: {}", Plain(&error)))?;
-    let doubts = read_checksums(&mut config)?;
+    let mut doubts = read_checksums(&mut config)?;
+    doubts.extend(config.doubt.take());
     if config.engine.mode == Mode::Fetch {
         prepare_folders(&config.engine)?;
     }

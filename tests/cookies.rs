@@ -87,6 +87,23 @@ fn no_host_sets_a_cookie_for_those_of_others() {
 }
 
 #[test]
+fn lines_of_a_file_for_a_domain_that_nobody_owns_are_told() {
+    let server = Server::start();
+    let authority = server.authority();
+    let port = authority.rsplit(':').next().unwrap();
+    server.serve("/a", Reply::ok("x"));
+    let jar = ".foo.co.uk\tTRUE\t/\tFALSE\t0\ta\tb\n.co.uk\tTRUE\t/\tFALSE\t0\tevil\ts3cret\n";
+    let test = reading(server.test(), jar);
+    let told = "warning: cookie file jar, line 2 is left out: a cookie for all hosts below `co.uk`, which nobody owns";
+    test.args(["--resolve", &format!("*:{port}:127.0.0.1")])
+        .arg(format!("http://www.foo.co.uk:{port}/a"))
+        .line(told)
+        .expect_file("a", "x")
+        .run();
+    assert_eq!(cookies(&server), ["a=b"]);
+}
+
+#[test]
 fn a_secure_cookie_is_sent_over_https_alone() {
     let (first, second) = (Server::start(), Server::start());
     let front = TlsFront::start(&first, true);

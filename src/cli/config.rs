@@ -60,6 +60,8 @@ pub struct Config {
     pub failed: Option<PathBuf>,
     /// Cookies, in a run that sends and keeps them.
     pub jar: Option<Arc<Jar>>,
+    /// What the user should know of their file.
+    pub doubt: Option<String>,
     /// Where they are written at the end.
     pub save_cookies: Option<PathBuf>,
     /// What holds files to what an earlier run brought.
@@ -86,6 +88,7 @@ impl Config {
         own::check(&args, &output)?;
         let sources = input::sources(&args, environment)?;
         let secrets = credentials::options(&args, &sources, environment)?;
+        let (jar, doubt) = credentials::jar(&args)?;
         Ok(Self {
             sources,
             input: input::options(&args)?,
@@ -98,7 +101,8 @@ impl Config {
             },
             http: http::options(&args, environment)?,
             report,
-            jar: credentials::jar(&args)?,
+            jar,
+            doubt,
             failed: args.results.failed,
             lock,
             save_cookies: args.credentials.save_cookies,

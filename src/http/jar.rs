@@ -14,14 +14,15 @@ mod netscape;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use url::Url;
 
 use crate::http::jar::cookie::Cookie;
-use crate::http::jar::domain::owned;
+use crate::http::jar::domain::{is_alone, owned};
+use crate::model::size::count;
 use crate::model::text::BYTE_ORDER_MARK;
 use crate::policy::set_cookie::SetCookie;
 
@@ -48,17 +49,24 @@ impl fmt::Debug for Jar {
 }
 
 impl Jar {
-    /// Reads a file in the format of Netscape. What has expired is left out.
+    /// Reads a file in the format of Netscape. What has expired is left out, and also what would be for all
+    /// below a domain that nobody owns, which is told.
     ///
     /// # Errors
     /// Which line is not understood, and why.
-    pub fn read(text: &[u8]) -> Result<Self, String> {
+    pub fn read(text: &[u8]) -> Result<(Self, Option<String>), String> {
         let now = now();
         let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
-        let mut cookies = Vec::new();
+        let (mut cookies, mut ownerless) = (Vec::new(), Vec::new());
         for (number, line) in (1..).zip(text.split(|&byte| byte == b'\n')) {
             let line = line.strip_suffix(b"\r").unwrap_or(line);
-            cookies.extend(netscape::parse(line).map_err(|why| format!("line {number}: {why}"))?);
+            let read = netscape::parse(line).map_err(|why| format!("line {number}: {why}"))?;
+            match read {
+                Some(cookie) if cookie.has_subdomains && is_alone(&cookie.domain) => {
+                    ownerless.push((number, cookie.domain));
+                }
+                read => cookies.extend(read),
+            }
         }
         // Of several lines for one cookie the last counts.
         let identities = (0..).zip(&cookies).map(|(place, cookie)| (cookie.identity(), place));
@@ -69,7 +77,7 @@ impl Jar {
                 stores.add(cookie);
             }
         }
-        Ok(Self(Mutex::new(stores)))
+        Ok((Self(Mutex::new(stores)), doubt(&ownerless)))
     }
 
     /// Returns the value of the Cookie field for a URL, if there is one.
@@ -91,6 +99,7 @@ impl Jar {
         }
         (!field.is_empty()).then_some(field)
     }
+
     /// Takes a Set-Cookie field of a response from `url`, unless it breaks a rule: then it is passed over,
     /// as browsers do.
     pub(super) fn take(&self, url: &Url, field: &[u8]) {
@@ -171,6 +180,18 @@ impl Stores {
             known.is_secure && known.name == cookie.name && meets
         })
     }
+}
+
+/// Says which lines of a file are left out, each of which is for all below a domain that nobody owns.
+fn doubt(lines: &[(usize, Box<str>)]) -> Option<String> {
+    let [(number, domain), more @ ..] = lines else { return None };
+    let mut text = format!(
+        "line {number} is left out: a cookie for all hosts below `{domain}`, which nobody owns"
+    );
+    if !more.is_empty() {
+        let _ = write!(text, ", and so is what is like it in {}", count(more.len() as u64, "line"));
+    }
+    Some(text)
 }
 
 fn now() -> Duration {

@@ -210,20 +210,21 @@ fn netrc(args: &CredentialArgs) -> Result<Option<Netrc>> {
     Netrc::parse(&text).map(Some).map_err(|why| anyhow!("{}, {why}", told()))
 }
 
-/// Returns the cookies that the run begins with; `None` if it is to send and keep none.
+/// Returns the cookies that the run begins with, and what the user should know of them; `None` if it is to send
+/// and keep none.
 ///
 /// # Errors
 /// A file that cannot be read or is not understood.
-pub(super) fn jar(args: &Args) -> Result<Option<Arc<Jar>>> {
+pub(super) fn jar(args: &Args) -> Result<(Option<Arc<Jar>>, Option<String>)> {
     let CredentialArgs { cookies, save_cookies, .. } = &args.credentials;
     let Some(path) = cookies else {
-        return Ok(save_cookies.is_some().then(Arc::default));
+        return Ok((save_cookies.is_some().then(Arc::default), None));
     };
     let told = || format!("cookie file {}", Printable(&path.to_string_lossy()));
     let file = File::open(path).map_err(unread).with_context(told)?;
     let text = bounded(file, MAX_COOKIE_BYTES).with_context(told)?;
-    let jar = Jar::read(&text).map_err(|why| anyhow!("{}, {why}", told()))?;
-    Ok(Some(Arc::new(jar)))
+    let (jar, doubt) = Jar::read(&text).map_err(|why| anyhow!("{}, {why}", told()))?;
+    Ok((Some(Arc::new(jar)), doubt.map(|doubt| format!("{}, {doubt}", told()))))
 }
 
 /// Asks at the terminal that haul was started from, wherever its streams go.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use url::Url;
 
 use crate::http::jar::cookie::Cookie;
+use crate::http::jar::domain::is_address;
 use crate::policy::set_cookie::NEVER;
 
 const HTTP_ONLY: &[u8] = b"#HttpOnly_";
@@ -38,11 +39,15 @@ pub(super) fn parse(line: &[u8]) -> Result<Option<Cookie>, &'static str> {
     if !path.starts_with(b"/") {
         return Err("its path does not begin with `/`");
     }
+    let (has_subdomains, is_secure) = (flag(subdomains)?, flag(secure)?);
+    let expires = time(expires)?;
+    let domain = host(domain.strip_prefix(b".").unwrap_or(domain))?;
     Ok(Some(Cookie {
-        has_subdomains: flag(subdomains)?,
-        is_secure: flag(secure)?,
-        expires: time(expires)?,
-        domain: host(domain.strip_prefix(b".").unwrap_or(domain))?,
+        // Nothing is below an address, whatever the line says.
+        has_subdomains: has_subdomains && !is_address(&domain),
+        is_secure,
+        expires,
+        domain,
         path: path.into(),
         name: name.into(),
         value: value.into(),

@@ -16,6 +16,14 @@ fn sent(from: &str, set: &[&str], to: &str) -> String {
     cookies(&jar, to)
 }
 
+/// Reads a file in which nothing is doubtful.
+#[track_caller]
+fn read(text: &[u8]) -> Jar {
+    let (jar, doubt) = Jar::read(text).unwrap();
+    assert_eq!(doubt, None);
+    jar
+}
+
 fn cookies(jar: &Jar, to: &str) -> String {
     String::from_utf8(jar.cookies_for(&url(to)).unwrap_or_default()).unwrap()
 }
@@ -167,7 +175,7 @@ fn longer_paths_come_first_and_then_what_was_set_earlier() {
     for field in set {
         jar.take(&url(H), field.as_bytes());
     }
-    let again = Jar::read(&jar.write()).unwrap();
+    let again = read(&jar.write());
     assert_eq!(cookies(&again, H), cookies(&jar, H));
 }
 
@@ -177,7 +185,7 @@ fn bytes_are_sent_and_saved_as_they_came() {
     let jar = Jar::default();
     jar.take(&url("https://h.example/"), b"\t\xe4 =\t\xff\xe9\t ; Path=/");
     assert!(jar.write().ends_with(LINE));
-    let again = Jar::read(&[b"# \xfc\n", LINE].concat()).unwrap();
+    let again = read(&[b"# \xfc\n", LINE].concat());
     assert_eq!(again.cookies_for(&url("https://h.example/")).unwrap(), b"\xe4=\xff\xe9");
 }
 
@@ -217,7 +225,7 @@ h.example\tFALSE\t/\tFALSE\t4102444800\tb\t\"1\"
 
 #[test]
 fn a_file_is_written_as_it_was_read() {
-    let jar = Jar::read(FILE.as_bytes()).unwrap();
+    let jar = read(FILE.as_bytes());
     assert_eq!(saved(&jar), FILE.split_once("\n\n").unwrap().1);
     let sent = |to| cookies(&jar, to);
     assert_eq!(sent("https://h.example/"), "session=x=y; b=\"1\"");
@@ -231,7 +239,7 @@ fn a_file_is_written_as_it_was_read() {
 fn files_are_read_as_others_write_them() {
     #[track_caller]
     fn case(line: &str, written: &str) {
-        let text = saved(&Jar::read(line.as_bytes()).unwrap());
+        let text = saved(&read(line.as_bytes()));
         assert_eq!(text.lines().next().unwrap_or_default(), written, "{line}");
     }
     case("h.example\tTRUE\t/\tfalse\t\ta\tb\r\n", ".h.example\tTRUE\t/\tFALSE\t0\ta\tb");
@@ -254,10 +262,45 @@ fn files_are_read_as_others_write_them() {
 }
 
 #[test]
+fn lines_for_a_domain_that_nobody_owns_are_left_out_and_told() {
+    #[track_caller]
+    fn case(domains: &[&str], told: Option<&str>, left: &[&str]) {
+        let lines = domains.iter().map(|domain| format!("{domain}\tTRUE\t/\tFALSE\t0\ta\tb\n"));
+        let (jar, doubt) = Jar::read(lines.collect::<String>().as_bytes()).unwrap();
+        let text = "is left out: a cookie for all hosts below";
+        let told = told.map(|told| told.replacen('…', text, 1));
+        assert_eq!(doubt, told, "{domains:?}");
+        let saved = saved(&jar);
+        let domains: Vec<&str> = saved.lines().filter_map(|line| line.split('\t').next()).collect();
+        assert_eq!(domains, left);
+    }
+    case(&[".co.uk"], Some("line 1 … `co.uk`, which nobody owns"), &[]);
+    case(
+        &["h.example", "Com", ".github.io", "lan"],
+        Some("line 2 … `com`, which nobody owns, and so is what is like it in 2 lines"),
+        &[".h.example"],
+    );
+    case(
+        &[".kawasaki.jp", ".city.kawasaki.jp", "ck"],
+        Some("line 1 … `kawasaki.jp`, which nobody owns, and so is what is like it in 1 line"),
+        &[".city.kawasaki.jp"],
+    );
+    case(&["127.0.0.1", ".www.ck"], None, &["127.0.0.1", ".www.ck"]);
+    // For the host alone it does no harm.
+    let jar = read(b"co.uk\tFALSE\t/\tFALSE\t0\ta\tb\n");
+    assert_eq!(cookies(&jar, "https://co.uk/"), "a=b");
+    assert_eq!(cookies(&jar, "https://foo.co.uk/"), "");
+    // That of another owner is not sent, whatever is allowed to be in a file.
+    let jar = read(b".amazonaws.com\tTRUE\t/\tFALSE\t0\ta\tb\n");
+    assert_eq!(cookies(&jar, "https://a.b.elb.amazonaws.com/"), "");
+    assert_eq!(cookies(&jar, "https://console.amazonaws.com/"), "a=b");
+}
+
+#[test]
 fn a_line_that_is_not_understood_is_told_without_its_value() {
     #[track_caller]
     fn case(line: &str, told: &str) {
-        let error = Jar::read(format!("\n{line}\n").as_bytes()).unwrap_err();
+        let error = Jar::read(format!("\n{line}\n").as_bytes()).err().unwrap();
         assert!(error.starts_with("line 2: ") && error.contains(told), "{error}");
         assert!(!error.contains("s3cret"), "{error}");
     }
@@ -287,7 +330,7 @@ proptest! {
         if let Some(cookies) = jar.cookies_for(&here) {
             prop_assert!(!cookies.iter().any(u8::is_ascii_control));
         }
-        prop_assert_eq!(Jar::read(&jar.write()).unwrap().write(), jar.write());
+        prop_assert_eq!(read(&jar.write()).write(), jar.write());
         let _ = Jar::read(&field);
         let _ = Jar::read(text.as_bytes());
     }

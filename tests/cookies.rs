@@ -1,13 +1,14 @@
 //! Cookies: each goes where it belongs, and to a file at the end.
 
 use std::fs;
+use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 
 use rustix::process::Signal;
 
 use crate::harness::folder::Entry;
 use crate::harness::tls_front::TlsFront;
-use crate::harness::{Gate, Output, Reply, Request, Server, Test, content};
+use crate::harness::{Gate, Output, Reply, Request, Server, Test, content, skip};
 
 const HEAD: &str = "# Netscape HTTP Cookie File\n\n";
 
@@ -272,6 +273,19 @@ fn cookies_are_saved_after_an_interruption_too() {
     running.signal(Signal::INT);
     let output = running.finish();
     assert_eq!(saved(&output), "127.0.0.1\tFALSE\t/\tFALSE\t0\ta\tb\n");
+}
+
+#[test]
+fn an_address_of_ipv6_is_without_brackets_in_a_file() {
+    let Ok(listener) = TcpListener::bind("[::1]:0") else {
+        return skip("there is no IPv6");
+    };
+    let server = Server::on(listener);
+    server.serve("/a", Reply::ok("x").header("Set-Cookie", "b=2; Path=/"));
+    let line = "::1\tFALSE\t/\tFALSE\t0\ta\t1\n";
+    let output = saving(reading(server.get(["/a"]), line)).expect_file("a", "x").run();
+    assert_eq!(cookies(&server), ["a=1"]);
+    assert_eq!(saved(&output), format!("{line}::1\tFALSE\t/\tFALSE\t0\tb\t2\n"));
 }
 
 #[test]

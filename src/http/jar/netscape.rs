@@ -2,9 +2,10 @@
 //! fields with tabs between them, and `#HttpOnly_` before those that scripts do not see. It is bytes: curl
 //! takes a value that is not UTF-8, and sends it as it is.
 
+use std::net::Ipv6Addr;
 use std::time::Duration;
 
-use url::Url;
+use url::{Host, Url};
 
 use crate::http::jar::cookie::Cookie;
 use crate::http::jar::domain::is_address;
@@ -60,7 +61,7 @@ pub(super) fn write(cookie: &Cookie, output: &mut Vec<u8>) {
     let flag = |is_set| if is_set { &b"TRUE"[..] } else { b"FALSE" };
     let expires = cookie.expires.unwrap_or_default().as_secs().to_string();
     let fields = [
-        cookie.domain.as_bytes(),
+        bare(&cookie.domain).as_bytes(),
         flag(cookie.has_subdomains),
         &cookie.path,
         flag(cookie.is_secure),
@@ -101,11 +102,20 @@ fn time(text: &[u8]) -> Result<Option<Duration>, &'static str> {
     Ok((seconds > 0).then_some(Duration::from_secs(seconds).min(NEVER)))
 }
 
-/// Reads a domain as URLs have it.
+/// Reads a domain as URLs have it. curl writes an address of IPv6 without brackets.
 fn host(text: &[u8]) -> Result<Box<str>, &'static str> {
-    let url = std::str::from_utf8(text).ok();
-    let url = url.and_then(|text| Url::parse(&format!("https://{text}/")).ok());
+    const NO_HOST: &str = "its domain is not a host";
+    let text = std::str::from_utf8(text).map_err(|_| NO_HOST)?;
+    if let Ok(address) = text.parse::<Ipv6Addr>() {
+        return Ok(Host::<&str>::Ipv6(address).to_string().into());
+    }
+    let url = Url::parse(&format!("https://{text}/")).ok();
     // A port, a path or a login in it would be one of the URL.
     let url = url.filter(|url| url.path() == "/" && url.username().is_empty());
-    url.as_ref().and_then(Url::host_str).map(Box::from).ok_or("its domain is not a host")
+    url.as_ref().and_then(Url::host_str).map(Box::from).ok_or(NO_HOST)
+}
+
+/// Returns a domain as files have it: curl finds no address of IPv6 in brackets.
+fn bare(domain: &str) -> &str {
+    domain.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(domain)
 }

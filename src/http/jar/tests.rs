@@ -255,6 +255,14 @@ fn files_are_read_as_others_write_them() {
     case("  ", "");
     case("\u{feff}# comment\nh\tFALSE\t/\tFALSE\t0\ta\tb", "h\tFALSE\t/\tFALSE\t0\ta\tb");
     case("\u{feff}h\tFALSE\t/\tFALSE\t0\ta\tb", "h\tFALSE\t/\tFALSE\t0\ta\tb");
+    let address = |domain: &str| format!("{domain}\tFALSE\t/\tFALSE\t0\ta\tb");
+    for written in ["::1", "[::1]", "0:0::1", ".[0::1]"] {
+        case(&address(written), &address("::1"));
+    }
+    case(&address("2001:DB8::0:1"), &address("2001:db8::1"));
+    case(&address("::ffff:127.0.0.1"), &address("::ffff:7f00:1"));
+    case("::1\tTRUE\t/\tFALSE\t0\ta\tb", &address("::1"));
+    assert_eq!(cookies(&read(address("::1").as_bytes()), "http://[::1]:81/"), "a=b");
     let twice = "h.example\tFALSE\t/\tFALSE\t0\ta\tb\nh.example\tFALSE\t/\tFALSE\t";
     case(&format!("{twice}0\ta\tc"), "h.example\tFALSE\t/\tFALSE\t0\ta\tc");
     case(&format!("{twice}1\ta\tc"), "");
@@ -315,6 +323,7 @@ fn a_line_that_is_not_understood_is_told_without_its_value() {
     case("h\tFALSE\t/\tFALSE\t0\t\ts3cret", "its name is empty");
     case("h\tFALSE\t/\tFALSE\t0\ta\ts3cret; b=c", "has a `;`");
     case("h/x\tFALSE\t/\tFALSE\t0\ta\ts3cret", "not a host");
+    case("::1::\tFALSE\t/\tFALSE\t0\ta\ts3cret", "not a host");
     case("u@h\tFALSE\t/\tFALSE\t0\ta\ts3cret", "not a host");
     case("\tFALSE\t/\tFALSE\t0\ta\ts3cret", "not a host");
 }

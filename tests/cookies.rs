@@ -47,7 +47,7 @@ fn the_cookies_of_a_file_go_where_they_belong() {
     let jar = "\u{feff}\
 127.0.0.1\tFALSE\t/\tFALSE\t0\thost\t1
 #HttpOnly_127.0.0.1\tFALSE\t/d\tFALSE\t4102444800\tpath\t2
-127.0.0.1\tFALSE\t/\tTRUE\t0\tsecure\t3
+h.example\tFALSE\t/\tTRUE\t0\tsecure\t3
 127.0.0.1\tFALSE\t/\tFALSE\t1\texpired\t4
 127.0.0.1\tFALSE\t/\tFALSE\t-1\texpired\t4
 localhost\tFALSE\t/\tFALSE\t0\tother\t5
@@ -108,12 +108,27 @@ fn lines_of_a_file_for_a_domain_that_nobody_owns_are_told() {
 fn a_secure_cookie_is_sent_over_https_alone() {
     let (first, second) = (Server::start(), Server::start());
     let front = TlsFront::start(&first, true);
-    first.serve("/a", Reply::redirect(302, second.url("/b")).close());
+    let elsewhere = second.url("/b").replace("127.0.0.1", "h.example");
+    first.serve("/a", Reply::redirect(302, &elsewhere).close());
     second.serve("/b", Reply::ok("x"));
-    let jar = "127.0.0.1\tFALSE\t/\tTRUE\t0\ta\tb\n";
+    let jar = "127.0.0.1\tFALSE\t/\tTRUE\t0\ta\tb\nh.example\tFALSE\t/\tTRUE\t0\tc\td\n";
     let test = reading(front.test().server(&first).server(&second), jar);
-    test.args(["--allow-downgrade", &front.url("/a")]).expect_file("a", "x").run();
+    let resolved = format!("h.example:{}:127.0.0.1", second.authority().replace("127.0.0.1:", ""));
+    test.args(["--allow-downgrade", "--resolve", &resolved, &front.url("/a")])
+        .expect_file("a", "x")
+        .run();
     assert_eq!((&*cookies(&first)[0], &*cookies(&second)[0]), ("a=b", ""));
+}
+
+#[test]
+fn this_machine_is_as_safe_as_https() {
+    let server = Server::start();
+    let set = Reply::redirect(302, "/b").header("Set-Cookie", "a=b; Secure; Path=/");
+    server.serve("/a", set.header("Set-Cookie", "__Host-c=d; Secure; Path=/"));
+    server.serve("/b", Reply::ok("x"));
+    let output = saving(server.get(["/a"])).expect_file("a", "x").run();
+    assert_eq!(cookies(&server), ["", "a=b; __Host-c=d"]);
+    assert!(saved(&output).starts_with("127.0.0.1\tFALSE\t/\tTRUE\t0\ta\tb\n"));
 }
 
 #[test]

@@ -1,9 +1,8 @@
 //! Cookies of a run (RFC 6265): what a file had, and what responses set.
 //!
-//! Three things are stricter than in the RFC: a cookie with
-//! `Secure` is sent over https alone, also on the loopback interface; what comes over http cannot set or
-//! replace such a cookie; and numbers and sizes are bounded (§6.1). `cookie_store` is not used: it takes text
-//! alone, knows few forms of dates and keeps no order.
+//! Two things are stricter than in the RFC: what comes over http cannot set or replace a cookie that is
+//! `Secure` (RFC 6265bis), and numbers and sizes are bounded (§6.1). The crate `cookie_store` is not used: it
+//! takes text alone, knows few forms of dates and keeps no order.
 //!
 //! All workers share one jar. Its lock is held for the cookies of one request or response, never while
 //! anything is sent or read.
@@ -103,12 +102,12 @@ impl Jar {
     /// Takes a Set-Cookie field of a response from `url`, unless it breaks a rule: then it is passed over,
     /// as browsers do.
     pub(super) fn take(&self, url: &Url, field: &[u8]) {
-        let (now, is_https) = (now(), url.scheme() == "https");
-        let set = SetCookie::read(field, now).filter(|set| set.is_allowed(is_https));
+        let (now, is_safe) = (now(), cookie::is_safe(url));
+        let set = SetCookie::read(field, now).filter(|set| set.is_allowed(is_safe));
         let Some(cookie) = set.and_then(|set| Cookie::set(&set, url)) else { return };
         let mut stores = self.lock();
         stores.forget_expired(&cookie.domain, now);
-        if !is_https && stores.has_secure(&cookie) {
+        if !is_safe && stores.has_secure(&cookie) {
             return;
         }
         stores.put(cookie, now);

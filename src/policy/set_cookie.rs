@@ -29,7 +29,7 @@ pub struct SetCookie<'a> {
     pub domain: Option<&'a [u8]>,
     /// Below which path it is sent; `None` where that follows from the URL.
     pub path: Option<&'a [u8]>,
-    /// Whether it is for https alone.
+    /// Whether it is for https alone, or for this machine.
     pub is_secure: bool,
     /// Whether scripts do not see it.
     pub is_http_only: bool,
@@ -86,14 +86,14 @@ impl<'a> SetCookie<'a> {
         (!name.is_empty() && !has_tab).then_some(cookie)
     }
 
-    /// Returns whether a response may set it that came over https, or in the clear.
-    pub fn is_allowed(&self, is_https: bool) -> bool {
+    /// Returns whether a response may set it that nobody on its way could read or write, or one in the clear.
+    pub fn is_allowed(&self, is_safe: bool) -> bool {
         let begins = |prefix: &[u8]| {
             self.name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
         };
         let is_host_bound = self.domain.is_none() && self.path == Some(b"/");
         self.name.len() + self.value.len() <= MAX_BYTES
-            && (is_https || !self.is_secure)
+            && (is_safe || !self.is_secure)
             && (self.is_secure || !begins(b"__Secure-"))
             && (self.is_secure && is_host_bound || !begins(b"__Host-"))
     }

@@ -47,14 +47,14 @@ impl Cookie {
         (cookie.path.len() <= MAX_PATH).then_some(cookie)
     }
 
-    /// Returns whether it is sent to a URL. Over https alone if it is secure, also on the loopback interface.
+    /// Returns whether it is sent to a URL.
     pub(super) fn is_for(&self, url: &Url) -> bool {
         let below = url.path().as_bytes().strip_prefix(&*self.path);
         let is_path_matched = below.is_some_and(|below| {
             below.is_empty() || self.path.ends_with(b"/") || below.starts_with(b"/")
         });
         is_path_matched
-            && (!self.is_secure || url.scheme() == "https")
+            && (!self.is_secure || is_safe(url))
             && url.host_str().is_some_and(|host| self.covers(host))
     }
 
@@ -72,6 +72,14 @@ impl Cookie {
     pub(super) fn has_expired(&self, now: Duration) -> bool {
         self.expires.is_some_and(|at| at <= now)
     }
+}
+
+/// Returns whether nobody on the way to a URL reads along: it is of https, or of this machine by one of the
+/// three names that curl takes for that (RFC 6265bis leaves it to the client).
+pub(super) fn is_safe(url: &Url) -> bool {
+    const THIS_MACHINE: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
+    let is_here = || url.host_str().is_some_and(|host| THIS_MACHINE.contains(&host));
+    url.scheme() == "https" || is_here()
 }
 
 /// Returns the path of a cookie that says none: that of the URL up to its last `/`.

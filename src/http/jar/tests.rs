@@ -58,7 +58,16 @@ fn cookies_go_where_their_attributes_say() {
     case(H, "a=b; Path=/; Domain=other.example", "https://other.example/", false);
     case(H, "a=b; Secure", "http://www.h.example/d/f", false);
     case("http://www.h.example/", "a=b; Secure", "https://www.h.example/", false);
-    case("https://127.0.0.1/", "a=b; Secure", "http://127.0.0.1/", false);
+    for here in ["http://127.0.0.1/", "http://[::1]/", "http://localhost:81/", "https://h.example/"]
+    {
+        case(here, "a=b; Secure", here, true);
+        case(here, "__Host-a=b; Secure; Path=/", "http://h.example/", false);
+    }
+    for elsewhere in ["http://127.0.0.2/", "http://a.localhost/", "http://xlocalhost/"] {
+        case(elsewhere, "a=b; Secure", elsewhere, false);
+        case(&elsewhere.replace("http:", "https:"), "a=b; Secure", elsewhere, false);
+    }
+    case("https://127.0.0.1/", "a=b; Secure", "http://127.0.0.1/", true);
     case("https://127.0.0.1/", "a=b", "http://localhost/", false);
     case("https://127.0.0.1/", "a=b; Domain=0.0.1", "https://127.0.0.1/", false);
     case(H, "a=b; Max-Age=0", H, false);

@@ -234,6 +234,23 @@ fn a_response_with_very_many_cookies_is_a_response() {
 }
 
 #[test]
+fn no_more_cookies_are_sent_than_a_server_takes() {
+    let server = Server::start();
+    server.serve("/d/a", Reply::ok("x"));
+    let line = |path: &str, name: &str, length| {
+        format!("127.0.0.1\tFALSE\t{path}\tFALSE\t0\t{name}\t{}\n", "x".repeat(length))
+    };
+    let jar =
+        [line("/", "a", 4000), line("/d", "b", 4000), line("/", "c", 4000), line("/", "d", 160)];
+    let test = reading(server.get(["/d/a"]), &jar.concat()).args(["-v", "--cookie", "own=1"]);
+    let output = test.any_stderr().expect_file("a", "x").run();
+    let told = "#1 1 cookie not sent: servers refuse a longer field\n";
+    assert!(output.stderr.contains(told), "{}", output.stderr);
+    let x = |length| "x".repeat(length);
+    assert_eq!(cookies(&server), [format!("b={}; a={}; d={}; own=1", x(4000), x(4000), x(160))]);
+}
+
+#[test]
 fn without_an_option_no_cookie_is_kept() {
     let server = Server::start();
     server.serve("/a", Reply::redirect(302, "/b").header("Set-Cookie", "a=b; Path=/"));

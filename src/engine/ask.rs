@@ -10,6 +10,7 @@ use crate::http::head::Head;
 use crate::model::error::Cause;
 use crate::model::event::Event;
 use crate::model::job::{Credentials, Job, Target};
+use crate::model::size::count;
 use crate::policy::redirect;
 use crate::policy::secrets::Given;
 use crate::policy::update::Condition;
@@ -100,6 +101,7 @@ impl Ask<'_> {
             let sent = Instant::now();
             let response = client.send(&request, &await_turn)?;
             let came = Instant::now();
+            self.tell_cookies(response.cookies_left_out);
             let Head { status, told_status, location, .. } = &response.head;
             if !follows || !redirect::is_redirect(*status) {
                 let length = response.head.length();
@@ -118,6 +120,16 @@ impl Ask<'_> {
             }
             response.body.drain();
             Target { url, credentials: login } = to;
+        }
+    }
+
+    /// Says how many cookies were not sent.
+    fn tell_cookies(&self, left_out: usize) {
+        let Self { shared, job, .. } = *self;
+        if left_out > 0 {
+            let cookies = count(left_out as u64, "cookie");
+            let text = format!("{cookies} not sent: servers refuse a longer field");
+            shared.observer.event(&Event::Noted { job, text: &text });
         }
     }
 

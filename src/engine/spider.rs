@@ -18,7 +18,7 @@ impl Transfer<'_> {
     /// # Errors
     /// Why there is no such file, or none that may be downloaded.
     pub(super) fn inquire(mut self) -> Result<Done, Setback> {
-        let Reply { response: Response { head, body }, reached, .. } =
+        let Reply { response: Response { head, body, .. }, reached, .. } =
             self.question(Method::Head, None)?;
         // Nothing is in it, and its connection is free already.
         drop(body);
@@ -35,7 +35,7 @@ impl Transfer<'_> {
 
     /// Asks for the first byte, to see what comes with it.
     fn first_byte(&mut self, known: Option<Reached>) -> Result<Found, Cause> {
-        let Reply { response: Response { head, body }, reached, .. } =
+        let Reply { response: Response { head, body, .. }, reached, .. } =
             self.question(Method::Get, known)?;
         let told = inquiry::read(head.status, head.content_range.as_deref(), head.length());
         // A body without a length, or a long one, is that of a server that sends the whole file: its

@@ -155,7 +155,7 @@ impl<'a> Transfer<'a> {
                 Some(held) => resume::plan(Some(held)),
                 None => Plan::Whole(reason),
             };
-            let Reply { response: Response { mut head, body }, reached, came, latency } =
+            let Reply { response: Response { mut head, body, .. }, reached, came, latency } =
                 self.request(&plan)?;
             if let Some(done) = self.judge_update(&head) {
                 body.drain();

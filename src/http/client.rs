@@ -19,7 +19,7 @@ use crate::http::connector::{NoLookUp, Opener};
 use crate::http::fields::{Fields, SET_COOKIE};
 use crate::http::head::{Framing, Head};
 use crate::http::link::{Ending, Link};
-use crate::http::local;
+use crate::http::local::{self, Local};
 use crate::http::proxy::{self, Via, takes_basic};
 use crate::http::remote::Remote;
 use crate::http::unpack;
@@ -48,6 +48,15 @@ pub struct Response {
     pub head: Head,
     /// The body.
     pub body: Body,
+    /// How many cookies were not sent, because servers refuse a longer field.
+    pub cookies_left_out: usize,
+}
+
+impl Response {
+    /// Makes a response that needed no request.
+    pub(super) fn local(head: Head, body: Local) -> Self {
+        Self { head, body: body.into(), cookies_left_out: 0 }
+    }
 }
 
 /// Sends the requests of one worker and keeps its connections.
@@ -119,10 +128,11 @@ impl Client {
         }
         let via = self.via(request.url);
         let via = via.as_ref();
+        let cookies = self.common.jar.as_ref().map(|jar| request.cookies(jar)).unwrap_or_default();
         let mut stale = 0;
         let response = loop {
             self.link.begin(request.method == Method::Get, via);
-            match self.build(request, via).call() {
+            match self.build(request, &cookies.field, via).call() {
                 Ok(response) => break response,
                 Err(error) if stale < MAX_STALE && self.is_stale(&error) => {
                     stale += 1;
@@ -160,7 +170,7 @@ impl Client {
         } else {
             body.into()
         };
-        Ok(Response { head, body })
+        Ok(Response { head, body, cookies_left_out: cookies.left_out })
     }
 
     /// Returns the proxy that a request for a URL goes through.
@@ -183,11 +193,15 @@ impl Client {
         Some(Via { proxy, is_absolute })
     }
 
-    fn build(&self, request: &Request<'_>, via: Option<&Via>) -> RequestBuilder<WithoutBody> {
+    fn build(
+        &self,
+        request: &Request<'_>,
+        cookies: &[u8],
+        via: Option<&Via>,
+    ) -> RequestBuilder<WithoutBody> {
         let codings = if self.common.options.unpacks { &UNPACKED } else { &IDENTITY };
         let mut host = self.host.lock().unwrap_or_else(PoisonError::into_inner);
-        let jar = self.common.jar.as_deref();
-        let builder = request.build(&self.agent, jar, via, codings, &mut host);
+        let builder = request.build(&self.agent, cookies, via, codings, &mut host);
         let Some(via) = via else { return builder };
         let mark = if via.is_absolute { &self.marks.to } else { &self.marks.through };
         builder.config().proxy(mark.clone()).build()

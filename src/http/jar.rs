@@ -29,12 +29,21 @@ use crate::policy::set_cookie::SetCookie;
 const MAX_OF_DOMAIN: usize = 50;
 const MAX_IN_ALL: usize = 3000;
 
-/// The longest Cookie field that is sent; servers take less.
-const MAX_SENT: usize = 32 * 1024;
+/// How many cookies are sent with a request, as curl has it.
+const MAX_SENT: usize = 150;
 
 /// The cookies of a run.
 #[derive(Default)]
 pub struct Jar(Mutex<Stores>);
+
+/// Cookies for a request.
+#[derive(Debug, Default)]
+pub(super) struct Sent {
+    /// As the Cookie field has them; empty if there are none.
+    pub(super) field: Vec<u8>,
+    /// How many do not fit in.
+    pub(super) left_out: usize,
+}
 
 /// Cookies, in one store for each domain that has an owner: no host gets a cookie of another owner, whatever a
 /// file says. In a store they are in the order in which they were set first, and so they are in a file.
@@ -79,24 +88,27 @@ impl Jar {
         Ok((Self(Mutex::new(stores)), doubt(&ownerless)))
     }
 
-    /// Returns the value of the Cookie field for a URL, if there is one.
-    pub(super) fn cookies_for(&self, url: &Url) -> Option<Vec<u8>> {
+    /// Returns the cookies for a URL as its Cookie field has them, of at most so many bytes.
+    pub(super) fn cookies_for(&self, url: &Url, room: usize) -> Sent {
         let now = now();
         let stores = self.lock();
         let is_sent = |cookie: &&Cookie| !cookie.has_expired(now) && cookie.is_for(url);
-        let mut found: Vec<_> = stores.store(url.host_str()?).iter().filter(is_sent).collect();
+        let store = url.host_str().map(|host| stores.store(host)).unwrap_or_default();
+        let mut found: Vec<_> = store.iter().filter(is_sent).collect();
         // RFC 6265 §5.4: those with longer paths first, then those that were set earlier.
         found.sort_by_key(|cookie| Reverse(cookie.path.len()));
-        let mut field = Vec::new();
-        for Cookie { name, value, .. } in found {
-            if field.len() + name.len() + value.len() + 3 <= MAX_SENT {
-                let separator = if field.is_empty() { &b""[..] } else { b"; " };
-                for piece in [separator, name, b"=", value] {
-                    field.extend_from_slice(piece);
-                }
+        let (mut field, mut count) = (Vec::new(), 0);
+        for Cookie { name, value, .. } in &found {
+            let separator = if count == 0 { &b""[..] } else { b"; " };
+            let pieces = [separator, name, b"=", value];
+            let length: usize = pieces.iter().map(|piece| piece.len()).sum();
+            // A smaller one may follow.
+            if count < MAX_SENT && field.len() + length <= room {
+                field.extend(pieces.concat());
+                count += 1;
             }
         }
-        (!field.is_empty()).then_some(field)
+        Sent { field, left_out: found.len() - count }
     }
 
     /// Takes a Set-Cookie field of a response from `url`, unless it breaks a rule: then it is passed over,

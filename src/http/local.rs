@@ -104,7 +104,7 @@ fn data(url: &Url) -> Result<Response, Cause> {
     let length = bytes.len() as u64;
     let head = Head::local(200, length, Validators::default(), None);
     let body = Local { bytes: Bytes::Text(Cursor::new(bytes)), left: length };
-    Ok(Response { head, body: body.into() })
+    Ok(Response::local(head, body))
 }
 
 fn file(request: &Request<'_>) -> Result<Response, Cause> {
@@ -151,7 +151,7 @@ fn file(request: &Request<'_>) -> Result<Response, Cause> {
     let range = (status == 206).then(|| format!("bytes {start}-{}/{length}", end - 1));
     let head = Head::local(status, length_told, validators, range);
     let path = path.clone();
-    Ok(Response { head, body: Local { bytes: Bytes::File { file, path, before }, left }.into() })
+    Ok(Response::local(head, Local { bytes: Bytes::File { file, path, before }, left }))
 }
 
 /// What tells a version of a file from others.

@@ -11,7 +11,7 @@ use ureq::typestate::WithoutBody;
 use ureq::{Agent, RequestBuilder};
 use url::{Position, Url};
 
-use crate::http::jar::Jar;
+use crate::http::jar::{Jar, Sent};
 use crate::http::proxy::Via;
 use crate::model::field::Field;
 use crate::model::range::ByteRange;
@@ -30,6 +30,13 @@ pub(super) static IDENTITY: HeaderValue = HeaderValue::from_static("identity");
 
 /// The same where bodies are unpacked.
 pub(super) static UNPACKED: HeaderValue = HeaderValue::from_static(coding::ACCEPTED);
+
+/// The longest value of a Cookie field: with its name it has 8190 bytes, the most that Apache takes of a field,
+/// and that curl sends.
+const MAX_COOKIES: usize = 8190 - "Cookie: ".len();
+
+/// What is between two cookies.
+const SEPARATOR: &[u8] = b"; ";
 
 /// What a request wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,12 +86,13 @@ pub struct Rest<'a> {
 }
 
 impl Request<'_> {
-    /// Writes it for `agent`, with the cookies of `jar`, as it goes through a proxy or not. `codings`
-    /// are those that a body may have; `host` is the value of the last request's field Host.
+    /// Writes it for `agent`, as it goes through a proxy or not. `cookies`, unless empty, is a Cookie field in
+    /// the place of its own; `codings` are those that a body may have; `host` is the value of the last
+    /// request's field Host.
     pub(super) fn build(
         &self,
         agent: &Agent,
-        jar: Option<&Jar>,
+        cookies: &[u8],
         via: Option<&Via>,
         codings: &HeaderValue,
         host: &mut HeaderValue,
@@ -98,16 +106,15 @@ impl Request<'_> {
                 headers.append(name, value.clone());
             }
         }
-        let cookies = self.cookies(jar);
         for field in fields {
             let is_overruled = (no_cache && field.is(CACHE_CONTROL.as_str()))
-                || (cookies.is_some() && field.is(COOKIE.as_str()));
+                || (!cookies.is_empty() && field.is(COOKIE.as_str()));
             if let Some(value) = field.value.as_deref().filter(|_| !is_overruled) {
                 builder = builder.header_raw(&field.name, value);
             }
         }
-        if let Some(cookies) = cookies {
-            builder = builder.header_raw("Cookie", &cookies);
+        if !cookies.is_empty() {
+            builder = builder.header_raw("Cookie", cookies);
         }
         if no_cache {
             builder = builder.header(CACHE_CONTROL, "no-cache");
@@ -176,12 +183,16 @@ impl Request<'_> {
 
     /// Returns its Cookie field if the jar has any for it: its own come first, then those that the user
     /// gives. The user can also want none.
-    fn cookies(&self, jar: Option<&Jar>) -> Option<Vec<u8>> {
-        let (jar, url) = (jar?, self.url);
-        match self.fields.iter().find(|field| field.is(COOKIE.as_str())).map(|field| &field.value) {
-            None => jar.cookies_for(url),
-            Some(None) => None,
-            Some(Some(given)) => Some([&*jar.cookies_for(url)?, b"; ", given].concat()),
+    pub(super) fn cookies(&self, jar: &Jar) -> Sent {
+        let given = self.fields.iter().find(|field| field.is(COOKIE.as_str()));
+        let Some(given) = given else { return jar.cookies_for(self.url, MAX_COOKIES) };
+        let Some(given) = &given.value else { return Sent::default() };
+        let room = MAX_COOKIES.saturating_sub(given.len() + SEPARATOR.len());
+        let mut sent = jar.cookies_for(self.url, room);
+        if !sent.field.is_empty() {
+            sent.field.extend_from_slice(SEPARATOR);
+            sent.field.extend_from_slice(given);
         }
+        sent
     }
 }

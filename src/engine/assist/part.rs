@@ -75,7 +75,7 @@ fn bring_from(
     begin(asked);
     let source = lane.seat().source;
     match request(shared, client, lane, asked) {
-        Ok(Reply { response: Response { head, mut body }, reached, .. }) => {
+        Ok(Reply { response: Response { head, mut body, .. }, reached, .. }) => {
             match judge(&head, asked, lane) {
                 Ok(end) => {
                     lane.set_reach(end);

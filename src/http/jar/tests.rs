@@ -25,7 +25,7 @@ fn read(text: &[u8]) -> Jar {
 }
 
 fn cookies(jar: &Jar, to: &str) -> String {
-    String::from_utf8(jar.cookies_for(&url(to)).unwrap_or_default()).unwrap()
+    String::from_utf8(jar.cookies_for(&url(to), usize::MAX).field).unwrap()
 }
 
 /// Returns what a file would be, without its head.
@@ -195,7 +195,7 @@ fn bytes_are_sent_and_saved_as_they_came() {
     jar.take(&url("https://h.example/"), b"\t\xe4 =\t\xff\xe9\t ; Path=/");
     assert!(jar.write().ends_with(LINE));
     let again = read(&[b"# \xfc\n", LINE].concat());
-    assert_eq!(again.cookies_for(&url("https://h.example/")).unwrap(), b"\xe4=\xff\xe9");
+    assert_eq!(again.cookies_for(&url("https://h.example/"), usize::MAX).field, b"\xe4=\xff\xe9");
 }
 
 #[test]
@@ -222,6 +222,30 @@ fn numbers_and_paths_are_bounded() {
     assert!(cookies(&jar, H).contains("b=new"));
     let far = format!("{H}{}/f", "x".repeat(MAX_PATH));
     assert_eq!(sent(&far, &["a=b"], &far), "");
+}
+
+#[test]
+fn what_is_sent_is_bounded() {
+    const H: &str = "https://h.example/d/";
+    let jar = Jar::default();
+    for field in ["a=1; Path=/", "long=234567; Path=/", "b=2; Path=/", "c=3", "d=4; Path=/d/"] {
+        jar.take(&url(H), field.as_bytes());
+    }
+    let sent = |room| {
+        let Sent { field, left_out } = jar.cookies_for(&url(H), room);
+        (String::from_utf8(field).unwrap(), left_out)
+    };
+    assert_eq!(sent(35), ("d=4; c=3; a=1; long=234567; b=2".to_owned(), 0));
+    assert_eq!(sent(31).1, 0);
+    assert_eq!(sent(30), ("d=4; c=3; a=1; long=234567".to_owned(), 1));
+    assert_eq!(sent(25), ("d=4; c=3; a=1; b=2".to_owned(), 1));
+    assert_eq!(sent(8), ("d=4; c=3".to_owned(), 3));
+    assert_eq!(sent(3), ("d=4".to_owned(), 4));
+    assert_eq!(sent(0), (String::new(), 5));
+    let lines = (0..=MAX_SENT).map(|number| format!("h\tFALSE\t/\tFALSE\t0\t{number}\t\n"));
+    let Sent { field, left_out } =
+        read(lines.collect::<String>().as_bytes()).cookies_for(&url("https://h/"), usize::MAX);
+    assert!(field.ends_with(format!("; {}=", MAX_SENT - 1).as_bytes()) && left_out == 1);
 }
 
 const FILE: &str = "\
@@ -345,9 +369,8 @@ proptest! {
         jar.take(&here, &field);
         jar.take(&here, format!("a=b; domain={rest}; path=/{text}; max-age={rest}").as_bytes());
         jar.take(&here, format!("{rest}={text}").as_bytes());
-        if let Some(cookies) = jar.cookies_for(&here) {
-            prop_assert!(!cookies.iter().any(u8::is_ascii_control));
-        }
+        let cookies = jar.cookies_for(&here, usize::MAX).field;
+        prop_assert!(!cookies.iter().any(u8::is_ascii_control));
         prop_assert_eq!(read(&jar.write()).write(), jar.write());
         let _ = Jar::read(&field);
         let _ = Jar::read(text.as_bytes());

@@ -25,12 +25,14 @@ use crate::model::size::count;
 use crate::model::text::BYTE_ORDER_MARK;
 use crate::policy::set_cookie::SetCookie;
 
-/// How many cookies there may be for one domain, and how many in all, for a response to set another.
-const MAX_OF_DOMAIN: usize = 50;
-const MAX_IN_ALL: usize = 3000;
-
 /// How many cookies are sent with a request, as curl has it.
 const MAX_SENT: usize = 150;
+
+/// How many there may be for one domain, for a response to set another in the place of none.
+const MAX_OF_DOMAIN: usize = MAX_SENT;
+
+/// How many there may be in all, for a response to set another. A browser's file has 3000 or so.
+const MAX_IN_ALL: usize = 10_000;
 
 /// The cookies of a run.
 #[derive(Default)]
@@ -153,7 +155,7 @@ impl Stores {
             } else {
                 store[at] = cookie;
             }
-        } else if !cookie.has_expired(now) && self.has_room(&cookie) {
+        } else if !cookie.has_expired(now) && self.make_room(&cookie, now) {
             self.add(cookie);
         }
     }
@@ -175,12 +177,28 @@ impl Stores {
         self.0.get(owned(host)).map(Vec::as_slice).unwrap_or_default()
     }
 
-    /// Returns whether a response may set one cookie more for this domain.
-    fn has_room(&self, cookie: &Cookie) -> bool {
+    /// Returns whether a response may set one cookie more. Of a domain that has many the one goes that was set
+    /// first, of those first that are not secure; in the place of a secure one comes only another. Who has
+    /// many domains takes no room from others.
+    fn make_room(&mut self, new: &Cookie, now: Duration) -> bool {
+        if self.0.values().map(Vec::len).sum::<usize>() >= MAX_IN_ALL {
+            self.0.values_mut().for_each(|store| store.retain(|known| !known.has_expired(now)));
+            self.0.retain(|_, store| !store.is_empty());
+        }
         let in_all: usize = self.0.values().map(Vec::len).sum();
-        let of_domain =
-            self.store(&cookie.domain).iter().filter(|known| known.domain == cookie.domain).count();
-        in_all < MAX_IN_ALL && of_domain < MAX_OF_DOMAIN
+        let Some(store) = self.0.get_mut(owned(&new.domain)) else { return in_all < MAX_IN_ALL };
+        let is_of_domain = |known: &Cookie| known.domain == new.domain;
+        if store.iter().filter(|known| is_of_domain(known)).count() < MAX_OF_DOMAIN {
+            return in_all < MAX_IN_ALL;
+        }
+        let first = |is_secure| {
+            store.iter().position(|known| is_of_domain(known) && known.is_secure == is_secure)
+        };
+        let oldest = first(false).or_else(|| first(true).filter(|_| new.is_secure));
+        oldest.is_some_and(|at| {
+            store.remove(at);
+            true
+        })
     }
 
     /// Returns whether there is a cookie of this name for https alone that would be sent to a host of this

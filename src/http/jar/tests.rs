@@ -1,3 +1,5 @@
+mod files;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -202,26 +204,51 @@ fn bytes_are_sent_and_saved_as_they_came() {
 fn numbers_and_paths_are_bounded() {
     const H: &str = "https://h.example/";
     let jar = Jar::default();
-    for number in 0..10_000 {
+    for number in 0..20_000 {
         let host = url(&format!("https://h{}.example/", number / 100));
         jar.take(&host, format!("a{number}=1").as_bytes());
     }
     let count = |jar: &Jar| saved(jar).lines().count();
     assert_eq!(count(&jar), MAX_IN_ALL);
-    let jar = Jar::default();
-    for number in 0..100 {
-        jar.take(&url(H), format!("a{number}=1").as_bytes());
-    }
-    assert_eq!(count(&jar), MAX_OF_DOMAIN);
-    // One that is there can still be changed.
-    jar.take(&url(H), b"a0=changed");
-    assert!(cookies(&jar, H).contains("a0=changed"));
-    // What is gone makes room.
-    jar.take(&url(H), b"a0=; Max-Age=0");
-    jar.take(&url(H), b"b=new");
-    assert!(cookies(&jar, H).contains("b=new"));
+    // What has expired makes room, wherever it is.
+    jar.take(&url(H), b"new=1");
+    assert_eq!(cookies(&jar, H), "");
+    jar.lock().0.values_mut().next().unwrap()[0].expires = Some(Duration::ZERO);
+    jar.take(&url(H), b"new=1");
+    assert_eq!(cookies(&jar, H), "new=1");
     let far = format!("{H}{}/f", "x".repeat(MAX_PATH));
     assert_eq!(sent(&far, &["a=b"], &far), "");
+}
+
+#[test]
+fn of_one_domain_what_is_oldest_goes_first_and_last_what_is_secure() {
+    const H: &str = "https://h.example/";
+    let jar = Jar::default();
+    jar.take(&url(H), b"secure=1; Secure");
+    for number in 0..2 * MAX_OF_DOMAIN {
+        jar.take(&url("http://h.example/"), format!("a{number}=1").as_bytes());
+    }
+    let names = || {
+        let all = cookies(&jar, H);
+        let names: Vec<String> =
+            all.split("; ").filter_map(|pair| Some(pair.split_once('=')?.0.to_owned())).collect();
+        (names.len(), names[0].clone(), names[1].clone(), names[names.len() - 1].clone())
+    };
+    let all = |first: &str, second: &str, last: &str| {
+        (MAX_OF_DOMAIN, first.to_owned(), second.to_owned(), last.to_owned())
+    };
+    assert_eq!(names(), all("secure", "a151", "a299"));
+    // One that is there is changed in its place, and one of another domain is another's.
+    jar.take(&url(H), b"a151=changed");
+    jar.take(&url("https://www.h.example/"), b"b=1");
+    assert_eq!(names(), all("secure", "a151", "a299"));
+    assert_eq!(cookies(&jar, "https://www.h.example/"), "b=1");
+    for number in 0..MAX_OF_DOMAIN {
+        jar.take(&url(H), format!("s{number}=1; Secure").as_bytes());
+    }
+    assert_eq!(names(), all("s0", "s1", "s149"));
+    jar.take(&url("http://h.example/"), b"c=1");
+    assert_eq!(names(), all("s0", "s1", "s149"));
 }
 
 #[test]
@@ -246,119 +273,6 @@ fn what_is_sent_is_bounded() {
     let Sent { field, left_out } =
         read(lines.collect::<String>().as_bytes()).cookies_for(&url("https://h/"), usize::MAX);
     assert!(field.ends_with(format!("; {}=", MAX_SENT - 1).as_bytes()) && left_out == 1);
-}
-
-const FILE: &str = "\
-# Netscape HTTP Cookie File
-
-127.0.0.1\tFALSE\t/d\tFALSE\t0\ta\t
-#HttpOnly_.h.example\tTRUE\t/\tTRUE\t4102444800\tsession\tx=y
-h.example\tFALSE\t/\tFALSE\t4102444800\tb\t\"1\"
-";
-
-#[test]
-fn a_file_is_written_as_it_was_read() {
-    let jar = read(FILE.as_bytes());
-    assert_eq!(saved(&jar), FILE.split_once("\n\n").unwrap().1);
-    let sent = |to| cookies(&jar, to);
-    assert_eq!(sent("https://h.example/"), "session=x=y; b=\"1\"");
-    assert_eq!(sent("https://www.h.example/"), "session=x=y");
-    assert_eq!(sent("http://h.example/"), "b=\"1\"");
-    assert_eq!(sent("http://127.0.0.1:81/d/e"), "a=");
-    assert_eq!(sent("http://127.0.0.1:81/"), "");
-}
-
-#[test]
-fn files_are_read_as_others_write_them() {
-    #[track_caller]
-    fn case(line: &str, written: &str) {
-        let text = saved(&read(line.as_bytes()));
-        assert_eq!(text.lines().next().unwrap_or_default(), written, "{line}");
-    }
-    case("h.example\tTRUE\t/\tfalse\t\ta\tb\r\n", ".h.example\tTRUE\t/\tFALSE\t0\ta\tb");
-    case("h.example\tFALSE\t/\tFALSE\t0\ta", "h.example\tFALSE\t/\tFALSE\t0\ta\t");
-    case(
-        "h.example\tFALSE\t/\tFALSE\t4102444800.5\ta\tb",
-        "h.example\tFALSE\t/\tFALSE\t4102444800\ta\tb",
-    );
-    case("h.example\tFALSE\t/\tFALSE\t1\texpired\tb", "");
-    case("h.example\tFALSE\t/\tFALSE\t-1\texpired\tb", "");
-    case("h.example\tFALSE\t/\tFALSE\t-1.5\texpired\tb", "");
-    case("# h.example\tFALSE\t/\tFALSE\t0\ta\tb", "");
-    case("  ", "");
-    case("\u{feff}# comment\nh\tFALSE\t/\tFALSE\t0\ta\tb", "h\tFALSE\t/\tFALSE\t0\ta\tb");
-    case("\u{feff}h\tFALSE\t/\tFALSE\t0\ta\tb", "h\tFALSE\t/\tFALSE\t0\ta\tb");
-    let address = |domain: &str| format!("{domain}\tFALSE\t/\tFALSE\t0\ta\tb");
-    for written in ["::1", "[::1]", "0:0::1", ".[0::1]"] {
-        case(&address(written), &address("::1"));
-    }
-    case(&address("2001:DB8::0:1"), &address("2001:db8::1"));
-    case(&address("::ffff:127.0.0.1"), &address("::ffff:7f00:1"));
-    case("::1\tTRUE\t/\tFALSE\t0\ta\tb", &address("::1"));
-    assert_eq!(cookies(&read(address("::1").as_bytes()), "http://[::1]:81/"), "a=b");
-    let twice = "h.example\tFALSE\t/\tFALSE\t0\ta\tb\nh.example\tFALSE\t/\tFALSE\t";
-    case(&format!("{twice}0\ta\tc"), "h.example\tFALSE\t/\tFALSE\t0\ta\tc");
-    case(&format!("{twice}1\ta\tc"), "");
-    case("localhost\tFALSE\t/\tFALSE\t0\ta\tb", "localhost\tFALSE\t/\tFALSE\t0\ta\tb");
-}
-
-#[test]
-fn lines_for_a_domain_that_nobody_owns_are_left_out_and_told() {
-    #[track_caller]
-    fn case(domains: &[&str], told: Option<&str>, left: &[&str]) {
-        let lines = domains.iter().map(|domain| format!("{domain}\tTRUE\t/\tFALSE\t0\ta\tb\n"));
-        let (jar, doubt) = Jar::read(lines.collect::<String>().as_bytes()).unwrap();
-        let text = "is left out: a cookie for all hosts below";
-        let told = told.map(|told| told.replacen('…', text, 1));
-        assert_eq!(doubt, told, "{domains:?}");
-        let saved = saved(&jar);
-        let domains: Vec<&str> = saved.lines().filter_map(|line| line.split('\t').next()).collect();
-        assert_eq!(domains, left);
-    }
-    case(&[".co.uk"], Some("line 1 … `co.uk`, which nobody owns"), &[]);
-    case(
-        &["h.example", "Com", ".github.io", "lan"],
-        Some("line 2 … `com`, which nobody owns, and so is what is like it in 2 lines"),
-        &[".h.example"],
-    );
-    case(
-        &[".kawasaki.jp", ".city.kawasaki.jp", "ck"],
-        Some("line 1 … `kawasaki.jp`, which nobody owns, and so is what is like it in 1 line"),
-        &[".city.kawasaki.jp"],
-    );
-    case(&["127.0.0.1", ".www.ck"], None, &["127.0.0.1", ".www.ck"]);
-    // For the host alone it does no harm.
-    let jar = read(b"co.uk\tFALSE\t/\tFALSE\t0\ta\tb\n");
-    assert_eq!(cookies(&jar, "https://co.uk/"), "a=b");
-    assert_eq!(cookies(&jar, "https://foo.co.uk/"), "");
-    // That of another owner is not sent, whatever is allowed to be in a file.
-    let jar = read(b".amazonaws.com\tTRUE\t/\tFALSE\t0\ta\tb\n");
-    assert_eq!(cookies(&jar, "https://a.b.elb.amazonaws.com/"), "");
-    assert_eq!(cookies(&jar, "https://console.amazonaws.com/"), "a=b");
-}
-
-#[test]
-fn a_line_that_is_not_understood_is_told_without_its_value() {
-    #[track_caller]
-    fn case(line: &str, told: &str) {
-        let error = Jar::read(format!("\n{line}\n").as_bytes()).err().unwrap();
-        assert!(error.starts_with("line 2: ") && error.contains(told), "{error}");
-        assert!(!error.contains("s3cret"), "{error}");
-    }
-    case("a=s3cret", "not seven fields");
-    case("{\"s3cret\": 1}", "not seven fields");
-    case("h\tFALSE\t/\tFALSE\t0\ta\ts3cret\tx", "not seven fields");
-    case("h\tyes\t/\tFALSE\t0\ta\ts3cret", "neither TRUE nor FALSE");
-    case("h\tFALSE\t/\tFALSE\tnever\ta\ts3cret", "not a time");
-    case("h\tFALSE\t/\tFALSE\t-\ta\ts3cret", "not a time");
-    case("h\tFALSE\t/\tFALSE\t--1\ta\ts3cret", "not a time");
-    case("h\tFALSE\td\tFALSE\t0\ta\ts3cret", "its path");
-    case("h\tFALSE\t/\tFALSE\t0\t\ts3cret", "its name is empty");
-    case("h\tFALSE\t/\tFALSE\t0\ta\ts3cret; b=c", "has a `;`");
-    case("h/x\tFALSE\t/\tFALSE\t0\ta\ts3cret", "not a host");
-    case("::1::\tFALSE\t/\tFALSE\t0\ta\ts3cret", "not a host");
-    case("u@h\tFALSE\t/\tFALSE\t0\ta\ts3cret", "not a host");
-    case("\tFALSE\t/\tFALSE\t0\ta\ts3cret", "not a host");
 }
 
 proptest! {

@@ -201,12 +201,12 @@ impl Stores {
         })
     }
 
-    /// Returns whether there is a cookie of this name for https alone that would be sent to a host of this
-    /// one, or this one to a host of it.
+    /// Returns whether there is a cookie of this name for https alone that this one could be taken for: that is
+    /// sent to a host of this one, or this one to a host of it, and to its path (RFC 6265bis §5.7).
     fn has_secure(&self, cookie: &Cookie) -> bool {
         self.store(&cookie.domain).iter().any(|known| {
             let meets = known.covers(&cookie.domain) || cookie.covers(&known.domain);
-            known.is_secure && known.name == cookie.name && meets
+            known.is_secure && known.name == cookie.name && meets && known.is_on(&cookie.path)
         })
     }
 }

@@ -49,13 +49,16 @@ impl Cookie {
 
     /// Returns whether it is sent to a URL.
     pub(super) fn is_for(&self, url: &Url) -> bool {
-        let below = url.path().as_bytes().strip_prefix(&*self.path);
-        let is_path_matched = below.is_some_and(|below| {
-            below.is_empty() || self.path.ends_with(b"/") || below.starts_with(b"/")
-        });
-        is_path_matched
+        self.is_on(url.path().as_bytes())
             && (!self.is_secure || is_safe(url))
             && url.host_str().is_some_and(|host| self.covers(host))
+    }
+
+    /// Returns whether a path is that of the cookie, or below it.
+    pub(super) fn is_on(&self, path: &[u8]) -> bool {
+        path.strip_prefix(&*self.path).is_some_and(|below| {
+            below.is_empty() || self.path.ends_with(b"/") || below.starts_with(b"/")
+        })
     }
 
     /// Returns whether a host is that of the cookie, or below its domain. Their owner has to be the same.

@@ -149,6 +149,14 @@ fn what_comes_in_the_clear_does_not_touch_what_is_secure() {
     case("a=1; Secure", "a=2; Domain=h.example", false);
     case("a=1; Secure; Domain=h.example", "a=2", false);
     case("a=1; Secure", "b=2", true);
+    // What is sent behind it, or not with it, is not taken for it.
+    let below = "https://www.h.example/d/e";
+    for (path, both) in [("/", "a=1; a=2"), ("/x", "a=1"), ("/d", "a=1"), ("/d/e", "a=1")] {
+        let jar = Jar::default();
+        jar.take(&url(below), b"a=1; Secure; Path=/d");
+        jar.take(&url("http://www.h.example/"), format!("a=2; Path={path}").as_bytes());
+        assert_eq!(cookies(&jar, below), both, "{path}");
+    }
     let jar = Jar::default();
     jar.take(&url(H), b"a=1; Secure");
     jar.take(&url("http://other.h.example/"), b"a=2");

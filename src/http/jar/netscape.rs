@@ -37,9 +37,6 @@ pub(super) fn parse(line: &[u8]) -> Result<Option<Cookie>, &'static str> {
     if name.contains(&b'=') || [name, value].iter().any(|text| text.contains(&b';')) {
         return Err("its name or value has a `;` in it, or its name a `=`");
     }
-    if !path.starts_with(b"/") {
-        return Err("its path does not begin with `/`");
-    }
     let (has_subdomains, is_secure) = (flag(subdomains)?, flag(secure)?);
     let expires = time(expires)?;
     let domain = host(domain.strip_prefix(b".").unwrap_or(domain))?;
@@ -49,7 +46,7 @@ pub(super) fn parse(line: &[u8]) -> Result<Option<Cookie>, &'static str> {
         is_secure,
         expires,
         domain,
-        path: path.into(),
+        path: sent_below(path).into(),
         name: name.into(),
         value: value.into(),
         is_http_only,
@@ -73,6 +70,14 @@ pub(super) fn write(cookie: &Cookie, output: &mut Vec<u8>) {
     output.extend_from_slice(if cookie.has_subdomains { b"." } else { b"" });
     output.extend_from_slice(&fields.join(&b'\t'));
     output.push(b'\n');
+}
+
+/// Returns the path of a line. curl writes one as the server said it, also in quotes or without its `/`, and
+/// means all paths then.
+fn sent_below(path: &[u8]) -> &[u8] {
+    let quoted = path.strip_prefix(b"\"");
+    let path = quoted.map_or(path, |rest| rest.strip_suffix(b"\"").unwrap_or(rest));
+    if path.starts_with(b"/") { path } else { b"/" }
 }
 
 fn flag(text: &[u8]) -> Result<bool, &'static str> {

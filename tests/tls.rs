@@ -1,7 +1,16 @@
-//! Over TLS an end without close_notify is no end, unless the body's own framing says that it is.
+//! Over TLS an end without close_notify is no end, unless the body's own framing says that it is; and a
+//! record is waited for as long as anything else that is of no use yet.
 
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::{ServerConfig, ServerConnection};
+
+use crate::harness::certificates::{Signer, says};
 use crate::harness::tls_front::TlsFront;
-use crate::harness::{Reply, Server, content};
+use crate::harness::{Reply, Server, Test, content};
 
 /// Downloads `/a` through TLS; `body` is what must be saved, or `None` if it must fail.
 #[track_caller]
@@ -62,4 +71,40 @@ fn a_missing_goodbye_is_told_in_words_for_users() {
     let output = front.test().arg(&url).fails(&url, "…").run();
     // The library's own words send to its manual, which is for programmers.
     assert!(!output.stderr.contains("rustls"), "{}", output.stderr);
+}
+
+/// Answers the request of one connection with a record of which a byte comes now and then.
+fn drip(listener: &TcpListener, config: ServerConfig) {
+    let (mut stream, _) = listener.accept().unwrap();
+    stream.set_nodelay(true).unwrap();
+    let mut session = ServerConnection::new(Arc::new(config)).unwrap();
+    let mut request = Vec::new();
+    while !request.ends_with(b"\r\n\r\n") {
+        session.complete_io(&mut stream).unwrap();
+        let _ = session.reader().read_to_end(&mut request);
+    }
+    let head = format!("HTTP/1.1 200 OK\r\nX: {}\r\n\r\n", "x".repeat(10_000));
+    session.writer().write_all(head.as_bytes()).unwrap();
+    let mut record = Vec::new();
+    session.write_tls(&mut record).unwrap();
+    for byte in record {
+        if stream.write_all(&[byte]).is_err() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+#[test]
+fn a_record_that_never_becomes_whole_holds_no_worker() {
+    let signer = Signer::new("authority");
+    let config = signer.sign(&says("leaf", &["127.0.0.1"])).server();
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let url = format!("https://{}/a", listener.local_addr().unwrap());
+    let server = std::thread::spawn(move || drip(&listener, config));
+    let folder = tempfile::tempdir().unwrap();
+    let test = Test::new().env("SSL_CERT_FILE", signer.write(folder.path(), "authority.pem"));
+    let test = test.args(["--stall-timeout", "0.2", &url]);
+    test.fails(&url, "the server sent nothing of use for …").run();
+    server.join().unwrap();
 }

@@ -4,7 +4,7 @@
 use std::io::{self, Read, Write};
 
 use crate::http::link::Ending;
-use crate::http::tls::{Received, Session};
+use crate::http::tls::{NothingYet, Received, Session};
 use crate::model::error::Cause;
 
 /// The sessions over one socket.
@@ -29,10 +29,10 @@ impl Layers {
 
     /// Returns what a session with the origin is opened over.
     pub(super) fn outside<'a, S>(&'a mut self, socket: &'a mut S) -> Outside<'a, S> {
-        Outside { session: self.outer.as_deref_mut(), socket }
+        Outside { session: self.outer.as_deref_mut(), socket, waits: true }
     }
 
-    /// Reads what has come.
+    /// Reads what has come, from the socket at most once.
     pub(super) fn read(
         &mut self,
         socket: &mut (impl Read + Write),
@@ -41,7 +41,8 @@ impl Layers {
         match (&mut self.inner, &mut self.outer) {
             (Some(inner), None) => inner.read(socket, buffer),
             (Some(inner), outer) => {
-                inner.read(&mut Outside { session: outer.as_deref_mut(), socket }, buffer)
+                let session = outer.as_deref_mut();
+                inner.read(&mut Outside { session, socket, waits: false }, buffer)
             }
             (None, Some(outer)) => outer.read(socket, buffer),
             (None, None) => socket.read(buffer).map(|count| match count {
@@ -59,7 +60,8 @@ impl Layers {
     ) -> io::Result<()> {
         match &mut self.inner {
             Some(inner) => {
-                inner.write(&mut Outside { session: self.outer.as_deref_mut(), socket }, bytes)
+                let session = self.outer.as_deref_mut();
+                inner.write(&mut Outside { session, socket, waits: true }, bytes)
             }
             None => self.outside(socket).write_all(bytes),
         }
@@ -96,15 +98,21 @@ impl Layers {
 pub(super) struct Outside<'a, S> {
     session: Option<&'a mut Session>,
     socket: &'a mut S,
+    /// Whether a read goes on until something of use has come; else it may fail with [`NothingYet`].
+    waits: bool,
 }
 
 impl<S: Read + Write> Read for Outside<'_, S> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let Some(session) = &mut self.session else { return self.socket.read(buffer) };
-        match session.read(self.socket, buffer)? {
-            Received::Bytes(count) => Ok(count),
-            Received::End(Ending::Broken(error)) => Err(error),
-            Received::End(_) => Ok(0),
+        loop {
+            return match session.read(self.socket, buffer)? {
+                Received::Bytes(count) => Ok(count),
+                Received::Nothing(_) if self.waits => continue,
+                Received::Nothing(_) => Err(io::Error::other(NothingYet)),
+                Received::End(Ending::Broken(error)) => Err(error),
+                Received::End(_) => Ok(0),
+            };
         }
     }
 }

@@ -33,6 +33,9 @@ const MAX_IDLE_BYTES: usize = 1024 * 1024;
 /// How much longer than two stalls that may take: on a busy machine a read comes late.
 const GRACE: Duration = Duration::from_secs(1);
 
+/// How many bytes a second of one record of TLS are enough: of a body that slow nothing is seen before.
+const SLOWEST_RECORD: u64 = 64;
+
 #[derive(Debug, Default)]
 struct Notes {
     /// The proxy that the request goes through.
@@ -72,6 +75,16 @@ impl Notes {
     fn progress(&mut self) {
         self.idle_bytes = 0;
         self.idle_since = None;
+    }
+
+    /// Fails when nothing of use has come for longer than this.
+    fn check_idle(&mut self, most: Duration) -> Result<(), Cause> {
+        let after = self.idle_since.get_or_insert_with(Instant::now).elapsed();
+        if after > most {
+            let detail = format!("the server sent nothing of use for {}", Span(after));
+            return Err(Cause::Protocol { detail });
+        }
+        Ok(())
     }
 }
 
@@ -189,13 +202,18 @@ impl Link {
             let detail = "the server sends and sends, and nothing of it is a file".to_owned();
             return Err(Cause::Protocol { detail });
         }
-        let after = notes.idle_since.get_or_insert_with(Instant::now).elapsed();
-        if after > 2 * stall_timeout + GRACE {
-            return Err(Cause::Protocol {
-                detail: format!("the server sent nothing of use for {}", Span(after)),
-            });
-        }
-        Ok(())
+        notes.check_idle(2 * stall_timeout + GRACE)
+    }
+
+    /// Takes note that a record of TLS is not whole yet, of which so many bytes are here, and bounds how long
+    /// that may take. It need not be fast, but the less has come the sooner it ends.
+    pub(super) fn await_record(
+        &self,
+        pending: usize,
+        stall_timeout: Duration,
+    ) -> Result<(), Cause> {
+        let time = Duration::from_secs(pending as u64 / SLOWEST_RECORD);
+        self.notes().check_idle(2 * stall_timeout + GRACE + time)
     }
 
     /// Says that this request needed a new connection.

@@ -1,5 +1,6 @@
 //! TLS by rustls: one session over one stream.
 
+use std::fmt;
 use std::io::{self, Read, Write};
 
 use rustls::Error;
@@ -59,8 +60,28 @@ pub(super) fn wrap(
 pub(super) enum Received {
     /// So many bytes.
     Bytes(usize),
+    /// Something, but nothing of use yet: so many bytes of a record, or a message for TLS alone.
+    Nothing(usize),
     /// Nothing more will come.
     End(Ending),
+}
+
+/// What a stream has that is a session itself, and has got nothing of use yet (see [`Received::Nothing`]).
+#[derive(Debug)]
+pub(super) struct NothingYet;
+
+impl fmt::Display for NothingYet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("nothing of use has come yet")
+    }
+}
+
+impl std::error::Error for NothingYet {}
+
+impl NothingYet {
+    fn is_in(error: &io::Error) -> bool {
+        matches!(error.get_ref(), Some(inner) if inner.is::<Self>())
+    }
 }
 
 /// One TLS session.
@@ -120,7 +141,7 @@ impl Session {
         Some(Cause::Tls { host: self.host.clone(), problem })
     }
 
-    /// Reads plaintext, as many whole records as are there and fit.
+    /// Reads plaintext, as many whole records as are there and fit, and once from the stream if none is.
     pub(super) fn read(
         &mut self,
         socket: &mut (impl Read + Write),
@@ -129,7 +150,7 @@ impl Session {
         if buffer.is_empty() {
             return Ok(Received::Bytes(0));
         }
-        let mut total = 0;
+        let (mut total, mut has_filled) = (0, false);
         loop {
             match self.turn(socket, &mut buffer[total..], &[]) {
                 Ok(Turn::Received(count)) => {
@@ -141,6 +162,10 @@ impl Session {
                 // An end or an error is still there the next time.
                 _ if total > 0 => return Ok(Received::Bytes(total)),
                 Ok(Turn::Closed) => return Ok(Received::End(Ending::Orderly)),
+                // Whoever waits looks for how long it is that nothing of use has come.
+                Ok(_) if std::mem::replace(&mut has_filled, true) => {
+                    return Ok(Received::Nothing(self.records.input.pending().len()));
+                }
                 Ok(_) => {
                     if !self.fill(socket)? {
                         return Ok(Received::End(Ending::Broken(io::Error::new(
@@ -196,9 +221,12 @@ impl Session {
         }
     }
 
-    /// Takes raw bytes from the socket; returns whether there were any.
+    /// Takes raw bytes from the socket; returns whether it goes on.
     fn fill(&mut self, socket: &mut impl Read) -> io::Result<bool> {
-        let any = self.records.input.fill_from(socket)?;
+        let any = match self.records.input.fill_from(socket) {
+            Err(error) if NothingYet::is_in(&error) => true,
+            filled => filled?,
+        };
         self.is_cut |= !any;
         Ok(any)
     }

@@ -227,6 +227,10 @@ impl Transport for Wire {
                         return Ok(count > 0);
                     }
                 }
+                Ok(Received::Nothing(pending)) => {
+                    let bounded = self.link.await_record(pending, self.stall_timeout);
+                    bounded.map_err(|cause| self.link.fail(cause))?;
+                }
                 Ok(Received::End(ending)) => {
                     self.link.note_ending(ending);
                     return Ok(false);

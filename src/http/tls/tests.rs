@@ -148,6 +148,7 @@ fn read_all(session: &mut Session, peer: &mut Peer, most: usize) -> (Vec<u8>, io
                 assert!(count > 0);
                 all.extend_from_slice(&buffer[..count]);
             }
+            Ok(Received::Nothing(_)) => {}
             Ok(Received::End(ending)) => return (all, Ok(ending)),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock && peer.is_slow => {}
             Err(error) => return (all, Err(error)),

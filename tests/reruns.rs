@@ -2,6 +2,8 @@
 //! on the server is still the same.
 
 use std::fs;
+use std::thread::sleep;
+use std::time::Duration;
 
 use rustix::process::Signal;
 
@@ -144,6 +146,8 @@ fn a_transfer_whose_name_was_taken_meanwhile_leaves_nothing() {
     let file = test.path().join("a");
     let running = test.any_stderr().status(1).start();
     gate.wait_reached(1);
+    // Before that it may as well have been there: the clock of file systems ticks 100 times a second.
+    sleep(Duration::from_millis(20));
     fs::write(file, "another's").unwrap();
     gate.open();
     running.finish();

@@ -18,6 +18,8 @@ fn a_file_that_appears_meanwhile_is_not_replaced() {
         .hint("it is somebody else's and was left alone; what came for it was removed")
         .start();
     gate.wait_reached(1);
+    // Until then it may as well have been there: the clock of file systems ticks 100 times a second.
+    std::thread::sleep(Duration::from_millis(20));
     std::fs::write(file, "theirs").unwrap();
     gate.open();
     running.finish();
@@ -35,9 +37,6 @@ fn with_a_file_of_others(body: &[u8], policy: &str) -> Output {
     let running = test.any_result().start();
     gate.wait_reached(1);
     std::fs::write(file, "theirs").unwrap();
-    // Until then it may as well have come while the other did: the clock of file systems ticks 100 times
-    // a second.
-    std::thread::sleep(Duration::from_millis(20));
     gate.open();
     running.finish()
 }

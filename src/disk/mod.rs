@@ -48,16 +48,8 @@ pub fn presence(path: &Path) -> Result<Presence, Cause> {
     })
 }
 
-/// How far the clock of file systems may be behind: it ticks 100 times a second at least.
-const TICK: Duration = Duration::from_millis(10);
-
-/// Returns a time that is not later than what a file gets that is changed from `now` on.
-pub fn file_time(now: SystemTime) -> SystemTime {
-    now.checked_sub(TICK).unwrap_or(SystemTime::UNIX_EPOCH)
-}
-
-/// Returns since when at the latest something has a name, or more exactly when it was last renamed or
-/// otherwise changed; `None` when nothing can be told.
+/// Returns since when something has a name, or more exactly when it was last renamed or otherwise changed,
+/// by a clock that may be a hundredth of a second behind; `None` when nothing can be told.
 pub fn there_since(path: &Path) -> Option<SystemTime> {
     let named = path.symlink_metadata().ok()?;
     let (seconds, nanos) = (named.ctime().try_into().ok()?, named.ctime_nsec().try_into().ok()?);

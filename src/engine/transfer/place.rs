@@ -170,7 +170,7 @@ impl Transfer<'_> {
             // The first attempt has only begun.
             let began = self.work.started.filter(|_| self.work.attempts == 0);
             let now = began.unwrap_or_else(SystemTime::now);
-            self.work.knowledge = Knowledge::Presumed(disk::file_time(now));
+            self.work.knowledge = Knowledge::Presumed(now);
             return Ok(Presence::Nothing);
         }
         self.work.knowledge = Knowledge::Seen;
@@ -204,8 +204,9 @@ impl Transfer<'_> {
         }
         let Cause::Exists { path, .. } = cause else { return false };
         let Knowledge::Presumed(at) = self.work.knowledge else { return false };
-        // What came only while the file did is an error, as it is where nothing is presumed.
-        let is_taken = disk::there_since(path).is_some_and(|since| since < at);
+        // What came only while the file did is an error, as it is where nothing is presumed. In doubt it was
+        // there: a script that makes a file names the next one at once.
+        let is_taken = disk::there_since(path).is_some_and(|since| since <= at);
         if is_taken {
             self.work.place = None;
         }

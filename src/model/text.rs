@@ -29,11 +29,12 @@ impl fmt::Display for Printable<'_> {
     }
 }
 
-/// Returns whether `c` controls a terminal or the order of the text around it.
+/// Returns whether `c` controls a terminal or the order of the text around it, or is not seen at all. The two
+/// joiners (U+200C, U+200D) are: they shape what they stand between.
 pub fn is_deceptive(c: char) -> bool {
     c.is_control()
         || matches!(c,
-            '\u{061c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+            '\u{061c}' | '\u{200b}' | '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
             | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
@@ -47,5 +48,6 @@ mod tests {
             Printable("a\x1b[31mb\u{202e}gpj.exe\nü日").to_string(),
             "a\\u{1b}[31mb\\u{202e}gpj.exe\\nü日"
         );
+        assert!(!is_deceptive('\u{200c}') && !is_deceptive('\u{200d}'));
     }
 }

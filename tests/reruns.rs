@@ -63,7 +63,9 @@ fn a_run_ended_by_a_signal_is_gone_on_with() {
         running.signal(signal);
         let output = running.finish();
         assert_eq!(output.status, Some(status));
-        assert!(output.stderr.contains("1 cancelled, interrupted"), "{}", output.stderr);
+        assert!(output.stderr.contains("1 cancelled, interrupted\n  hint: "), "{}", output.stderr);
+        let hint = " MiB are kept; run the same command again to go on\n";
+        assert!(output.stderr.ends_with(hint), "{}", output.stderr);
         let kept = fs::read(part).unwrap();
         assert!(body.starts_with(&kept));
         server.get(["/a"]).in_folder(output.folder).expect_file("a", &body).run();

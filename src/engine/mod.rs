@@ -273,6 +273,7 @@ impl Shared<'_> {
             self.observer.event(&Event::Unstarted { job });
         } else {
             totals.cancelled += 1;
+            totals.kept += work.kept;
             self.observer.event(&Event::Cancelled { job, details: work.details() });
         }
     }

@@ -44,6 +44,8 @@ pub(super) struct Work {
     pub(super) reached: u64,
     /// Bytes received by all attempts.
     pub(super) received: u64,
+    /// The bytes that the last attempt left in the partial file.
+    pub(super) kept: u64,
     /// The bytes of an earlier run that are gone on with; `None` before it was looked for any.
     pub(super) resumed_from: Option<u64>,
     /// Where the last response came from, in a run that tells details.
@@ -102,6 +104,7 @@ impl Work {
             refreshed_at: 0,
             reached: 0,
             received: 0,
+            kept: 0,
             resumed_from: None,
             served: None,
             place: None,

@@ -210,6 +210,7 @@ impl Worker<'_> {
                 self.tell_end(&work, result);
                 return Taken::Ended;
             };
+            work.kept = setback.kept.as_ref().map_or(0, |kept| kept.bytes);
             let is_locked = matches!(setback.cause, Cause::InUse { .. });
             if is_locked && shared.options.if_locked == IfLocked::Wait {
                 self.leave(host_of(work.target().0), Answered::Otherwise);

@@ -17,6 +17,8 @@ pub struct Totals {
     pub failed: u64,
     /// Jobs that were begun and given up because the run was stopped.
     pub cancelled: u64,
+    /// Bytes of partial files of these that the next run goes on with.
+    pub kept: u64,
     /// Body bytes received, also those of failed transfers.
     pub bytes: u64,
     /// Files of a run that downloads nothing.
@@ -39,6 +41,7 @@ impl AddAssign for Totals {
         self.skipped += other.skipped;
         self.failed += other.failed;
         self.cancelled += other.cancelled;
+        self.kept += other.kept;
         self.bytes += other.bytes;
         self.survey += other.survey;
     }

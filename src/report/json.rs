@@ -102,7 +102,7 @@ pub(super) fn totals(
     elapsed: Duration,
     stopped: Option<StopReason>,
 ) -> Vec<u8> {
-    let Totals { completed, verified, skipped, failed, cancelled, bytes, survey } = *totals;
+    let Totals { completed, verified, skipped, failed, cancelled, bytes, survey, .. } = *totals;
     let told = |of: Mode, number: u64| (mode == of).then_some(number);
     let interrupted = matches!(stopped, Some(StopReason::Signal(_)));
     let stopped = matches!(stopped, Some(StopReason::Failures(_))).then_some("failures");

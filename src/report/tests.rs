@@ -28,6 +28,7 @@ const TOTALS: Totals = Totals {
     skipped: 1,
     failed: 1,
     cancelled: 0,
+    kept: 0,
     bytes: 1 << 20,
     survey: Survey { planned: 0, found: 0, bytes: 0, unsized_files: 0 },
 };

@@ -49,7 +49,7 @@ impl Failures {
     }
 }
 
-/// Returns the totals as one line.
+/// Returns the totals as one line, and in a second what the user may do where the run ended early.
 pub(super) fn line(
     mode: Mode,
     totals: &Totals,
@@ -84,6 +84,10 @@ pub(super) fn line(
         Some(StopReason::OutputClosed) | None => {}
     }
     text.push('\n');
+    if totals.kept > 0 {
+        let kept = ByteSize(totals.kept);
+        let _ = writeln!(text, "  hint: {kept} are kept; run the same command again to go on");
+    }
     text
 }
 
@@ -135,6 +139,12 @@ mod tests {
             all,
             Some(StopReason::Signal(2)),
             "12 files, 34 MiB in 1.20s (28 MiB/s), 3 skipped, 1 failed, 2 cancelled, interrupted",
+        );
+        let kept = Totals { cancelled: 1, kept: 3 << 20, ..Totals::default() };
+        case(
+            kept,
+            Some(StopReason::Signal(15)),
+            "0 files, 0 B in 1.20s (0 B/s), 1 cancelled, interrupted\n  hint: 3.0 MiB are kept; run the same command again to go on",
         );
         let broken = Totals { failed: 2, cancelled: 1, ..Totals::default() };
         case(

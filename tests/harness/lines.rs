@@ -22,6 +22,8 @@ pub(super) struct Expected {
     pub(super) skips: Vec<String>,
     /// What follows the counts in the totals.
     pub(super) totals_end: Option<String>,
+    /// The hint below the totals.
+    pub(super) totals_hint: Option<String>,
 }
 
 impl Expected {
@@ -78,6 +80,7 @@ impl Expected {
             let _ = write!(totals, ", {words}");
         }
         patterns.push(totals);
+        patterns.extend(self.totals_hint.iter().map(|hint| format!("  hint: {hint}")));
         patterns
     }
 }
@@ -85,7 +88,9 @@ impl Expected {
 /// Splits off the list of failures, if there is one, and the totals.
 fn split_end<'a, 'b>(lines: &'a [&'b str]) -> (&'a [&'b str], &'a [&'b str]) {
     let list = lines.iter().position(|&line| line == "failed:");
-    lines.split_at(list.unwrap_or(lines.len().saturating_sub(1)))
+    let has_hint = lines.last().is_some_and(|line| line.starts_with("  hint: "));
+    let totals = lines.len().saturating_sub(1 + usize::from(has_hint));
+    lines.split_at(list.unwrap_or(totals))
 }
 
 fn in_order(patterns: &[String], found: &[&str]) -> Option<String> {

@@ -378,6 +378,12 @@ impl Test {
         self
     }
 
+    /// Expects this hint below the totals.
+    pub(crate) fn totals_hint(mut self, hint: &str) -> Self {
+        self.stderr.totals_hint = Some(hint.to_owned());
+        self
+    }
+
     /// Expects this status. Without it: 0, or 1 if a job is expected to fail.
     pub(crate) fn status(mut self, status: i32) -> Self {
         self.status = Some(status);

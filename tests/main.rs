@@ -70,6 +70,7 @@ mod headers;
 mod hosts;
 /// Arguments, lists, standard input.
 mod input;
+mod insecure;
 /// Signals, and readers that go away.
 mod interrupt;
 /// One object for each job.

@@ -3,29 +3,25 @@
 use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::Arc;
 
-use haul::model::pin::Pin;
 use rustls::ServerConfig;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::sign::{CertifiedKey, SingleCertAndKey};
 
 use crate::harness::certificates::{Holder, Signer, VERSIONS, authority, expired, pem, says};
 use crate::harness::tls_front::TlsFront;
 use crate::harness::{Reply, Server, Test, is_missing};
 
-const HOST: &str = "127.0.0.1";
+pub(crate) const HOST: &str = "127.0.0.1";
 
 /// The warning that `--insecure` gives.
-const INSECURE: &str = "warning: `--insecure`: certificates are not checked; anybody on the way can \
-                        read and change what comes";
+pub(crate) const INSECURE: &str = "warning: `--insecure`: certificates are not checked; \
+                                   anybody on the way can read and change what comes";
 
 /// The same when there are pins.
-const PINNED: &str = "warning: `--insecure`: of certificates only the public key is checked";
+pub(crate) const PINNED: &str =
+    "warning: `--insecure`: of certificates only the public key is checked";
 
 /// Starts a server with one file and this configuration.
-fn serving(config: ServerConfig) -> (Server, TlsFront) {
+pub(crate) fn serving(config: ServerConfig) -> (Server, TlsFront) {
     let server = Server::start();
     server.maybe("/a", Reply::ok("hello"));
     let front = TlsFront::with(&server, config);
@@ -34,7 +30,7 @@ fn serving(config: ServerConfig) -> (Server, TlsFront) {
 
 /// Asks for the file with these arguments, and gets it.
 #[track_caller]
-fn trusted(front: &TlsFront, args: &[&str], lines: &[&str]) {
+pub(crate) fn trusted(front: &TlsFront, args: &[&str], lines: &[&str]) {
     let mut test = front.test().args(args).arg(front.url("/a")).expect_file("a", "hello");
     for &line in lines {
         test = test.line(line);
@@ -44,14 +40,14 @@ fn trusted(front: &TlsFront, args: &[&str], lines: &[&str]) {
 
 /// Asks for the file with these arguments, and fails.
 #[track_caller]
-fn distrusted(front: &TlsFront, args: &[&str], cause: &str) {
+pub(crate) fn distrusted(front: &TlsFront, args: &[&str], cause: &str) {
     let url = front.url("/a");
     let output = front.test().args(args).arg(&url).any_stderr().status(1).run();
     let expected = format!("error: {url}: {cause}");
     assert!(output.stderr.contains(&expected), "{}", output.stderr);
 }
 
-fn text(path: &Path) -> &str {
+pub(crate) fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
@@ -238,68 +234,6 @@ fn roots_are_loaded_when_the_first_https_url_comes() {
     let roots = std::fs::read(signer.write(front.folder(), "authority.pem")).unwrap();
     std::fs::OpenOptions::new().write(true).open(&pipe).unwrap().write_all(&roots).unwrap();
     running.finish();
-}
-
-#[test]
-fn insecure_takes_any_certificate_and_says_so() {
-    for params in [says("x", &["other.example"]), expired(authority(says("x", &[])))] {
-        for versions in [&VERSIONS[..1], &VERSIONS[1..]] {
-            let config = Holder::self_signed(&params).server_of(versions, None);
-            let (_server, front) = serving(config);
-            trusted(&front, &["--insecure"], &[INSECURE]);
-            let test = front.test().quiet().arg("-k").arg(front.url("/a"));
-            test.expect_file("a", "hello").run();
-        }
-    }
-}
-
-/// What `openssl x509 -req` made for decades: a certificate without extensions, of version 1.
-fn of_version_1() -> Option<(Vec<u8>, CertifiedKey)> {
-    if is_missing("openssl") {
-        return None;
-    }
-    let folder = tempfile::tempdir().unwrap();
-    for arguments in [
-        "req -newkey rsa:2048 -nodes -subj /CN=old -keyout key -out request",
-        "x509 -req -in request -signkey key -out certificate",
-    ] {
-        let mut openssl = Command::new("openssl");
-        let openssl = openssl.args(arguments.split(' ')).current_dir(folder.path());
-        assert!(openssl.stderr(Stdio::null()).status().unwrap().success());
-    }
-    let certificate = CertificateDer::from_pem_file(folder.path().join("certificate")).unwrap();
-    let key = PrivateKeyDer::from_pem_file(folder.path().join("key")).unwrap();
-    let key = rustls::crypto::ring::sign::any_supported_type(&key).unwrap();
-    let public = key.public_key().unwrap().to_vec();
-    Some((public, CertifiedKey::new(vec![certificate], key)))
-}
-
-#[test]
-fn a_certificate_of_version_1_is_taken_by_its_key_only() {
-    let Some((public, pair)) = of_version_1() else { return };
-    for versions in [&VERSIONS[..1], &VERSIONS[1..]] {
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ServerConfig::builder_with_provider(provider)
-            .with_protocol_versions(versions)
-            .unwrap()
-            .with_no_client_auth()
-            .with_cert_resolver(Arc::new(SingleCertAndKey::from(pair.clone())));
-        let (_server, front) = serving(config);
-        trusted(&front, &["-k"], &[INSECURE]);
-        trusted(&front, &["-k", "--pin", &Pin::of(&public).to_string()], &[PINNED]);
-        distrusted(
-            &front,
-            &[],
-            "the certificate of 127.0.0.1 is of no use: it is not of X.509 version 3",
-        );
-    }
-}
-
-#[test]
-fn insecure_needs_no_roots() {
-    let (_server, front) = serving(Holder::self_signed(&says("x", &[])).server());
-    let test = front.test().env("SSL_CERT_FILE", "/nonexistent.pem");
-    test.arg("-k").arg(front.url("/a")).expect_file("a", "hello").line(INSECURE).run();
 }
 
 #[test]

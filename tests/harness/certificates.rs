@@ -11,6 +11,7 @@ use rcgen::{
 use rustls::crypto::ring;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::server::WebPkiClientVerifier;
+use rustls::sign::CertifiedKey;
 use rustls::{RootCertStore, ServerConfig, SupportedProtocolVersion};
 
 /// Versions of TLS, the newest first.
@@ -119,6 +120,12 @@ impl Holder {
         *bytes.last_mut().unwrap() ^= 1;
         self.chain[0] = bytes.into();
         self
+    }
+
+    /// Returns what a server shows that does not look at it.
+    pub(crate) fn pair(&self) -> CertifiedKey {
+        let key = PrivatePkcs8KeyDer::from(self.key.serialize_der());
+        CertifiedKey::new(self.chain.clone(), ring::sign::any_supported_type(&key.into()).unwrap())
     }
 
     /// Returns its public key as haul's `--pin` takes it.

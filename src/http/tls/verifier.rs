@@ -62,13 +62,15 @@ impl ServerCertVerifier for Verifier {
         Ok(ServerCertVerified::assertion())
     }
 
-    // Also with `--insecure`: a pin is worth something only if the server has the key.
     fn verify_tls12_signature(
         &self,
         message: &[u8],
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
+        if self.takes_anybody() {
+            return Ok(HandshakeSignatureValid::assertion());
+        }
         verify_tls12_signature(message, certificate, signature, &self.algorithms)
             .or_else(|error| self.verify_by_key(error, message, certificate, signature))
     }
@@ -79,18 +81,33 @@ impl ServerCertVerifier for Verifier {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
+        if self.takes_anybody() {
+            return Ok(HandshakeSignatureValid::assertion());
+        }
         verify_tls13_signature(message, certificate, signature, &self.algorithms)
             .or_else(|error| self.verify_by_key(error, message, certificate, signature))
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.algorithms.supported_schemes()
+        let mut schemes = self.algorithms.supported_schemes();
+        if self.takes_anybody() {
+            // What is not verified may be of a kind that cannot be.
+            schemes.push(SignatureScheme::ECDSA_NISTP521_SHA512);
+        }
+        schemes
     }
 }
 
 impl Verifier {
-    /// Verifies a signature under a certificate of another version of X.509, which webpki does not
-    /// read: with `--insecure` also such servers are spoken to.
+    /// Returns whether nothing is asked of a server. Then its signature of the handshake is not verified either:
+    /// it proves that the server has the key of its certificate, and anybody on the way can show another
+    /// certificate. A pin is worth something only if the server has the key.
+    fn takes_anybody(&self) -> bool {
+        self.roots.is_none() && self.pins.is_empty()
+    }
+
+    /// Verifies a signature under a certificate that webpki does not read, as one of another version of X.509
+    /// or with a critical extension that nobody knows: with `--insecure` its key alone counts.
     fn verify_by_key(
         &self,
         error: Error,
@@ -98,7 +115,7 @@ impl Verifier {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        if !matches!(&error, Error::InvalidCertificate(problem) if is_of_other_version(problem)) {
+        if self.roots.is_some() || ParsedCertificate::try_from(certificate).is_ok() {
             return Err(error);
         }
         let key = public_key(certificate)?;
@@ -118,11 +135,10 @@ impl Verifier {
     }
 }
 
-/// Returns the public key of a certificate of any version.
+/// Returns the public key of a certificate, also of one that webpki does not read.
 fn public_key(certificate: &CertificateDer<'_>) -> Result<SubjectPublicKeyInfoDer<'static>, Error> {
-    match ParsedCertificate::try_from(certificate) {
-        Err(Error::InvalidCertificate(problem)) if is_of_other_version(&problem) => {}
-        parsed => return parsed.map(|parsed| parsed.subject_public_key_info()),
+    if let Ok(parsed) = ParsedCertificate::try_from(certificate) {
+        return Ok(parsed.subject_public_key_info());
     }
     let key = Certificate::from_der(certificate)
         .and_then(|certificate| certificate.tbs_certificate().subject_public_key_info().to_der())

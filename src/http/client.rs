@@ -23,6 +23,7 @@ use crate::http::local::{self, Local};
 use crate::http::proxy::{self, Via, takes_basic};
 use crate::http::remote::Remote;
 use crate::http::unpack;
+use crate::http::words;
 use crate::model::error::Cause;
 use crate::model::field::Field;
 use crate::model::problem::{LoginProblem, Phase};
@@ -263,14 +264,14 @@ impl Client {
                 Cause::Stalled { after: self.common.options.stall_timeout, phase: Phase::Header }
             }
             ureq::Error::Io(source) => match self.link.take_ending() {
-                Ending::Broken(source) => Cause::Connection { source },
+                Ending::Broken(source) => Cause::Connection { source: words::plain(source) },
                 Ending::Orderly => Cause::Connection {
                     source: io::Error::new(
                         source.kind(),
                         "the server closed the connection without a response",
                     ),
                 },
-                Ending::Open => Cause::Connection { source },
+                Ending::Open => Cause::Connection { source: words::plain(source) },
             },
             ureq::Error::LargeResponseHeader(_, limit) => Cause::Protocol {
                 detail: format!("the response's header is larger than {} KiB", limit / 1024),

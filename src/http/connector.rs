@@ -22,6 +22,7 @@ use crate::http::resolver::Resolver;
 use crate::http::tls::{self, Session, Trust};
 use crate::http::unix;
 use crate::http::wire::{Form, Wire};
+use crate::http::words;
 use crate::model::error::Cause;
 use crate::model::problem::Phase;
 use crate::model::proxy::{Proxy, ProxyKind, ProxyProblem};
@@ -220,12 +221,12 @@ impl Opener {
 
 /// Returns what a proxy thinks of TLS with haul, if it says so only when it is spoken to (TLS 1.3).
 fn last_word(layers: &Layers, proxy: &Proxy, cause: Cause) -> Cause {
-    let Cause::Proxy { problem: ProxyProblem::Broken { source }, .. } = &cause else {
+    let Cause::Proxy { problem: ProxyProblem::Broken { source }, .. } = cause else {
         return cause;
     };
-    match layers.lasting_cause(source) {
+    match layers.lasting_cause(&source) {
         Some(lasting) => proxy::blame(proxy, lasting),
-        None => cause,
+        None => proxy::of(proxy, ProxyProblem::Broken { source: words::plain(source) }),
     }
 }
 

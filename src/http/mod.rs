@@ -33,6 +33,7 @@ pub mod tls;
 mod unix;
 mod unpack;
 mod wire;
+mod words;
 
 use std::io;
 use std::time::Duration;

@@ -11,6 +11,7 @@ use crate::http::buffers::STAND_IN_BYTES;
 use crate::http::conduit::{Conduit, MIN_BYTES};
 use crate::http::head::Framing;
 use crate::http::link::{Ending, Link};
+use crate::http::words;
 use crate::model::error::Cause;
 use crate::model::problem::Phase;
 
@@ -139,7 +140,9 @@ impl Remote {
             (Framing::Length(_) | Framing::Chunked, _) | (Framing::Close, Ending::Orderly) => {
                 Ok(())
             }
-            (Framing::Close, Ending::Broken(source)) => Err(Cause::Connection { source }),
+            (Framing::Close, Ending::Broken(source)) => {
+                Err(Cause::Connection { source: words::plain(source) })
+            }
             (Framing::Close, Ending::Open) => {
                 Err(Cause::Truncated { received: self.received, expected: None })
             }
@@ -162,12 +165,12 @@ impl Remote {
             ureq::Error::BodyStalled => Cause::Truncated { received: self.received, expected },
             ureq::Error::Io(source) => match self.link.take_ending() {
                 Ending::Broken(source) if source.kind() != io::ErrorKind::UnexpectedEof => {
-                    Cause::Connection { source }
+                    Cause::Connection { source: words::plain(source) }
                 }
                 _ if source.kind() == io::ErrorKind::UnexpectedEof => {
                     Cause::Truncated { received: self.received, expected }
                 }
-                _ => Cause::Connection { source },
+                _ => Cause::Connection { source: words::plain(source) },
             },
             other => Cause::Protocol { detail: format!("the response breaks HTTP: {other}") },
         }

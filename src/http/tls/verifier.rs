@@ -151,11 +151,6 @@ pub(super) fn is_of_authority(error: &OtherError) -> bool {
     error.to_string() == "CaUsedAsEndEntity"
 }
 
-/// Returns whether webpki refuses a certificate because its version of X.509 is not 3.
-pub(super) fn is_of_other_version(error: &CertificateError) -> bool {
-    matches!(error, CertificateError::Other(other) if other.to_string() == "UnsupportedCertVersion")
-}
-
 pub(super) fn system_time(time: UnixTime) -> SystemTime {
     UNIX_EPOCH + Duration::from_secs(time.as_secs())
 }

@@ -49,7 +49,10 @@ fn of_version_1() -> Option<(Vec<u8>, CertifiedKey)> {
 }
 
 /// Returns the configuration of a server that shows a certificate, whether the key is its own or not.
-fn showing(pair: &CertifiedKey, versions: &[&'static SupportedProtocolVersion]) -> ServerConfig {
+pub(crate) fn showing(
+    pair: &CertifiedKey,
+    versions: &[&'static SupportedProtocolVersion],
+) -> ServerConfig {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(versions)
@@ -104,7 +107,7 @@ fn a_server_without_the_key_of_its_certificate_has_not_that_of_a_pin() {
     for versions in [&VERSIONS[..1], &VERSIONS[1..]] {
         let (_server, front) = serving(showing(&pair, versions));
         let file = signer.write(front.folder(), "authority.pem");
-        let cause = "a signature of the certificate of 127.0.0.1 is wrong";
+        let cause = "127.0.0.1 does not have the key of its certificate";
         distrusted(&front, &["--ca-cert", text(&file)], cause);
         distrusted(&front, &["-k", "--pin", &shown.pin()], cause);
         trusted(&front, &["-k"], &[INSECURE]);

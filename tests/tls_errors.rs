@@ -1,11 +1,21 @@
 //! What is wrong with TLS is told apart, with the next step, and not tried again.
 
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use haul::model::pin::Pin;
+use rcgen::SanType;
 use rustls::ServerConfig;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::sign::CertifiedKey;
 
 use crate::harness::certificates::{Holder, Signer, VERSIONS, authority, early, expired, says};
 use crate::harness::objects::object;
 use crate::harness::tls_front::TlsFront;
-use crate::harness::{Reply, Server, Test};
+use crate::harness::{Reply, Server, Test, is_missing};
+use crate::insecure::showing;
+use crate::trust::{distrusted, serving, text};
 
 const HOST: &str = "127.0.0.1";
 
@@ -163,6 +173,42 @@ fn a_self_signed_certificate_is_told_as_such() {
     fails(Holder::self_signed(&authority(leaf)).server(), &signer, &[], &told);
 }
 
+/// The hint for a signature by another key than that of the trusted authority.
+const RENEWED: &str = "an authority that was made anew under its old name has another key: `--ca-cert` takes \
+                       its new certificate; if it was not, something between here and the server may be \
+                       interfering";
+
+#[test]
+fn an_authority_with_a_new_key_under_its_old_name_is_told_as_such() {
+    fails(
+        Signer::new("authority").sign(&says("leaf", &[HOST])).server(),
+        &Signer::new("authority"),
+        &[],
+        &Told {
+            cause: "a signature of the certificate of 127.0.0.1 is wrong",
+            hint: Some(RENEWED),
+            word: "bad_signature",
+        },
+    );
+}
+
+#[test]
+fn an_address_that_is_named_as_a_host_is_told_as_such() {
+    let signer = Signer::new("authority");
+    let mut params = says("leaf", &[]);
+    params.subject_alt_names.push(SanType::DnsName(HOST.try_into().unwrap()));
+    fails(
+        signer.sign(&params).server(),
+        &signer,
+        &[],
+        &Told {
+            cause: "the certificate names 127.0.0.1 as a DNS name, not as an IP address",
+            hint: Some("it needs a subject alternative name of the kind IP"),
+            word: "wrong_host",
+        },
+    );
+}
+
 #[test]
 fn a_forged_signature_is_told_as_such() {
     let signer = Signer::new("authority");
@@ -172,7 +218,7 @@ fn a_forged_signature_is_told_as_such() {
         &[],
         &Told {
             cause: "a signature of the certificate of 127.0.0.1 is wrong",
-            hint: Some("something between here and the server may be interfering"),
+            hint: Some(RENEWED),
             word: "bad_signature",
         },
     );
@@ -265,7 +311,10 @@ fn alerts_of_old_servers_are_told_in_words() {
     answered(
         alert(40),
         "127.0.0.1 refuses to speak TLS with haul (handshake_failure)",
-        Some("it may only speak TLS in ways that are not safe any more"),
+        Some(
+            "it may only speak TLS in ways that are not safe any more, or with keys and curves that \
+             haul does not know (P-521, X448)",
+        ),
     );
     answered(alert(112), "127.0.0.1 refuses to speak TLS with haul (unrecognized_name)", None);
 }
@@ -284,4 +333,44 @@ fn a_connection_that_breaks_in_the_handshake_is_tried_again() {
         .retried(&url, cause, "retry 1 of 1")
         .fails(&url, "the connection broke: … (2 attempts)")
         .run();
+}
+
+/// Expects that a server with this certificate and key, which need not be its own, is not taken.
+#[track_caller]
+fn shows(shown: &Path, key: &Path, args: &[&str], cause: &str) {
+    let key = PrivateKeyDer::from_pem_file(key).unwrap();
+    let key = rustls::crypto::ring::sign::any_supported_type(&key).unwrap();
+    let pair = CertifiedKey::new(vec![CertificateDer::from_pem_file(shown).unwrap()], key);
+    let (_server, front) = serving(showing(&pair, &VERSIONS));
+    distrusted(&front, args, &format!("the certificate of 127.0.0.1 is of no use: {cause}"));
+}
+
+#[test]
+fn an_rsa_key_that_is_too_small_is_told_as_such() {
+    if is_missing("openssl") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    std::fs::write(path("names"), "subjectAltName=IP:127.0.0.1").unwrap();
+    for arguments in [
+        "req -x509 -newkey rsa:1024 -nodes -subj /CN=small -keyout small.key -out small.pem",
+        "req -newkey rsa:2048 -nodes -subj /CN=leaf -keyout leaf.key -out request",
+        "x509 -req -in request -CA small.pem -CAkey small.key -set_serial 1 -extfile names -out leaf.pem",
+    ] {
+        let mut openssl = Command::new("openssl");
+        let openssl = openssl.args(arguments.split(' ')).current_dir(folder.path());
+        assert!(openssl.stderr(Stdio::null()).status().unwrap().success());
+    }
+    let (small, leaf) = (path("small.pem"), path("leaf.pem"));
+    let authority = ["--ca-cert", text(&small)];
+    let bits = "has 1024 bits, and haul takes 2048 to 8192";
+    let its_authority = format!("the RSA key of one that vouches for it {bits}");
+    shows(&leaf, &path("leaf.key"), &authority, &its_authority);
+    // The server's own key cannot sign here, so another does: neither is verified by a key of that size.
+    let parsed = CertificateDer::from_pem_file(&small).unwrap();
+    let parsed = rustls::server::ParsedCertificate::try_from(&parsed).unwrap();
+    let pin = Pin::of(&parsed.subject_public_key_info()).to_string();
+    let own = format!("its RSA key {bits}");
+    shows(&small, &path("leaf.key"), &["-k", "--pin", &pin], &own);
 }

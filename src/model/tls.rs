@@ -27,7 +27,9 @@ impl fmt::Display for TlsVersion {
 /// Why TLS with a server failed. None of it is better in a moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TlsProblem {
-    /// A signature of the certificate, or one made with it, is wrong.
+    /// The certificate has the host's IP address as the name of a host.
+    AddressAsName,
+    /// A signature of the certificate, or of one that vouches for it, is wrong.
     BadSignature,
     /// The server does not take the client certificate.
     CertificateRefused {
@@ -95,6 +97,8 @@ pub enum TlsProblem {
         /// The names it is for.
         names: Vec<String>,
     },
-    /// Anything else, in the TLS library's words.
+    /// The server's signature of the handshake is not by the key of its certificate.
+    WrongKey,
+    /// Anything else, in words.
     Other(String),
 }

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use rustls::pki_types::ServerName;
 use rustls::{AlertDescription, CertificateError, Error, PeerIncompatible};
 
 use crate::http::tls::verifier::{Refusal, system_time};
@@ -96,9 +97,15 @@ fn of_certificate(error: &CertificateError) -> TlsProblem {
             is_issuer: false,
         },
         CertificateError::NotValidForName => TlsProblem::WrongHost { names: Vec::new() },
-        CertificateError::NotValidForNameContext { presented, .. } => {
-            let names = presented.iter().map(|name| bare_name(name)).collect();
-            TlsProblem::WrongHost { names }
+        CertificateError::NotValidForNameContext { expected, presented } => {
+            let names: Vec<String> = presented.iter().map(|name| bare_name(name)).collect();
+            // A name that looks the same and does not count is one of another kind.
+            match expected {
+                ServerName::IpAddress(_) if names.contains(&expected.to_str().into_owned()) => {
+                    TlsProblem::AddressAsName
+                }
+                _ => TlsProblem::WrongHost { names },
+            }
         }
         CertificateError::Revoked => TlsProblem::Revoked,
         CertificateError::UnknownIssuer => TlsProblem::UnknownIssuer { issuer: None },

@@ -6,6 +6,7 @@
 //! authority's, which one of a server is not.
 
 use std::collections::HashSet;
+use std::iter;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,7 +20,7 @@ use x509_cert::certificate::{Certificate, Version};
 use x509_cert::der::Decode as _;
 use x509_cert::ext::pkix::BasicConstraints;
 
-use crate::http::tls::verifier::{is_of_authority, refusal, system_time};
+use crate::http::tls::verifier::{is_of_authority, odd_rsa_bits, refusal, system_time};
 use crate::model::tls::TlsProblem;
 
 /// Who is trusted.
@@ -65,7 +66,42 @@ impl Roots {
             }
             None => Err(CertificateError::UnknownIssuer.into()),
         };
-        checked.map(drop).map_err(|error| explain(error, end_entity))
+        checked.map(drop).map_err(|error| {
+            if error == CertificateError::BadSignature.into() {
+                self.explain_signature(error, end_entity, intermediates)
+            } else {
+                explain(error, end_entity)
+            }
+        })
+    }
+
+    /// Adds to a signature that is wrong that the key which should have made it is of no use. webpki does not
+    /// tell the two apart.
+    fn explain_signature(
+        &self,
+        error: Error,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+    ) -> Error {
+        let shown = || iter::once(end_entity).chain(intermediates);
+        let issuers: Vec<_> = shown()
+            .filter_map(|it| {
+                Some(Certificate::from_der(it).ok()?.tbs_certificate().issuer().clone())
+            })
+            .collect();
+        let is_issuer = |it: &&CertificateDer<'_>| {
+            Certificate::from_der(it)
+                .is_ok_and(|it| issuers.contains(it.tbs_certificate().subject()))
+        };
+        let bits = intermediates.iter().chain(&self.given).filter(is_issuer).find_map(odd_rsa_bits);
+        match bits {
+            Some(bits) => refusal(TlsProblem::Unusable {
+                reason: format!(
+                    "the RSA key of one that vouches for it has {bits} bits, and haul takes 2048 to 8192"
+                ),
+            }),
+            None => error,
+        }
     }
 }
 

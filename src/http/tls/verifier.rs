@@ -14,7 +14,8 @@ use rustls::pki_types::{CertificateDer, ServerName, SubjectPublicKeyInfoDer, Uni
 use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, DigitallySignedStruct, Error, OtherError, SignatureScheme};
 use x509_cert::Certificate;
-use x509_cert::der::{Decode as _, Encode as _};
+use x509_cert::der::asn1::{AnyRef, ObjectIdentifier, UintRef};
+use x509_cert::der::{Decode as _, Encode as _, SliceReader};
 
 use crate::http::tls::roots::Roots;
 use crate::model::pin::Pin;
@@ -73,6 +74,7 @@ impl ServerCertVerifier for Verifier {
         }
         verify_tls12_signature(message, certificate, signature, &self.algorithms)
             .or_else(|error| self.verify_by_key(error, message, certificate, signature))
+            .map_err(|error| explain(error, certificate))
     }
 
     fn verify_tls13_signature(
@@ -86,6 +88,7 @@ impl ServerCertVerifier for Verifier {
         }
         verify_tls13_signature(message, certificate, signature, &self.algorithms)
             .or_else(|error| self.verify_by_key(error, message, certificate, signature))
+            .map_err(|error| explain(error, certificate))
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
@@ -133,6 +136,37 @@ impl Verifier {
             Err(refusal(TlsProblem::PinMismatch { found }))
         }
     }
+}
+
+/// Says of a signature of the handshake that it is wrong, and of what key: webpki does not tell.
+fn explain(error: Error, certificate: &CertificateDer<'_>) -> Error {
+    if error != CertificateError::BadSignature.into() {
+        return error;
+    }
+    match odd_rsa_bits(certificate) {
+        Some(bits) => refusal(TlsProblem::Unusable {
+            reason: format!("its RSA key has {bits} bits, and haul takes 2048 to 8192"),
+        }),
+        None => refusal(TlsProblem::WrongKey),
+    }
+}
+
+/// Returns how many bits the RSA key of a certificate has, if they are so few or so many that no signature by
+/// it is verified.
+pub(super) fn odd_rsa_bits(certificate: &CertificateDer<'_>) -> Option<usize> {
+    const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
+    let certificate = Certificate::from_der(certificate).ok()?;
+    let key = certificate.tbs_certificate().subject_public_key_info();
+    if key.algorithm.oid != RSA {
+        return None;
+    }
+    // RFC 8017 §A.1.1: the modulus comes first.
+    let modulus = AnyRef::from_der(key.subject_public_key.as_bytes()?).ok()?.value();
+    let mut reader = SliceReader::new(modulus).ok()?;
+    let modulus = UintRef::decode(&mut reader).ok()?;
+    let first = modulus.as_bytes().first()?;
+    let bits = 8 * modulus.as_bytes().len() - first.leading_zeros() as usize;
+    (!(2048..=8192).contains(&bits)).then_some(bits)
 }
 
 /// Returns the public key of a certificate, also of one that webpki does not read.

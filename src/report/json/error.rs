@@ -130,7 +130,7 @@ fn tls(cause: &Cause) -> Option<&'static str> {
         _ => return None,
     };
     Some(match problem {
-        TlsProblem::BadSignature => "bad_signature",
+        TlsProblem::BadSignature | TlsProblem::WrongKey => "bad_signature",
         TlsProblem::CertificateRefused { .. } => "client_certificate_refused",
         TlsProblem::CertificateWanted { .. } => "client_certificate_wanted",
         TlsProblem::Expired { .. } => "expired",
@@ -145,7 +145,7 @@ fn tls(cause: &Cause) -> Option<&'static str> {
         TlsProblem::UnknownIssuer { .. } => "unknown_issuer",
         TlsProblem::Unusable { .. } => "unusable",
         TlsProblem::Version { .. } => "version",
-        TlsProblem::WrongHost { .. } => "wrong_host",
+        TlsProblem::AddressAsName | TlsProblem::WrongHost { .. } => "wrong_host",
     })
 }
 

@@ -20,6 +20,9 @@ pub(in crate::model) fn write(
         if is_issuer { "a certificate that vouches for" } else { "the certificate of" }
     };
     match problem {
+        TlsProblem::AddressAsName => {
+            write!(f, "the certificate names {host} as a DNS name, not as an IP address")
+        }
         TlsProblem::BadSignature => {
             write!(f, "a signature of the certificate of {host} is wrong")
         }
@@ -68,6 +71,7 @@ pub(in crate::model) fn write(
             write!(f, "{}", Printable(&shown.join(", ")))?;
             if more.is_empty() { Ok(()) } else { write!(f, " and {} more", more.len()) }
         }
+        TlsProblem::WrongKey => write!(f, "{host} does not have the key of its certificate"),
         TlsProblem::Other(detail) => write!(f, "TLS with {host} failed: {}", Printable(detail)),
     }
 }
@@ -78,7 +82,11 @@ pub(in crate::model) fn hint(problem: &TlsProblem) -> Option<String> {
         TlsProblem::Expired { now, .. } | TlsProblem::NotYetValid { now, .. } => {
             return Some(format!("is this machine's clock right? It says {}", Minute(*now)));
         }
-        TlsProblem::BadSignature => "something between here and the server may be interfering",
+        TlsProblem::AddressAsName => "it needs a subject alternative name of the kind IP",
+        TlsProblem::BadSignature => {
+            "an authority that was made anew under its old name has another key: `--ca-cert` takes its new \
+             certificate; if it was not, something between here and the server may be interfering"
+        }
         TlsProblem::CertificateRefused { .. } => "check that `--cert` is the one for this server",
         TlsProblem::CertificateWanted { .. } => "name one with `--cert` and `--key`",
         TlsProblem::NotTls => "check the port",
@@ -87,7 +95,8 @@ pub(in crate::model) fn hint(problem: &TlsProblem) -> Option<String> {
             "if its owner confirms that the key was changed, name the new one with `--pin`"
         }
         TlsProblem::Refused { alert } if alert == "handshake_failure" => {
-            "it may only speak TLS in ways that are not safe any more"
+            "it may only speak TLS in ways that are not safe any more, or with keys and curves that haul \
+             does not know (P-521, X448)"
         }
         TlsProblem::Refused { .. } | TlsProblem::Revoked | TlsProblem::Other(_) => return None,
         TlsProblem::SelfSigned => "if it is the right one, trust it with `--ca-cert FILE`",
@@ -104,6 +113,7 @@ pub(in crate::model) fn hint(problem: &TlsProblem) -> Option<String> {
             "it needs a subject alternative name; a common name does not count"
         }
         TlsProblem::WrongHost { .. } => "check the spelling of the host",
+        TlsProblem::WrongKey => "something between here and the server may be interfering",
     };
     Some(hint.to_owned())
 }

@@ -214,6 +214,23 @@ fn variables_that_name_no_certificates_are_told_with_their_file() {
 }
 
 #[test]
+fn variables_that_are_empty_are_none() {
+    let signer = Signer::new("authority");
+    let (_server, front) = serving(signer.sign(&says("leaf", &[HOST])).server());
+    let file = signer.write(front.folder(), "authority.pem");
+    let url = front.url("/a");
+    let test = || Test::new().env("SSL_CERT_FILE", "").arg(&url).expect_file("a", "hello");
+    test().env("SSL_CERT_DIR", "").arg("--ca-cert").arg(&file).run();
+    test().env("SSL_CERT_DIR", front.folder()).run();
+    Test::new()
+        .env("SSL_CERT_FILE", &file)
+        .env("SSL_CERT_DIR", "")
+        .arg(&url)
+        .expect_file("a", "hello")
+        .run();
+}
+
+#[test]
 fn roots_are_loaded_when_the_first_https_url_comes() {
     let signer = Signer::new("authority");
     let (server, front) = serving(signer.sign(&says("leaf", &[HOST])).server());

@@ -6,12 +6,14 @@
 
 use std::collections::HashSet;
 use std::env;
+use std::ffi::OsString;
 use std::fmt;
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::{self, ThreadId};
 
+use openssl_probe::ProbeResult;
 use rustls::CipherSuite::TLS13_AES_128_GCM_SHA256;
 use rustls::client::{
     ClientSessionMemoryCache, ClientSessionStore as _, ResolvesClientCert, Resumption,
@@ -22,7 +24,7 @@ use rustls::sign::CertifiedKey;
 use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, RootCertStore, SignatureScheme};
 use rustls::{SupportedCipherSuite, SupportedProtocolVersion};
-use rustls_native_certs::{CertificateResult, ErrorKind, load_native_certs};
+use rustls_native_certs::{CertificateResult, ErrorKind, load_certs_from_paths, load_native_certs};
 
 use crate::http::tls::files::{Authority, Identity};
 use crate::http::tls::roots::Roots;
@@ -181,10 +183,10 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 
 /// Returns the system's certificates and those that were added.
 fn trusted(authorities: &[Authority]) -> Result<HashSet<CertificateDer<'static>>, String> {
-    let found = load_native_certs();
+    let found = system();
     // Where the system has no store, what the user has named will do; but a variable that names nothing
     // is a mistake.
-    let is_named = is_set("SSL_CERT_FILE") || is_set("SSL_CERT_DIR");
+    let is_named = variable("SSL_CERT_FILE").or_else(|| variable("SSL_CERT_DIR")).is_some();
     let (readable, _ignored) =
         RootCertStore::empty().add_parsable_certificates(found.certs.iter().cloned());
     if readable == 0 && (authorities.is_empty() || is_named) {
@@ -194,15 +196,38 @@ fn trusted(authorities: &[Authority]) -> Result<HashSet<CertificateDer<'static>>
     Ok(found.certs.into_iter().chain(added).collect())
 }
 
-fn is_set(variable: &str) -> bool {
-    env::var_os(variable).is_some()
+/// Returns the value of a variable of the environment. An empty one is none.
+fn variable(name: &str) -> Option<OsString> {
+    env::var_os(name).filter(|value| !value.is_empty())
+}
+
+/// Returns the certificates that the system trusts, or those that the environment names.
+fn system() -> CertificateResult {
+    if env::var_os("SSL_CERT_FILE").is_none_or(|value| !value.is_empty()) {
+        return load_native_certs();
+    }
+    // rustls-native-certs would take this one for the name of a file.
+    let places = match variable("SSL_CERT_DIR") {
+        Some(folders) => {
+            let folders = env::split_paths(&folders).filter(|path| !path.as_os_str().is_empty());
+            ProbeResult { cert_file: None, cert_dir: folders.collect() }
+        }
+        None => openssl_probe::probe(),
+    };
+    let mut found = load_certs_from_paths(places.cert_file.as_deref(), None);
+    for folder in &places.cert_dir {
+        let more = load_certs_from_paths(None, Some(folder));
+        found.certs.extend(more.certs);
+        found.errors.extend(more.errors);
+    }
+    found
 }
 
 /// Says why the system's store has no certificates.
 fn why_none(found: &CertificateResult) -> String {
     let place = ["SSL_CERT_FILE", "SSL_CERT_DIR"]
         .iter()
-        .find_map(|name| Some(format!("{name}={}", Path::new(&env::var_os(name)?).display())));
+        .find_map(|name| Some(format!("{name}={}", Path::new(&variable(name)?).display())));
     let error = found.errors.first().map(|error| match &error.kind {
         ErrorKind::Io { inner, path } => cannot_read(path, inner),
         ErrorKind::Pem(error) => error.to_string(),

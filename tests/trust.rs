@@ -185,6 +185,9 @@ fn files_that_are_no_certificates_are_wrong_usage() {
     let holder = Holder::self_signed(&says("x", &[HOST]));
     case(with(holder.key_pem().as_bytes()), "x.pem has no certificate in PEM");
     let good = holder.pem();
+    let told = "x.pem is of OpenSSL's own format; `openssl x509 -in x.pem` writes the certificate \
+                as others read it";
+    case(with(good.replace(" CERT", " TRUSTED CERT").as_bytes()), told);
     case(with(&[0x30, 0x82, 1]), "x.pem is in DER; `openssl` turns that into PEM");
     let cut = &good.as_bytes()[..good.len() / 2];
     case(with(cut), "x.pem ends in the middle of a section");

@@ -76,6 +76,13 @@ fn read(path: &Path) -> Result<Vec<u8>, String> {
 fn certificates(path: &Path, text: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(text).collect();
     match found {
+        Ok(found) if found.is_empty() && has(text, b"-----BEGIN TRUSTED CERTIFICATE-----") => {
+            let path = path.display();
+            Err(format!(
+                "{path} is of OpenSSL's own format; `openssl x509 -in {path}` writes the certificate as \
+                 others read it"
+            ))
+        }
         Ok(found) if found.is_empty() => Err(lacks(path, text, "certificate")),
         Ok(found) => Ok(found),
         Err(error) => Err(broken(path, &error)),

@@ -116,7 +116,9 @@ impl fmt::Display for Cause {
             ),
             Self::Stalled { after, phase } => {
                 let what = match phase {
-                    Phase::Handshake => "the TLS handshake stalled",
+                    Phase::Handshake => {
+                        return write!(f, "the TLS handshake was not done within {}", Span(*after));
+                    }
                     Phase::Header => "no response",
                     Phase::Body => "the transfer stalled",
                 };

@@ -258,7 +258,7 @@ fn an_answer_to_connect_that_is_none_is_bounded_in_time_and_length() {
     let after_head = |step: Step| [Step::TakeHead, step];
     let bad = |step: Step, told: &str| blames(TUNNELLED, "http", after_head(step), told);
     bad(send("220 ftp.example\r\n"), "its answer is no HTTP: invalid HTTP version");
-    bad(send([0x15, 3, 1, 0, 2, 2, 40]), "its answer is no HTTP: invalid HTTP version");
+    bad(send([0x15, 3, 1, 0, 2, 2, 40]), "it speaks TLS on this port, not plain HTTP");
     bad(send("HTTP/1.1 200"), "it closed the connection before its answer was complete");
     bad(send(""), "it closed the connection before its answer was complete");
     bad(

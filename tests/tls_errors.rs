@@ -301,6 +301,25 @@ fn what_is_no_tls_is_told_as_such() {
 }
 
 #[test]
+fn what_is_tls_and_asked_in_the_clear_is_told_as_such() {
+    let told = "it speaks TLS on this port, not plain HTTP";
+    for record in [&[0x15, 3, 1, 0, 2, 2, 70][..], &[0x16, 3, 3, 0, 4, 14, 0, 0, 0]] {
+        let server = Server::start();
+        server.serve("/a", Reply::raw(record));
+        let url = server.url("/a");
+        server.test().arg(&url).fails(&url, told).hint("is it an https:// URL?").run();
+        let (url, proxy) = ("http://nowhere.invalid/a", format!("http://{}", server.authority()));
+        server.serve(url, Reply::raw(record));
+        server
+            .test()
+            .args(["--proxy", &proxy, url])
+            .fails(url, &format!("proxy {proxy}: {told}"))
+            .hint("is it an https:// proxy?")
+            .run();
+    }
+}
+
+#[test]
 fn alerts_of_old_servers_are_told_in_words() {
     let alert = |code: u8| Reply::raw([21, 3, 1, 0, 2, 2, code]);
     answered(

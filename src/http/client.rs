@@ -28,7 +28,7 @@ use crate::model::error::Cause;
 use crate::model::field::Field;
 use crate::model::problem::{LoginProblem, Phase};
 use crate::model::proxy::{Proxy, ProxyProblem};
-use crate::model::tls::TlsProblem;
+use crate::model::tls::{SPEAKS_TLS, TlsProblem};
 use crate::policy::challenge;
 
 pub use crate::http::connector::Common;
@@ -256,8 +256,15 @@ impl Client {
     }
 
     fn failure(&self, error: ureq::Error) -> Cause {
-        if let Some(cause) = self.link.take_cause() {
-            return cause;
+        match (self.link.take_cause(), self.link.via()) {
+            // Whoever is asked for it in the clear is the one that speaks TLS.
+            (Some(Cause::Protocol { detail }), Some(Via { proxy, is_absolute: true }))
+                if detail == SPEAKS_TLS =>
+            {
+                return proxy::of(&proxy, ProxyProblem::Protocol { detail });
+            }
+            (Some(cause), _) => return cause,
+            (None, _) => {}
         }
         match error {
             ureq::Error::Timeout(_) => {

@@ -27,6 +27,7 @@ use head::Head;
 use memchr::memchr;
 
 use crate::http::fields::Fields;
+use crate::model::tls::{SPEAKS_TLS, is_record};
 
 /// The longest head, interim ones together included.
 const MAX_HEAD_BYTES: usize = 256 * 1024;
@@ -50,6 +51,8 @@ pub(super) enum Malformed {
     HeadTooLong,
     /// A chunk's line or the trailers have no end.
     LineTooLong,
+    /// It is a record of TLS.
+    Tls,
 }
 
 impl fmt::Display for Malformed {
@@ -65,6 +68,7 @@ impl fmt::Display for Malformed {
             Self::HeadTooLong => {
                 write!(f, "the response's header is larger than {} KiB", MAX_HEAD_BYTES / 1024)
             }
+            Self::Tls => f.write_str(SPEAKS_TLS),
             Self::LineTooLong => f.write_str("the response breaks HTTP: a chunk line has no end"),
         }
     }
@@ -212,7 +216,10 @@ impl Normalizer {
         // Empty lines before the status line are nothing (RFC 9112 §2.2).
         let blank = seen.iter().take_while(|b| matches!(b, b'\r' | b'\n')).count();
         if !could_be_http(&seen[blank..]) {
-            // Whatever it is, ureq has a word for it.
+            if is_record(seen) {
+                return Err(Malformed::Tls);
+            }
+            // Whatever else it is, ureq has a word for it.
             output.extend_from_slice(seen);
             self.state = State::Body;
             return Ok(&[]);

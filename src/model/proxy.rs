@@ -8,7 +8,7 @@ use crate::model::error::{Plain, tls};
 use crate::model::job::Credentials;
 use crate::model::size::Span;
 use crate::model::text::Printable;
-use crate::model::tls::TlsProblem;
+use crate::model::tls::{SPEAKS_TLS, TlsProblem};
 
 /// What is spoken with a proxy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -205,6 +205,7 @@ impl ProxyProblem {
                 }
                 _ => return tls::hint(problem),
             },
+            Self::Protocol { detail } if detail == SPEAKS_TLS => "is it an https:// proxy?",
             Self::Protocol { .. } => "check the scheme of the proxy's URL",
             _ => return None,
         };

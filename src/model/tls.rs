@@ -5,6 +5,14 @@ use std::time::SystemTime;
 
 use crate::model::pin::Pin;
 
+/// What is wrong with an answer to plain HTTP that is a record of TLS.
+pub const SPEAKS_TLS: &str = "it speaks TLS on this port, not plain HTTP";
+
+/// Returns whether bytes that should be HTTP begin like a record of TLS: an alert, or a handshake.
+pub fn is_record(bytes: &[u8]) -> bool {
+    matches!(bytes, [0x15 | 0x16, 3, ..])
+}
+
 /// A version of TLS that is safe to use.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum TlsVersion {

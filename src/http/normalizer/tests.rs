@@ -60,6 +60,17 @@ fn heads_are_made_plain() {
 }
 
 #[test]
+fn a_record_of_tls_is_told_from_what_else_is_no_http() {
+    for (bytes, expected) in [
+        (&[0x15, 3, 1, 0, 2, 2, 40][..], Err(Malformed::Tls)),
+        (&[0x16, 3, 3, 0, 2], Err(Malformed::Tls)),
+        (&[0x15, 2, 1], Ok(vec![0x15, 2, 1])),
+    ] {
+        assert_eq!(rewrite(&[bytes]), expected);
+    }
+}
+
+#[test]
 fn bodies_pass_untouched() {
     let body = "HTTP/1.1 200 OK\r\n\r\n\r\n0\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n";
     case(body, body);

@@ -8,6 +8,7 @@ use crate::http::head;
 use crate::http::proxy::{Failure, protocol};
 use crate::model::job::Credentials;
 use crate::model::proxy::ProxyProblem;
+use crate::model::tls::{SPEAKS_TLS, is_record};
 use crate::policy::secrets::basic_value;
 
 /// The longest head of an answer, as for responses of origins.
@@ -90,6 +91,7 @@ fn parse(bytes: &[u8], has_login: bool) -> Result<Option<Answer>, Failure> {
     let length = match config.parse_response(&mut response, bytes) {
         Ok(Status::Complete(length)) => length,
         Ok(Status::Partial) => return Ok(None),
+        Err(_) if is_record(bytes) => return Err(protocol(SPEAKS_TLS)),
         Err(error) => return Err(protocol(format!("its answer is no HTTP: {error}"))),
     };
     match response.code.unwrap_or_default() {

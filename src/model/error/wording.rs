@@ -14,6 +14,7 @@ use crate::model::problem::{Phase, RedirectProblem};
 use crate::model::redact::shorten;
 use crate::model::size::{ByteSize, Rate, Span};
 use crate::model::text::Printable;
+use crate::model::tls::SPEAKS_TLS;
 
 impl fmt::Display for Cause {
     #[allow(clippy::too_many_lines, reason = "one arm a cause; the wording stays in one place")]
@@ -224,6 +225,7 @@ impl Cause {
             Self::TooLarge { .. } => "`--max-size` allows more",
             Self::Panicked { .. } => "this is a bug in haul; please report it",
             Self::Proxy { problem, .. } => return problem.hint(),
+            Self::Protocol { detail } if detail == SPEAKS_TLS => "is it an https:// URL?",
             Self::Redirect { problem: RedirectProblem::Downgrade { .. } } => {
                 "`--allow-downgrade` follows it, in the clear"
             }

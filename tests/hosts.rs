@@ -61,3 +61,42 @@ fn a_signal_ends_a_run_whose_jobs_wait_for_their_host() {
     assert!(output.since_signal.unwrap() < Duration::from_secs(1));
     assert!(output.stderr.contains("interrupted"), "{}", output.stderr);
 }
+
+/// Begins a body that does not end before the gate opens, and only then another file of its host.
+fn beside_a_long_one(server: &Server, gate: &Gate, retries: u32) -> crate::harness::Running {
+    server.serve("/long", Reply::ok("long").hold_after(2, gate));
+    let test = server.test().args(["-j", "8"]).retries(retries).open_stdin().any_stderr();
+    let mut running = test.expect_file("long", "long").expect_file("a", "x").start();
+    running.write(format!("{}\n", server.url("/long")));
+    server.wait_for_requests(1);
+    running.write(format!("{}\n", server.url("/a")));
+    running.close_stdin();
+    running
+}
+
+#[test]
+fn a_retry_is_made_beside_a_transfer_that_does_not_end() {
+    for code in [429, 503] {
+        let (server, gate) = (Server::start(), Gate::default());
+        server.serve("/a", Reply::status(code, "-"));
+        server.serve("/a", Reply::ok("x"));
+        let running = beside_a_long_one(&server, &gate, 5);
+        running.wait_for_stderr("saved a");
+        gate.open();
+        running.finish();
+    }
+}
+
+#[test]
+fn a_file_is_not_given_up_because_its_host_is_busy_with_another() {
+    let (server, gate) = (Server::start(), Gate::default());
+    for _ in 0..3 {
+        server.serve("/a", Reply::status(503, "-"));
+    }
+    server.serve("/a", Reply::ok("x"));
+    let running = beside_a_long_one(&server, &gate, 1);
+    // More refusals than retries.
+    server.wait_for_requests(4);
+    gate.open();
+    running.finish();
+}

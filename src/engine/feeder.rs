@@ -42,6 +42,9 @@ const MIN_REST: Duration = Duration::from_micros(250);
 /// How long it does at most. Nobody waits longer for the feeder than this.
 const MAX_REST: Duration = Duration::from_millis(4);
 
+/// How often it is looked whether a host that has asked for fewer requests may be sent what waits for it.
+const TURN: Duration = Duration::from_millis(50);
+
 /// Feeds `queue` from `batches` until nothing is left to do or the run must end; returns what needed
 /// no worker, and whether everything was fed.
 pub(super) fn feed(
@@ -60,6 +63,7 @@ pub(super) fn feed(
         batch: Vec::new().into_iter(),
         waiting: BinaryHeap::new(),
         next: None,
+        call_at: None,
         rest: MIN_REST,
     };
     if shared.options.output == Output::Stdout {
@@ -117,6 +121,8 @@ struct Feeder<'a> {
     waiting: BinaryHeap<Reverse<Waiting>>,
     /// What had no room in the queue.
     next: Option<Box<Work>>,
+    /// When to look what may be sent of what waits at its host.
+    call_at: Option<Instant>,
     /// How long the next rest is.
     rest: Duration,
 }
@@ -130,6 +136,7 @@ impl Feeder<'_> {
                 return false;
             }
             self.take_returns(returns);
+            self.call();
             self.take_batch();
             // As much as fits, without waiting.
             let is_blocked = loop {
@@ -188,7 +195,8 @@ impl Feeder<'_> {
         if let Some(input) = self.input.filter(|_| may_begin && self.may_read()) {
             select.recv(input);
         }
-        let due = self.waiting.peek().map(|Reverse(first)| first.at).filter(|_| may_begin);
+        let due = self.waiting.peek().map(|Reverse(first)| first.at);
+        let due = due.into_iter().chain(self.call_at).min().filter(|_| may_begin);
         let ready = match due {
             Some(due) => select.ready_deadline(due).ok(),
             None => Some(select.ready()),
@@ -219,12 +227,35 @@ impl Feeder<'_> {
 
     fn take_returns(&mut self, returns: &Receiver<Returned>) {
         for returned in returns.try_iter() {
-            if let Returned::Later(work, at) = returned {
-                // From here on it waits and is no longer in flight.
-                self.shared.in_flight.take_back();
-                self.waiting.push(Reverse(Waiting { at, work }));
+            match returned {
+                Returned::Later(work, at) => self.hold(work, at),
+                Returned::Parked if self.call_at.is_none() => {
+                    self.call_at = Some(Instant::now() + TURN);
+                }
+                Returned::AllEnded | Returned::Parked => {}
             }
         }
+    }
+
+    /// Takes along what waits at a host that has asked for fewer, and may be sent by now.
+    fn call(&mut self) {
+        let Some(at) = self.call_at else { return };
+        let now = Instant::now();
+        if now < at {
+            return;
+        }
+        let (called, others_wait) = self.shared.hosts.call(now);
+        self.call_at = others_wait.then(|| now + TURN);
+        for work in called {
+            self.hold(work, now);
+        }
+    }
+
+    /// Keeps a work until its time.
+    fn hold(&mut self, work: Box<Work>, at: Instant) {
+        // From here on it waits and is no longer in flight.
+        self.shared.in_flight.take_back();
+        self.waiting.push(Reverse(Waiting { at, work }));
     }
 
     fn take_batch(&mut self) {

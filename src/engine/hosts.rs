@@ -1,13 +1,12 @@
 //! How many requests each host gets at once: at most what the user allows, and fewer after it has asked
 //! for fewer (429, 503), without holding up the others.
 //!
-//! Additive increase, multiplicative decrease, as TCP does: each such answer halves how many requests
-//! the host gets at once and pauses it for as long as it asks (or the backoff says); each time as many
-//! requests have gone well as are allowed at once, one more is allowed, up to the user's limit.
+//! How many that are is decided by its [`Allowance`].
 //!
 //! A work whose host has no room is parked here, and the worker that leaves the host takes it along:
-//! nobody polls. What is parked still counts as in flight. The lot is bounded; what does not fit is
-//! offered again later.
+//! nobody polls. Only where a host has asked for fewer the feeder comes by now and then, because what is
+//! in flight there may be long, and takes along what may be tried by now. What is parked still counts as
+//! in flight. The lot is bounded; what does not fit is offered again later.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -16,6 +15,7 @@ use std::time::{Duration, Instant};
 use url::{Position, Url};
 
 use crate::engine::work::Work;
+use crate::policy::allowance::{Admission, Allowance, Asker, Refusal};
 
 /// How many works may be parked, over all hosts.
 const MAX_PARKED: usize = 1024;
@@ -46,10 +46,7 @@ struct Table {
 #[derive(Debug)]
 struct Host {
     active: usize,
-    limit: usize,
-    /// Requests that went well since the limit was last changed.
-    successes: usize,
-    paused_until: Option<Instant>,
+    allowance: Allowance,
     parked: VecDeque<Box<Work>>,
 }
 
@@ -60,8 +57,11 @@ pub(super) enum Entry {
     Go(Box<Work>),
     /// It may be asked for again after so long.
     Later(Box<Work>, Duration),
-    /// Whoever leaves the host will take it along.
-    Parked,
+    /// Whoever leaves the host will take it along, or the feeder if it `is_restrained`.
+    Parked {
+        /// Whether the host has asked for fewer.
+        is_restrained: bool,
+    },
 }
 
 /// How a request ended, for its host.
@@ -69,8 +69,8 @@ pub(super) enum Entry {
 pub(super) enum Answered {
     /// In a way that says nothing about the host's load.
     Otherwise,
-    /// The host asked for fewer, and to be left alone until then.
-    Overloaded(Instant),
+    /// The host asked for fewer.
+    Overloaded(Refusal),
     /// Well.
     Well,
 }
@@ -82,14 +82,14 @@ impl Hosts {
     }
 
     /// Asks for the request of a work to its host.
-    pub(super) fn enter(&self, work: Box<Work>, now: Instant) -> Entry {
+    pub(super) fn enter(&self, mut work: Box<Work>, now: Instant) -> Entry {
         let mut table = self.lock();
         let (host, parked) = table.meet(host_of(work.target().0), self.most);
-        if let Some(wait) = host.wait(now) {
+        if let Some(wait) = host.allowance.wait(now) {
             return Entry::Later(work, wait);
         }
-        if host.active < host.limit {
-            host.active += 1;
+        if let Some(admission) = host.enter(Asker::Job, now) {
+            work.admission = admission;
             return Entry::Go(work);
         }
         if *parked >= MAX_PARKED {
@@ -97,7 +97,7 @@ impl Hosts {
         }
         *parked += 1;
         host.parked.push_back(work);
-        Entry::Parked
+        Entry::Parked { is_restrained: host.allowance.is_restrained() }
     }
 
     /// Asks for one more request to a host, for a job that has one there or elsewhere. Those that wait go
@@ -105,10 +105,7 @@ impl Hosts {
     pub(super) fn try_enter(&self, name: &str, now: Instant) -> bool {
         let mut table = self.lock();
         let (host, _) = table.meet(name, self.most);
-        let has_room =
-            host.wait(now).is_none() && host.active < host.limit && host.parked.is_empty();
-        host.active += usize::from(has_room);
-        has_room
+        host.parked.is_empty() && host.enter(Asker::Helper, now).is_some()
     }
 
     /// Says how a request ended that was allowed, or that it was not made; returns what there is room for
@@ -118,24 +115,34 @@ impl Hosts {
         let Table { hosts, parked, .. } = &mut *table;
         let Some(host) = hosts.get_mut(name) else { return VecDeque::new() };
         match answered {
-            Answered::Overloaded(until) => {
-                host.limit = (host.active.min(host.limit) / 2).max(1);
-                host.successes = 0;
-                host.paused_until = Some(host.paused_until.map_or(until, |old| old.max(until)));
-            }
-            Answered::Well if host.limit < self.most => {
-                host.successes += 1;
-                if host.successes >= host.limit {
-                    host.limit += 1;
-                    host.successes = 0;
-                }
-            }
-            Answered::Otherwise | Answered::Well => {}
+            Answered::Overloaded(refusal) => host.allowance.refuse(host.active, refusal),
+            Answered::Well => host.allowance.succeed(),
+            Answered::Otherwise => {}
         }
         host.active = host.active.saturating_sub(1);
-        let room = host.limit.saturating_sub(host.active).min(host.parked.len());
+        let room = host.allowance.room(host.active).min(host.parked.len());
         *parked -= room;
         host.parked.drain(..room).collect()
+    }
+
+    /// Takes from each host that has asked for fewer a work that waits and may be sent now; returns whether
+    /// others wait there.
+    pub(super) fn call(&self, now: Instant) -> (VecDeque<Box<Work>>, bool) {
+        let mut table = self.lock();
+        let Table { hosts, parked, .. } = &mut *table;
+        if *parked == 0 {
+            return (VecDeque::new(), false);
+        }
+        let restrained = hosts.values_mut().filter(|host| host.allowance.is_restrained());
+        let (mut called, mut others_wait) = (VecDeque::new(), false);
+        for host in restrained {
+            if host.allowance.admits(host.active, Asker::Job, now).is_some() {
+                called.extend(host.parked.pop_front());
+            }
+            others_wait |= !host.parked.is_empty();
+        }
+        *parked -= called.len();
+        (called, others_wait)
     }
 
     /// Returns everything that is parked, for a run that ends.
@@ -157,7 +164,7 @@ impl Table {
         if !self.hosts.contains_key(name) {
             if self.hosts.len() >= self.sweep_at.max(MIN_SWEEP) {
                 // A list may name a million hosts. Twice what is left makes a sweep cheap for each.
-                self.hosts.retain(|_, host| !host.is_as_new(most));
+                self.hosts.retain(|_, host| !host.is_as_new());
                 self.sweep_at = 2 * self.hosts.len();
             }
             self.hosts.insert(name.to_owned(), Host::new(most));
@@ -171,20 +178,20 @@ impl Table {
 
 impl Host {
     fn new(most: usize) -> Self {
-        let parked = VecDeque::new();
-        Self { active: 0, limit: most, successes: 0, paused_until: None, parked }
+        Self { active: 0, allowance: Allowance::new(most), parked: VecDeque::new() }
     }
 
     /// Returns whether nobody talks to it and it has no complaints: it is as one never seen.
-    fn is_as_new(&self, most: usize) -> bool {
-        let Self { active, limit, paused_until, parked, .. } = self;
-        *active == 0 && *limit == most && paused_until.is_none() && parked.is_empty()
+    fn is_as_new(&self) -> bool {
+        self.active == 0 && !self.allowance.is_restrained() && self.parked.is_empty()
     }
 
-    /// Returns how long it must be left alone.
-    fn wait(&mut self, now: Instant) -> Option<Duration> {
-        self.paused_until = self.paused_until.filter(|until| now < *until);
-        self.paused_until.map(|until| until - now)
+    /// Lets one more request be sent, if that is allowed now.
+    fn enter(&mut self, asker: Asker, now: Instant) -> Option<Admission> {
+        let admission = self.allowance.admits(self.active, asker, now)?;
+        self.allowance.admit(self.active, asker, admission, now);
+        self.active += 1;
+        Some(admission)
     }
 }
 
@@ -200,6 +207,11 @@ mod tests {
 
     const HOST: &str = "http://h";
     const OTHER: &str = "http://other";
+
+    /// How a request ends to which the host says to wait so long.
+    fn refused(at: Instant, pause: Duration) -> Answered {
+        Answered::Overloaded(Refusal { at, pause, is_asked: true })
+    }
 
     /// A work for the host of the tests.
     fn work(id: u32) -> Box<Work> {
@@ -235,7 +247,7 @@ mod tests {
         let now = Instant::now();
         assert_eq!(entered(&hosts, 9, now), 9);
         let pause = Duration::from_secs(3);
-        hosts.leave(HOST, Answered::Overloaded(now + pause));
+        hosts.leave(HOST, refused(now, pause));
         assert!(matches!(hosts.enter(work(1), now), Entry::Later(_, wait) if wait == pause));
         assert!(matches!(hosts.enter(work_for(OTHER, 2), now), Entry::Go(_)));
         for _ in 0..8 {
@@ -255,15 +267,15 @@ mod tests {
         let now = Instant::now();
         assert!(hosts.try_enter(HOST, now) && !hosts.try_enter(HOST, now));
         let pause = Duration::from_secs(3);
-        hosts.leave(HOST, Answered::Overloaded(now + pause));
+        hosts.leave(HOST, refused(now, pause));
         assert!(!hosts.try_enter(HOST, now));
         // The pause ends though no job comes by.
         assert!(hosts.try_enter(HOST, now + pause));
-        assert!(matches!(hosts.enter(work(1), now + pause), Entry::Parked));
+        assert!(matches!(hosts.enter(work(1), now + pause), Entry::Parked { .. }));
         assert_eq!(hosts.leave(HOST, Answered::Well).len(), 1);
         // Those that wait go first.
         assert!(matches!(hosts.enter(work(1), now + pause), Entry::Go(_)));
-        assert!(matches!(hosts.enter(work(2), now + pause), Entry::Parked));
+        assert!(matches!(hosts.enter(work(2), now + pause), Entry::Parked { .. }));
         assert!(!hosts.try_enter(HOST, now + pause));
         assert!(hosts.try_enter(OTHER, now));
         hosts.leave(OTHER, Answered::Otherwise);
@@ -284,7 +296,7 @@ mod tests {
         let now = Instant::now();
         assert_eq!(entered(&hosts, 1, now), 1);
         assert!(hosts.try_enter(HOST, now));
-        assert!(matches!(hosts.enter(work(1), now), Entry::Parked));
+        assert!(matches!(hosts.enter(work(1), now), Entry::Parked { .. }));
         assert_eq!(hosts.leave(HOST, Answered::Otherwise).len(), 1);
     }
 
@@ -294,12 +306,39 @@ mod tests {
         let now = Instant::now();
         assert_eq!(entered(&hosts, 8, now), 8);
         let pause = Duration::from_secs(3);
-        for _ in 0..7 {
+        hosts.leave(HOST, refused(now, pause));
+        for _ in 0..6 {
             hosts.leave(HOST, Answered::Otherwise);
         }
-        hosts.lock().hosts.get_mut(HOST).unwrap().paused_until = Some(now + pause);
         assert!(!hosts.try_enter(HOST, now));
         assert!(hosts.try_enter(HOST, now + pause));
+    }
+
+    #[test]
+    fn what_waits_beside_a_long_request_is_called_when_its_time_has_come() {
+        let hosts = Hosts::new(8);
+        let now = Instant::now();
+        assert_eq!(entered(&hosts, 3, now), 3);
+        let pause = Duration::from_secs(3);
+        hosts.leave(HOST, refused(now, pause));
+        let later = now + pause;
+        assert!(
+            matches!(hosts.enter(work(1), later), Entry::Go(work) if work.admission == Admission::OnTrial)
+        );
+        for id in 2..4 {
+            let entry = hosts.enter(work(id), later);
+            assert!(matches!(entry, Entry::Parked { is_restrained: true }));
+        }
+        let called = |now| {
+            let (called, others_wait) = hosts.call(now);
+            (called.iter().map(|work| work.job.id.0).collect::<Vec<_>>(), others_wait)
+        };
+        assert_eq!(called(later), (vec![], true));
+        let later = later + Duration::from_secs(1);
+        assert_eq!(called(later), (vec![2], true));
+        assert_eq!(called(later), (vec![3], false));
+        assert_eq!(called(later), (vec![], false));
+        assert_eq!(entered(&hosts, 3, later), 2);
     }
 
     #[test]
@@ -307,7 +346,7 @@ mod tests {
         let hosts = Hosts::new(8);
         let now = Instant::now();
         assert!(hosts.try_enter("busy", now) && hosts.try_enter("paused", now));
-        hosts.leave("paused", Answered::Overloaded(now + Duration::from_secs(3)));
+        hosts.leave("paused", refused(now, Duration::from_secs(3)));
         for number in 0..10 * MIN_SWEEP {
             let name = number.to_string();
             assert!(hosts.try_enter(&name, now));

@@ -17,6 +17,7 @@ use crate::model::event::{Details, Served};
 use crate::model::job::{Credentials, Job};
 use crate::model::known::Found;
 use crate::model::redact::Redacted;
+use crate::policy::allowance::Admission;
 use crate::policy::mirrors::{self, Mirrors, Next};
 use crate::policy::resume::Held;
 use crate::policy::retry::Decision;
@@ -70,6 +71,8 @@ pub(super) struct Work {
     pub(super) was_mismatched: bool,
     /// Whether it was told that another process writes the file.
     pub(super) waits_for_lock: bool,
+    /// On which terms its host was asked the last time.
+    pub(super) admission: Admission,
 }
 
 /// How it is known what has a name.
@@ -117,6 +120,7 @@ impl Work {
             check: None,
             was_mismatched: false,
             waits_for_lock: false,
+            admission: Admission::Regular,
         }
     }
 
@@ -211,6 +215,8 @@ pub(super) enum Returned {
     AllEnded,
     /// Another attempt, not before its time.
     Later(Box<Work>, Instant),
+    /// One waits at a host that has asked for fewer, where perhaps nobody leaves for long.
+    Parked,
 }
 
 impl Returned {

@@ -28,7 +28,6 @@ use crate::model::job::Destination;
 use crate::model::progress::Progress;
 use crate::model::totals::Totals;
 use crate::policy::filename;
-use crate::policy::retry::{self, Decision};
 
 mod after;
 mod end;
@@ -193,7 +192,13 @@ impl Worker<'_> {
             let waits_here = work.job.destination == Destination::Stdout;
             work = match shared.hosts.enter(work, now) {
                 Entry::Go(work) => work,
-                Entry::Parked => return Taken::Parked,
+                Entry::Parked { is_restrained } => {
+                    if is_restrained {
+                        // The feeder that is gone needs no telling.
+                        let _ = self.returns.send(Returned::Parked);
+                    }
+                    return Taken::Parked;
+                }
                 Entry::Later(mut later, wait) => {
                     let wait = later.step_aside(wait, now);
                     if !wait.is_zero() && (!waits_here || shared.stop.wait(wait)) {
@@ -217,13 +222,7 @@ impl Worker<'_> {
                 let work = self.wait_for_lock(work, &setback.cause);
                 return Taken::Later(work, Instant::now() + LOCK_TURN);
             }
-            let decision = self.decide(&work, &setback);
-            let answered = match decision {
-                Decision::Retry { after, .. } if retry::is_overload(&setback.cause) => {
-                    Answered::Overloaded(Instant::now() + after)
-                }
-                _ => Answered::Otherwise,
-            };
+            let (decision, answered) = self.decide(&mut work, &setback);
             self.leave(host_of(work.target().0), answered);
             if shared.stop.is_stopped() {
                 shared.give_up(&work, &mut self.totals);

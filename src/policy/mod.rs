@@ -1,6 +1,7 @@
 //! Floor 1: decisions. Each is a pure function of what was seen and returns a value that says why.
 
 pub mod address;
+pub mod allowance;
 pub mod challenge;
 pub mod coding;
 pub mod command;

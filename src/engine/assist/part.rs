@@ -19,6 +19,7 @@ use crate::model::error::Cause;
 use crate::model::event::Event;
 use crate::model::range::ByteRange;
 use crate::model::redact::Redacted;
+use crate::policy::allowance::Refusal;
 use crate::policy::mirrors;
 use crate::policy::resume::{self, Answer, Held, Part, Restart};
 use crate::policy::retry;
@@ -258,7 +259,11 @@ fn fail(shared: &Shared<'_>, lane: &Lane, cause: Cause, is_leaders: bool) -> Ans
         retry::Decision::GiveUp => None,
     };
     let brought = match pause {
-        Some(pause) if retry::is_overload(&cause) => Answered::Overloaded(Instant::now() + pause),
+        Some(pause) if retry::is_overload(&cause) => Answered::Overloaded(Refusal {
+            at: Instant::now(),
+            pause,
+            is_asked: retry::asked_wait(&cause).is_some(),
+        }),
         _ => Answered::Otherwise,
     };
     if joint.with_sources(|known| known.fail(Seat { is_leaders, ..seat }, cause, pause)) {

@@ -3,12 +3,14 @@
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use crate::engine::hosts::Answered;
 use crate::engine::transfer::Setback;
 use crate::engine::work::Work;
 use crate::engine::worker::Worker;
 use crate::model::error::Cause;
 use crate::model::event::Event;
 use crate::model::redact::Redacted;
+use crate::policy::allowance::{Admission, Refusal};
 use crate::policy::disk_failure;
 use crate::policy::mirrors::{self, Next};
 use crate::policy::retry::{self, Decision};
@@ -67,10 +69,12 @@ impl Worker<'_> {
         self.shared.options.pace.max_time.is_some_and(|limit| spent + after >= limit)
     }
 
-    /// Decides whether another attempt may help, and says so if no further work is begun.
-    pub(super) fn decide(&self, work: &Work, setback: &Setback) -> Decision {
+    /// Decides whether another attempt may help, and says so if no further work is begun; says how it went
+    /// for the host too.
+    pub(super) fn decide(&self, work: &mut Work, setback: &Setback) -> (Decision, Answered) {
         let shared = self.shared;
-        if let Some(why) = disk_failure::of_all(&setback.cause)
+        let Setback { cause, is_stream_lost, .. } = setback;
+        if let Some(why) = disk_failure::of_all(cause)
             && !shared.disk_full.swap(true, Ordering::SeqCst)
         {
             // What is in flight is all there will be.
@@ -78,12 +82,25 @@ impl Worker<'_> {
             let text = format!("{why}: no more transfers are begun");
             shared.observer.event(&Event::Warned { text: &text });
         }
-        if setback.is_stream_lost {
-            return Decision::GiveUp;
+        if *is_stream_lost {
+            return (Decision::GiveUp, Answered::Otherwise);
         }
-        let decision =
-            retry::decide(shared.options.retries, &setback.cause, work.failures, fastrand::f64());
-        let Decision::Retry { after, is_capped } = decision else { return decision };
-        Decision::Retry { after: shared.options.wait(&setback.cause, after), is_capped }
+        let (options, is_overload) = (shared.options.retries, retry::is_overload(cause));
+        if is_overload && work.admission == Admission::OnTrial {
+            // A host that is busy with others has not said no: the last retry is made when it has room.
+            work.failures = work.failures.min(options.retries);
+        }
+        let decision = retry::decide(options, cause, work.failures, fastrand::f64());
+        let Decision::Retry { after, is_capped } = decision else {
+            return (decision, Answered::Otherwise);
+        };
+        let after = shared.options.wait(cause, after);
+        let answered = if is_overload {
+            let is_asked = retry::asked_wait(cause).is_some();
+            Answered::Overloaded(Refusal { at: Instant::now(), pause: after, is_asked })
+        } else {
+            Answered::Otherwise
+        };
+        (Decision::Retry { after, is_capped }, answered)
     }
 }

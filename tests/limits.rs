@@ -223,11 +223,29 @@ fn a_transfer_that_was_too_slow_goes_on_over_another_connection() {
         .get(["/a"])
         .args(["--min-speed", "1M:0.4"])
         .retries(1)
-        .retried(server.url("/a"), "too slow: … over …s", "after progress")
+        .retried(server.url("/a"), "too slow: … over …s", "retry 1 of 1")
         .expect_file("a", body)
         .run();
     assert_eq!(server.asked(), ["all", "bytes=150000- ? \"v1\""]);
     assert_eq!(server.connections(), 2);
+}
+
+#[test]
+fn a_server_that_crawls_is_given_up_although_each_attempt_gets_further() {
+    let server = Server::start();
+    let resource = Resource::new(&content(1, 300_000), "\"v1\"");
+    server.handle(move |request| resource.answer(request).trickle(100, Duration::from_millis(10)));
+    let output = server
+        .get(["/a"])
+        .args(["--min-speed", "1M:0.3"])
+        .retries(1)
+        .retried(server.url("/a"), "too slow: … over …s", "retry 1 of 1")
+        .any_result()
+        .run();
+    assert_eq!(output.status, Some(1));
+    assert!(output.stderr.contains("(2 attempts)"), "{}", output.stderr);
+    let asked = server.asked();
+    assert!(asked.len() == 2 && asked[1].starts_with("bytes="), "{asked:?}");
 }
 
 #[test]

@@ -27,7 +27,7 @@ use crate::model::event::Event;
 use crate::model::job::Destination;
 use crate::model::progress::Progress;
 use crate::model::totals::Totals;
-use crate::policy::filename;
+use crate::policy::{filename, retry};
 
 mod after;
 mod end;
@@ -303,12 +303,10 @@ impl Worker<'_> {
         self.client.end_piece();
         work.received += progress.received();
         work.attempts += 1;
-        if progress.position() > work.reached {
-            work.reached = progress.position();
-            work.failures = 0;
-        } else {
-            work.failures += 1;
-        }
+        let got_further = progress.position() > work.reached;
+        work.reached = work.reached.max(progress.position());
+        let counts = result.as_ref().is_err_and(|setback| retry::counts_always(&setback.cause));
+        work.failures = if got_further && !counts { 0 } else { work.failures + 1 };
         (result, progress.received())
     }
 }

@@ -16,7 +16,8 @@
 //! # How often
 //! Only failures in a row without progress count: an attempt that got further than any before it
 //! begins a new count. A server that cuts every response at the same place is given up; one that
-//! gives a third each time is followed to the end.
+//! gives a third each time is followed to the end. One that was too slow for the user counts all the
+//! same: a server that crawls gets a little further each time, and would never be given up.
 
 use std::io::{self, ErrorKind};
 use std::time::{Duration, SystemTime};
@@ -145,6 +146,11 @@ pub fn is_transient_status(code: u16) -> bool {
     matches!(code, 408 | 425 | 429 | 500 | 502 | 503 | 504 | 509 | 512..=599)
 }
 
+/// Returns whether an attempt that ended like this counts as a failure although it got further.
+pub fn counts_always(cause: &Cause) -> bool {
+    matches!(cause, Cause::TooSlow { .. })
+}
+
 /// Returns whether a status asks for fewer requests, so that other requests to the host wait too.
 pub fn is_overload(cause: &Cause) -> bool {
     matches!(cause, Cause::Status { code: 429 | 503, .. })
@@ -238,6 +244,15 @@ mod tests {
         case(ProxyProblem::Protocol { detail: String::new() }, false);
         case(ProxyProblem::Socks(SocksRefusal::HostUnreachable), true);
         case(ProxyProblem::Socks(SocksRefusal::NotAllowed), false);
+    }
+
+    #[test]
+    fn progress_excuses_what_breaks_and_not_what_crawls() {
+        let too_slow = Cause::TooSlow { rate: 1.0, over: Duration::from_secs(1) };
+        assert!(counts_always(&too_slow));
+        let broken = Cause::Connection { source: ErrorKind::ConnectionReset.into() };
+        let truncated = Cause::Truncated { received: 1, expected: Some(2) };
+        assert!(![broken, truncated, status(503)].iter().any(counts_always));
     }
 
     #[test]

@@ -52,6 +52,8 @@ pub struct LimitArgs {
     pub fail_fast: bool,
 
     /// Fail an attempt that is slower than RATE over SECONDS, such as `50K:10`
+    ///
+    /// It counts for `--retries` also if it got further than any before it.
     #[arg(long, value_name = "RATE:SECONDS", value_parser = min_speed)]
     pub min_speed: Option<MinSpeed>,
 

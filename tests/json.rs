@@ -307,7 +307,7 @@ fn a_reader_that_sleeps_gets_every_object() {
 }
 
 #[test]
-fn a_reader_of_objects_that_has_seen_enough_ends_the_run_quietly() {
+fn a_reader_of_objects_that_has_seen_enough_ends_the_run() {
     let server = Server::start();
     let targets: Vec<String> = (0..100).map(|number| format!("/{number}")).collect();
     for target in &targets {
@@ -317,6 +317,8 @@ fn a_reader_of_objects_that_has_seen_enough_ends_the_run_quietly() {
     let output = test.read_lines(1).any_result().run();
     assert_eq!(output.status, Some(1));
     assert!(!output.stderr.contains("error"), "{}", output.stderr);
+    let told = " not begun, stopped: the reader of standard output went away\n";
+    assert!(output.stderr.ends_with(told), "{}", output.stderr);
     assert!(server.requests().len() < 100);
 }
 

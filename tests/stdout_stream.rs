@@ -127,7 +127,7 @@ fn a_reader_that_sleeps_holds_the_workers_back() {
 }
 
 #[test]
-fn a_reader_that_has_seen_enough_ends_several_workers_quietly() {
+fn a_reader_that_has_seen_enough_ends_several_workers() {
     let server = Server::start();
     let lines = b"line\n".repeat(2 * MIB);
     // Ten seconds for four workers.
@@ -141,6 +141,7 @@ fn a_reader_that_has_seen_enough_ends_several_workers_quietly() {
     assert!(output.stdout == b"line\n".repeat(40_000), "{} bytes", output.stdout.len());
     assert_eq!(output.stderr.lines().count(), 1, "{}", output.stderr);
     assert!(output.stderr.starts_with("0 files, "), "{}", output.stderr);
+    assert_eq!(output.stderr.matches("the reader of standard output went away").count(), 1);
     assert!(output.took < Duration::from_secs(4), "{:?}", output.took);
 }
 

@@ -25,7 +25,7 @@ mod totals;
 use std::io::{self, Write as _};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -39,7 +39,7 @@ use crate::report::failed::FailedList;
 use crate::report::lock::LockFile;
 use crate::report::stream::Stream;
 use crate::report::ticker::Ticker;
-use crate::report::totals::Failures;
+use crate::report::totals::{Ending, Failures};
 
 /// What to tell, and how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -136,8 +136,12 @@ pub struct Reporter<'a> {
     failures: Mutex<Failures>,
     /// What is written for later runs.
     files: Files,
-    /// Whether it was told already that standard output fails.
+    /// Whether it was told why standard output takes no more.
     is_output_lost: AtomicBool,
+    /// Jobs that were not begun.
+    unbegun: AtomicU64,
+    /// Whether these are all that there were.
+    is_list_ended: AtomicBool,
 }
 
 impl<'a> Reporter<'a> {
@@ -166,6 +170,8 @@ impl<'a> Reporter<'a> {
             failures: Mutex::default(),
             files: Files::default(),
             is_output_lost: AtomicBool::new(false),
+            unbegun: AtomicU64::new(0),
+            is_list_ended: AtomicBool::new(false),
         }
     }
 
@@ -187,10 +193,25 @@ impl<'a> Reporter<'a> {
         }
         if self.verbosity != Verbosity::Quiet {
             let failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
-            let text = failures.list() + &totals::line(self.mode, totals, elapsed, stopped);
+            let text =
+                failures.list() + &totals::line(self.mode, totals, elapsed, self.ending(stopped));
             let _ = self.stderr.write_line(text.as_bytes());
         }
         is_listed && is_locked
+    }
+
+    /// Returns why a run ended early, if that was not told yet.
+    fn ending(&self, stopped: Option<StopReason>) -> Option<Ending> {
+        Some(match stopped? {
+            StopReason::Failures(most) => Ending::Failures(most),
+            StopReason::Signal(_) => Ending::Signal,
+            StopReason::OutputClosed if self.is_output_lost.load(Ordering::Relaxed) => return None,
+            StopReason::OutputClosed => {
+                let is_known = self.is_list_ended.load(Ordering::Relaxed);
+                let unbegun = is_known.then(|| self.unbegun.load(Ordering::Relaxed));
+                Ending::ReaderGone { unbegun: unbegun.unwrap_or_default() }
+            }
+        })
     }
 
     fn finish_lock(&self, lock: &LockFile) -> bool {
@@ -233,15 +254,16 @@ impl<'a> Reporter<'a> {
         }
     }
 
-    /// Stops the run, whose output does not arrive. A reader that went away wanted no more, and is
-    /// told nothing; anything else, a full disk for one, is an error that nobody would see.
+    /// Stops the run, whose output does not arrive. That a reader went away is told with the totals; anything
+    /// else, a full disk for one, is an error that nobody would see.
     fn lose_output(&self, error: io::Error) {
         if error.kind() == io::ErrorKind::Interrupted {
             return;
         }
         self.stop.stop(StopReason::OutputClosed);
-        let was_lost = self.is_output_lost.swap(true, Ordering::Relaxed);
-        if error.kind() != io::ErrorKind::BrokenPipe && !was_lost {
+        if error.kind() != io::ErrorKind::BrokenPipe
+            && !self.is_output_lost.swap(true, Ordering::Relaxed)
+        {
             let cause = Cause::Stdout { source: error };
             self.tell(&Event::Warned { text: "" }, format!("error: {cause}\n"));
         }
@@ -261,6 +283,11 @@ fn path_line(path: &Path, end: PathEnd) -> Vec<u8> {
 
 impl Observer for Reporter<'_> {
     fn event(&self, event: &Event<'_>) {
+        match event {
+            Event::ListEnded => self.is_list_ended.store(true, Ordering::Relaxed),
+            Event::Unstarted { .. } => _ = self.unbegun.fetch_add(1, Ordering::Relaxed),
+            _ => {}
+        }
         let is_start = matches!(event, Event::Started { .. });
         if let Some(ticker) = self.ticker.as_ref().filter(|_| !is_start) {
             ticker.note(event);

@@ -9,12 +9,25 @@ use std::time::Duration;
 use crate::engine::Mode;
 use crate::model::failure::Failure;
 use crate::model::size::{ByteSize, Rate, Span, count};
-use crate::model::stop::StopReason;
 use crate::model::totals::Totals;
 use crate::report::survey;
 
 /// How many failures are kept for the list at the end.
 const KEPT: usize = 1000;
+
+/// Why a run ended before its input did, as its totals tell it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// So many jobs failed as the user allows at most.
+    Failures(u64),
+    /// Nobody reads standard output any more.
+    ReaderGone {
+        /// How many jobs were not begun, if that is known.
+        unbegun: u64,
+    },
+    /// A signal came.
+    Signal,
+}
 
 /// The failures of a run, as the list at the end shows them.
 #[derive(Debug, Default)]
@@ -54,7 +67,7 @@ pub(super) fn line(
     mode: Mode,
     totals: &Totals,
     elapsed: Duration,
-    stopped: Option<StopReason>,
+    ending: Option<Ending>,
 ) -> String {
     let all_bytes = Amount {
         bytes: totals.bytes,
@@ -75,13 +88,18 @@ pub(super) fn line(
             let _ = write!(text, ", {number} {what}");
         }
     }
-    match stopped {
-        Some(StopReason::Failures(most)) => {
+    match ending {
+        Some(Ending::Failures(most)) => {
             let _ = write!(text, ", stopped after {}", count(most, "failure"));
         }
-        Some(StopReason::Signal(_)) => text.push_str(", interrupted"),
-        // A reader that has seen enough is no interruption: `haul ... | head` ends without a word.
-        Some(StopReason::OutputClosed) | None => {}
+        Some(Ending::ReaderGone { unbegun }) => {
+            if unbegun > 0 {
+                let _ = write!(text, ", {unbegun} not begun");
+            }
+            text.push_str(", stopped: the reader of standard output went away");
+        }
+        Some(Ending::Signal) => text.push_str(", interrupted"),
+        None => {}
     }
     text.push('\n');
     if totals.kept > 0 {
@@ -120,13 +138,17 @@ mod tests {
     #[test]
     fn the_totals_name_only_what_happened() {
         #[track_caller]
-        fn case(totals: Totals, stopped: Option<StopReason>, shown: &str) {
-            let text = line(Mode::Fetch, &totals, Duration::from_millis(1200), stopped);
+        fn case(totals: Totals, ending: Option<Ending>, shown: &str) {
+            let text = line(Mode::Fetch, &totals, Duration::from_millis(1200), ending);
             assert_eq!(text, format!("{shown}\n"));
         }
         let one = Totals { completed: 1, bytes: 1 << 20, ..Totals::default() };
         case(one, None, "1 file, 1.0 MiB in 1.20s (853 KiB/s)");
-        case(one, Some(StopReason::OutputClosed), "1 file, 1.0 MiB in 1.20s (853 KiB/s)");
+        for (unbegun, what) in [(0, ""), (3, ", 3 not begun")] {
+            let ending = Some(Ending::ReaderGone { unbegun });
+            let why = "stopped: the reader of standard output went away";
+            case(one, ending, &format!("1 file, 1.0 MiB in 1.20s (853 KiB/s){what}, {why}"));
+        }
         let all = Totals {
             completed: 12,
             skipped: 3,
@@ -137,19 +159,19 @@ mod tests {
         };
         case(
             all,
-            Some(StopReason::Signal(2)),
+            Some(Ending::Signal),
             "12 files, 34 MiB in 1.20s (28 MiB/s), 3 skipped, 1 failed, 2 cancelled, interrupted",
         );
         let kept = Totals { cancelled: 1, kept: 3 << 20, ..Totals::default() };
         case(
             kept,
-            Some(StopReason::Signal(15)),
+            Some(Ending::Signal),
             "0 files, 0 B in 1.20s (0 B/s), 1 cancelled, interrupted\n  hint: 3.0 MiB are kept; run the same command again to go on",
         );
         let broken = Totals { failed: 2, cancelled: 1, ..Totals::default() };
         case(
             broken,
-            Some(StopReason::Failures(1)),
+            Some(Ending::Failures(1)),
             "0 files, 0 B in 1.20s (0 B/s), 2 failed, 1 cancelled, stopped after 1 failure",
         );
     }

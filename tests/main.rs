@@ -99,6 +99,8 @@ mod mirrors_joined;
 mod naming;
 /// What is told, where, and never a secret.
 mod output;
+/// Files that a run writes and files that it reads, which stay apart.
+mod own_files;
 /// Files of which only pieces are wrong.
 mod pieces;
 /// Where files are put, and what happens to what is there.

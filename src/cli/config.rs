@@ -9,6 +9,7 @@ mod engine;
 mod exec;
 mod http;
 mod input;
+mod inputs;
 mod naming;
 mod own;
 mod proxies;
@@ -153,7 +154,7 @@ fn lock(args: &Args, output: &Output) -> Result<Option<Lock>> {
     if *output == Output::Stdout {
         bail!("`--lock` is of files, and `--output -` makes none");
     }
-    if args.input.input.contains(&path) {
+    if args.input.input.iter().any(|list| *list == path || own::is_one_file(list, &path)) {
         bail!(
             "`--lock {}` is the list too; with `-i` alone its files are downloaded and checked",
             path.display()

@@ -185,18 +185,21 @@ fn credentials(text: &[u8]) -> Result<Credentials> {
     Ok(Credentials { user: user.to_vec(), password })
 }
 
+/// Returns where the netrc file is; `None` if none is wanted, or the home folder cannot be told.
+pub(super) fn netrc_path(args: &CredentialArgs) -> Option<PathBuf> {
+    if args.netrc_file.is_some() || !args.netrc {
+        return args.netrc_file.clone();
+    }
+    let named = std::env::var_os("NETRC").filter(|path| !path.is_empty()).map(PathBuf::from);
+    named.or_else(|| Some(std::env::home_dir()?.join(".netrc")))
+}
+
 /// Returns the logins of the netrc file.
 fn netrc(args: &CredentialArgs) -> Result<Option<Netrc>> {
-    let path = match &args.netrc_file {
-        Some(path) => path.clone(),
-        None if !args.netrc => return Ok(None),
-        None => {
-            let named =
-                std::env::var_os("NETRC").filter(|path| !path.is_empty()).map(PathBuf::from);
-            let at_home = || std::env::home_dir().map(|home| home.join(".netrc"));
-            named.or_else(at_home).context("`--netrc`: there is no home folder")?
-        }
-    };
+    if args.netrc_file.is_none() && !args.netrc {
+        return Ok(None);
+    }
+    let path = netrc_path(args).context("`--netrc`: there is no home folder")?;
     let told = || format!("netrc file {}", Printable(&path.to_string_lossy()));
     let file = File::open(&path).map_err(unread).with_context(told)?;
     let metadata = file.metadata().map_err(unread).with_context(told)?;

@@ -1,15 +1,17 @@
 //! Files that the run writes itself, at its end: `--failed`, `--lock` and `--save-cookies`.
 //!
 //! Until then each is a draft beside its name, and a file that is downloaded has a partial file and a record
-//! beside its own. None of these names may be two files at once.
+//! beside its own. None of these names may be two files at once, nor one that the run reads: whatever it is, such
+//! as a private key, it would be gone.
 
 use std::collections::HashSet;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 
 use crate::cli::args::Args;
-use crate::cli::config::is_stdout;
+use crate::cli::config::{inputs, is_stdout};
 use crate::disk::{draft, partial};
 use crate::engine::Output;
 
@@ -21,7 +23,8 @@ pub(super) fn check(args: &Args, output: &Output) -> Result<()> {
     if args.results.failed.as_deref().is_some_and(is_stdout) {
         bail!("`--failed` is written at the end and needs a name; `--json` writes to stdout");
     }
-    let mut before: Vec<(&str, HashSet<PathBuf>)> = Vec::new();
+    let inputs = inputs::all(args);
+    let mut before: Vec<(&str, Names)> = Vec::new();
     for (option, path) in all(args) {
         if is_stdout(path) {
             bail!("`--{option}` is written at the end and needs a name");
@@ -32,17 +35,25 @@ pub(super) fn check(args: &Args, output: &Output) -> Result<()> {
                 path.display()
             );
         }
-        let names = names(path, &[draft::SUFFIX]);
-        if let Some((other, _)) = before.iter().find(|(_, taken)| !taken.is_disjoint(&names)) {
+        let names = Names::of_draft(path);
+        if let Some((other, _)) = before.iter().find(|(_, taken)| taken.meets(&names)) {
             bail!("`--{other}` and `--{option}` name one file; give one of them another name");
+        }
+        let is_refused =
+            |(of, input): &&(&str, PathBuf)| !may_be_replaced(option, of, args) && names.has(input);
+        if let Some((other, _)) = inputs.iter().find(is_refused) {
+            bail!(
+                "`--{option}` would replace the file of `{other}`, which is only to be read; give it another \
+                 name"
+            );
         }
         before.push((option, names));
     }
     let Output::File(file) = output else { return Ok(()) };
     let file = args.files.dir.clone().unwrap_or_default().join(file);
     let record = [partial::SUFFIX, partial::RECORD_SUFFIX].concat();
-    let names = names(&file, &[partial::SUFFIX, &record]);
-    if let Some((option, _)) = before.iter().find(|(_, taken)| !taken.is_disjoint(&names)) {
+    let names = Names::new(&file, &[partial::SUFFIX, &record]);
+    if let Some((option, _)) = before.iter().find(|(_, taken)| taken.meets(&names)) {
         bail!("`--{option}` and `--output` name one file; give one of them another name");
     }
     Ok(())
@@ -82,15 +93,67 @@ fn whose_partial(path: &Path) -> Option<PathBuf> {
     (!of.is_empty()).then(|| path.with_file_name(of))
 }
 
-/// Returns all names that a file has on its way; none where the current folder cannot be told.
-fn names(path: &Path, suffixes: &[&str]) -> HashSet<PathBuf> {
-    let Ok(path) = std::path::absolute(path) else { return HashSet::new() };
-    let beside = suffixes.iter().map(|suffix| {
-        let mut name = path.clone().into_os_string();
-        name.push(suffix);
-        PathBuf::from(name)
-    });
-    beside.chain([path.clone()]).collect()
+/// Returns whether a file of the run may be one that it reads: what was left to do, or to send, is what is left
+/// after the next run. A list that files are verified by says what they must be, and stays.
+fn may_be_replaced(option: &str, input: &str, args: &Args) -> bool {
+    match (option, input) {
+        ("failed", inputs::LIST) => !args.mode.verify,
+        ("save-cookies", inputs::COOKIES) => true,
+        _ => false,
+    }
+}
+
+/// Returns whether two names are of one file that is there.
+pub(super) fn is_one_file(one: &Path, other: &Path) -> bool {
+    identity(one).is_some_and(|found| identity(other) == Some(found))
+}
+
+/// Returns what a file is, whatever it is called. What is no file cannot be replaced.
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    let found = path.metadata().ok().filter(std::fs::Metadata::is_file)?;
+    Some((found.dev(), found.ino()))
+}
+
+/// All names that a file has on its way, and what is there by these names.
+struct Names {
+    /// None where the current folder cannot be told.
+    paths: HashSet<PathBuf>,
+    files: HashSet<(u64, u64)>,
+}
+
+impl Names {
+    fn new(path: &Path, suffixes: &[&str]) -> Self {
+        let Ok(path) = std::path::absolute(path) else {
+            return Self { paths: HashSet::new(), files: identity(path).into_iter().collect() };
+        };
+        let beside = suffixes.iter().map(|suffix| {
+            let mut name = path.clone().into_os_string();
+            name.push(suffix);
+            PathBuf::from(name)
+        });
+        let paths: HashSet<PathBuf> = beside.chain([path.clone()]).collect();
+        let files = paths.iter().filter_map(|path| identity(path)).collect();
+        Self { paths, files }
+    }
+
+    /// Returns those of a file that the run writes: a draft is beside what a link leads to.
+    fn of_draft(path: &Path) -> Self {
+        let mut names = Self::new(path, &[draft::SUFFIX]);
+        if let Ok(real) = path.canonicalize() {
+            let Self { paths, files } = Self::new(&real, &[draft::SUFFIX]);
+            names.paths.extend(paths);
+            names.files.extend(files);
+        }
+        names
+    }
+
+    fn meets(&self, other: &Self) -> bool {
+        !self.paths.is_disjoint(&other.paths) || !self.files.is_disjoint(&other.files)
+    }
+
+    fn has(&self, path: &Path) -> bool {
+        identity(path).is_some_and(|found| self.files.contains(&found))
+    }
 }
 
 /// Returns whether a name is one of the streams that the process was given, or leads to one: what it leads to

@@ -87,6 +87,28 @@ fn a_list_of_checksums_says_enough() {
 }
 
 #[test]
+fn nothing_is_made_up_where_no_list_has_a_url() {
+    let sums = format!("{}  a\n{}  sub/b c\n", sha256("a"), sha256("b"));
+    let test = || verifying(&sums).existing("out/a", "a").args(["--failed", "f", "-j1"]).status(1);
+    let output = run(test().arg("--json=events").expect_entry("f", Entry::AnyFile));
+    let objects = String::from_utf8(output.stdout).unwrap();
+    assert!(objects.lines().count() > 3 && !objects.contains("\"url\""), "{objects}");
+    let told = "error: sub/b%20c: out/sub/b c is not there\n  hint: with `--base-url URL` the same";
+    assert!(output.stderr.contains(told), "{}", output.stderr);
+    let told = "warning: the list of what failed cannot be fetched: 1 line has no URL, which";
+    assert!(output.stderr.contains(told), "{}", output.stderr);
+    let failed = fs::read_to_string(output.folder.path().join("f")).unwrap();
+    assert!(failed.starts_with("{\"haul\":1,\"out\":\"sub/b c\","), "{failed}");
+    let again = Test::new().existing("f", failed).args(["-i", "f"]).status(1);
+    assert!(run(again).stderr.contains("no `url`"));
+
+    let base = ["--base-url", "http://127.0.0.1:1/d"];
+    let output = run(test().args(base).expect_entry("f", Entry::AnyFile));
+    let failed = fs::read_to_string(output.folder.path().join("f")).unwrap();
+    assert!(failed.contains("\"url\":\"http://127.0.0.1:1/d/sub/b%20c\""), "{failed}");
+}
+
+#[test]
 fn every_line_of_a_file_is_looked_at() {
     let sums = |bytes: [&str; 2]| bytes.map(|bytes| sha256(bytes) + "  a\n").concat();
     let output = run(verifying(&sums(["a", "b"])).existing("out/a", "a").status(1));
@@ -132,6 +154,7 @@ fn wrong_usage_is_refused() {
     }
     case(&["--lock", "l", "http://h/a"], "give it as the list: `-i l`");
     case(&["-o", "-", "http://h/a"], "`--output -` makes none");
+    case(&["-i", "l", "-o", "x"], "`--output` names one");
 }
 
 #[test]

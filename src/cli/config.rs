@@ -139,6 +139,9 @@ fn check_verify(args: &Args, output: &Output) -> Result<()> {
     if *output == Output::Stdout {
         bail!("`--verify` looks at files, and `--output -` makes none");
     }
+    if matches!(output, Output::File(_)) && args.input.urls.is_empty() {
+        bail!("`--verify` looks at the files that a list names, and `--output` names one");
+    }
     if let Some(lock) = &args.locks.lock {
         bail!("`--verify` changes no lock; give it as the list: `-i {}`", lock.display());
     }

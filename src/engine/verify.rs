@@ -7,7 +7,7 @@ use crate::disk::{self, presence};
 use crate::engine::transfer::existing::examine;
 use crate::engine::transfer::{Done, Setback, Transfer};
 use crate::model::error::Cause;
-use crate::model::job::Destination;
+use crate::model::job::{Destination, is_nowhere};
 use crate::policy::existing::Presence;
 
 impl Transfer<'_> {
@@ -24,7 +24,10 @@ impl Transfer<'_> {
         };
         match presence(path)? {
             Presence::File | Presence::Empty => {}
-            Presence::Nothing => return Err(Cause::Missing { path: path.clone() }.into()),
+            Presence::Nothing => {
+                let has_url = !is_nowhere(&job.url);
+                return Err(Cause::Missing { path: path.clone(), has_url }.into());
+            }
             Presence::Dangling => return Err(not_a_file(path, "a symbolic link to nothing").into()),
             Presence::Device => return Err(not_a_file(path, "a device").into()),
             Presence::Folder => return Err(not_a_file(path, "a folder").into()),

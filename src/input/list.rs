@@ -90,8 +90,8 @@ impl Parser {
                 Self::Lines { is_told: true, urls: Series::default() }
             }
             Format::Sums => {
-                let here = || options.is_offline.then(Target::here).flatten();
-                Self::Sums(Sums::new(options.base.clone().or_else(here).ok_or_else(no_base)?))
+                let nowhere = || options.is_offline.then(Target::nowhere).flatten();
+                Self::Sums(Sums::new(options.base.clone().or_else(nowhere).ok_or_else(no_base)?))
             }
             // A file's next line is there already. In a pipe it may take its time, and what a list is
             // taken for must not depend on that.

@@ -115,6 +115,8 @@ pub enum Cause {
     Missing {
         /// Where it should be.
         path: PathBuf,
+        /// Whether it is known where it comes from.
+        has_url: bool,
     },
     /// The file is not what its server says that it is.
     NotAsDeclared {

@@ -68,11 +68,20 @@ pub struct Target {
     pub credentials: Option<Credentials>,
 }
 
+/// The scheme of names that stand for URLs where there are none. No URL of this scheme can be given.
+const NOWHERE: &str = "nowhere";
+
 impl Target {
-    /// Returns the root of the files of this machine, for lists whose files are not asked for.
-    pub fn here() -> Option<Self> {
-        Some(Self { url: Url::parse("file:///").ok()?, credentials: None })
+    /// Returns what the names of files are put below where nothing says where these come from, and nobody
+    /// is asked for them.
+    pub fn nowhere() -> Option<Self> {
+        Some(Self { url: Url::parse(&format!("{NOWHERE}:/")).ok()?, credentials: None })
     }
+}
+
+/// Returns whether a URL only stands for the name of a file, and must not be told as one.
+pub fn is_nowhere(url: &Url) -> bool {
+    url.scheme() == NOWHERE
 }
 
 /// One destination to produce from one URL or its mirrors.

@@ -6,6 +6,7 @@ use std::fmt;
 use percent_encoding::percent_decode_str;
 use url::Url;
 
+use crate::model::job::is_nowhere;
 use crate::model::text::Printable;
 
 /// Shows a URL that a person, a log or a state file may see.
@@ -148,6 +149,9 @@ impl fmt::Display for Redacted<'_> {
         if has_nothing_to_hide(url) {
             return f.write_str(url.as_str());
         }
+        if is_nowhere(url) {
+            return write!(f, "{}", Printable(url.path().trim_start_matches('/')));
+        }
         write!(f, "{}://", url.scheme())?;
         if let Some(host) = url.host_str() {
             write!(f, "{host}")?;
@@ -213,6 +217,7 @@ mod tests {
         case("http://h/a#token=t", "http://h/a");
         case("http://h/a?", "http://h/a?");
         case("foo:/a", "foo:///a");
+        case("nowhere:/d/a%20b", "d/a%20b");
     }
 
     #[test]

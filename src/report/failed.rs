@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
@@ -18,7 +18,7 @@ use crate::model::digest::Digest;
 use crate::model::error::Cause;
 use crate::model::event::{Event, Subject};
 use crate::model::field::Field;
-use crate::model::job::{Credentials, Destination, Job};
+use crate::model::job::{Credentials, Destination, Job, is_nowhere};
 use crate::report::json::{self, Problem};
 
 /// The list of what failed, on its way.
@@ -31,6 +31,8 @@ pub struct FailedList {
     is_whole: AtomicBool,
     /// Whether a list could not be read to its end.
     is_cut: AtomicBool,
+    /// How many lines have no URL, because their list has none.
+    without_url: AtomicU64,
     /// The folder of all files, if they have names of their own.
     folder: Option<PathBuf>,
 }
@@ -43,6 +45,7 @@ impl FailedList {
             draft: Mutex::new(Some(Ok(draft))),
             is_whole: AtomicBool::new(false),
             is_cut: AtomicBool::new(false),
+            without_url: AtomicU64::new(0),
         }
     }
 
@@ -87,9 +90,12 @@ impl FailedList {
     }
 
     fn entry(&self, job: &Job, error: Problem) -> Entry {
+        if is_nowhere(&job.url) {
+            self.without_url.fetch_add(1, Ordering::Relaxed);
+        }
         let mirrors = job.mirrors.iter();
         Entry {
-            url: Some(given(&job.url, job.credentials.as_ref())),
+            url: (!is_nowhere(&job.url)).then(|| given(&job.url, job.credentials.as_ref())),
             mirrors: mirrors.map(|to| given(&to.url, to.credentials.as_ref())).collect(),
             out: self.out(job),
             size: job.size,
@@ -112,15 +118,27 @@ impl FailedList {
         (!is_by_content).then(|| out.to_owned())
     }
 
-    /// Ends the list and gives the file its name. Returns whether all that was to be done is known.
+    /// Ends the list and gives the file its name.
     ///
     /// # Errors
     /// [`Cause::Disk`]; then there is no list.
-    pub(super) fn finish(&self) -> Result<bool, Cause> {
+    pub(super) fn finish(&self) -> Result<Ended, Cause> {
         let draft = self.draft.lock().unwrap_or_else(PoisonError::into_inner).take();
         draft.map_or(Ok(()), |draft| draft.and_then(Draft::commit))?;
-        Ok(self.is_whole.load(Ordering::Relaxed) && !self.is_cut.load(Ordering::Relaxed))
+        Ok(Ended {
+            is_whole: self.is_whole.load(Ordering::Relaxed) && !self.is_cut.load(Ordering::Relaxed),
+            without_url: self.without_url.load(Ordering::Relaxed),
+        })
     }
+}
+
+/// What a list is worth to the next run.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ended {
+    /// Whether all that was to be done is known.
+    pub(super) is_whole: bool,
+    /// How many of its lines say of no file where it comes from, so that they cannot be done again.
+    pub(super) without_url: u64,
 }
 
 /// A line.

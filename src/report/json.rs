@@ -16,12 +16,13 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde::{Serialize, Serializer};
+use url::Url;
 
 use crate::engine::Mode;
 use crate::model::digest::Digest;
 use crate::model::event::{Details, Event, Skip, Subject};
 use crate::model::failure::Failure;
-use crate::model::job::Job;
+use crate::model::job::{Job, is_nowhere};
 use crate::model::known::Found;
 use crate::model::redact::Redacted;
 use crate::model::stop::StopReason;
@@ -125,6 +126,11 @@ pub(super) fn totals(
     text::line(&Last { haul: VERSION, totals })
 }
 
+/// Returns a job's URL as it may be shown, if it has one.
+fn shown(url: &Url) -> Option<String> {
+    (!is_nowhere(url)).then(|| Redacted(url).to_string())
+}
+
 /// Rounds to what a clock tells for sure.
 fn seconds(time: Duration) -> f64 {
     time.as_millis() as f64 / 1000.0
@@ -149,7 +155,8 @@ struct End<'a> {
     haul: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<u32>,
-    url: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     mirrors: Vec<String>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -192,7 +199,7 @@ struct End<'a> {
 }
 
 impl<'a> End<'a> {
-    fn new(url: String, status: Status) -> Self {
+    fn new(url: Option<String>, status: Status) -> Self {
         Self {
             haul: VERSION,
             id: None,
@@ -224,7 +231,7 @@ impl<'a> End<'a> {
         let mirrors = job.mirrors.iter().map(|mirror| Redacted(&mirror.url).to_string()).collect();
         let id = Some(job.id.0);
         let foreign = job.is_foreign;
-        Self { id, mirrors, foreign, ..Self::new(Redacted(&job.url).to_string(), status) }
+        Self { id, mirrors, foreign, ..Self::new(shown(&job.url), status) }
     }
 
     /// A file that was there.
@@ -241,7 +248,7 @@ impl<'a> End<'a> {
 
     /// A text that made no job, in what may be shown of it.
     fn of_text(failure: &Failure) -> Self {
-        Self::new(failure.subject.clone(), Status::Failed)
+        Self::new(Some(failure.subject.clone()), Status::Failed)
     }
 
     fn at(self, path: Option<&'a Path>) -> Self {

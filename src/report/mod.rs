@@ -22,6 +22,7 @@ mod survey;
 mod ticker;
 mod totals;
 
+use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -224,17 +225,32 @@ impl<'a> Reporter<'a> {
     }
 
     fn finish_list(&self, failed: &FailedList) -> bool {
-        let ended = failed.finish();
-        let text = match &ended {
-            Err(cause) => format!("error: {cause}; what failed is not listed\n"),
-            Ok(false) if self.verbosity != Verbosity::Quiet => {
-                "warning: not all of the input was read; what failed is listed without the rest\n"
-                    .to_owned()
+        let ended = match failed.finish() {
+            Ok(ended) => ended,
+            Err(cause) => {
+                let text = format!("error: {cause}; what failed is not listed\n");
+                let _ = self.stderr.write_line(text.as_bytes());
+                return false;
             }
-            Ok(_) => return true,
         };
-        let _ = self.stderr.write_line(text.as_bytes());
-        ended.is_ok()
+        let mut text = String::new();
+        if !ended.is_whole {
+            text +=
+                "warning: not all of the input was read; what failed is listed without the rest\n";
+        }
+        let lines = match ended.without_url {
+            0 => None,
+            1 => Some("1 line has".to_owned()),
+            lines => Some(format!("{lines} lines have")),
+        };
+        if let Some(lines) = lines {
+            let what = "warning: the list of what failed cannot be fetched";
+            let _ = writeln!(text, "{what}: {lines} no URL, which `--base-url` gives");
+        }
+        if !text.is_empty() && self.verbosity != Verbosity::Quiet {
+            let _ = self.stderr.write_line(text.as_bytes());
+        }
+        true
     }
 
     fn tell(&self, event: &Event<'_>, text: String) {

@@ -92,7 +92,7 @@ impl fmt::Display for Cause {
                 let what = if *is_new { "appeared during the transfer" } else { "exists already" };
                 write!(f, "{} {what}", Printable(&path.to_string_lossy()))
             }
-            Self::Missing { path } => {
+            Self::Missing { path, .. } => {
                 write!(f, "{} is not there", Printable(&path.to_string_lossy()))
             }
             Self::NotAFile { path, what } => {
@@ -220,6 +220,9 @@ impl Cause {
                 "give the name of a file with `--output`"
             }
             Self::NotAFile { .. } => "remove it, or give another name with `--output`",
+            Self::Missing { has_url: false, .. } => {
+                "with `--base-url URL` the same command without `--verify` fetches it"
+            }
             Self::Missing { .. } => "the same command without `--verify` fetches it",
             Self::NoRoom { .. } => "make room, or give another folder with `--dir`",
             Self::TooLarge { .. } => "`--max-size` allows more",

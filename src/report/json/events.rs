@@ -8,7 +8,7 @@ use url::Url;
 use crate::model::event::Event;
 use crate::model::job::{Job, JobId};
 use crate::model::redact::Redacted;
-use crate::report::json::{Problem, VERSION, seconds, text};
+use crate::report::json::{self, Problem, VERSION, seconds, text};
 
 /// A line. The order of the fields is that of the line.
 #[derive(Debug, Serialize)]
@@ -101,7 +101,7 @@ pub(in crate::report) fn progress(id: JobId, url: &Url, figures: Figures) -> Vec
 impl Line<'_> {
     /// Begins a line about a job, with nothing to say yet.
     fn new(event: &'static str, id: JobId, url: &Url) -> Self {
-        let url = Some(Redacted(url).to_string());
+        let url = json::shown(url);
         Self { haul: VERSION, event, id: Some(id.0), url, facts: Facts::Warning { message: "" } }
     }
 }

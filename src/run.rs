@@ -6,10 +6,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context, Error, Result, anyhow};
-use clap::Parser;
 
 use crate::cli::args::{self, Args};
-use crate::cli::config::{Config, tls};
+use crate::cli::config::{Config, addresses, tls};
 use crate::cli::descriptors;
 use crate::cli::environment::Environment;
 use crate::cli::exit_code;
@@ -35,13 +34,14 @@ use crate::report::{self, Files, Reporter};
 /// # Errors
 /// Why the run could not begin: a `clap::Error`, or a text for the user. Nothing was downloaded then.
 pub fn run(args: impl IntoIterator<Item = OsString>, environment: &Environment) -> Result<u8> {
-    let args = Args::try_parse_from(args)?;
+    let args = Args::read(args)?;
     if let Some(kind) = args.generate {
         report::print(&args::generate(kind)?).map_err(|cause| anyhow!("{cause}"))?;
         return Ok(exit_code::SUCCESS);
     }
     let mut config = Config::resolve(args, environment)?;
-    config.http.check_interface().map_err(|error| anyhow!("`--interface`: {}", Plain(&error)))?;
+    let interface = config.http.addresses.interface.as_ref();
+    config.http.check_interface().map_err(|error| addresses::refused(interface, &error))?;
     let mut doubts = read_checksums(&mut config)?;
     doubts.extend(config.doubt.take());
     if config.engine.mode == Mode::Fetch {

@@ -133,12 +133,12 @@ fn an_interface_that_there_is_not_is_wrong_usage() {
         Test::new()
             .args(["--interface", interface, "http://127.0.0.1:1/"])
             .stdout("")
-            .stderr([format!("error: `--interface`: {why}")])
+            .stderr([format!("error: `--interface {interface}`: {why}")])
             .status(2)
             .run();
     };
-    refused("192.0.2.1", "cannot assign requested address");
-    refused("no-device", "no such device");
+    refused("192.0.2.1", "no address of this machine; `ip address` lists them");
+    refused("no-device", "no network device; `ip link` lists them");
 }
 
 /// Passes the connections to a socket on to a server, one after the other.

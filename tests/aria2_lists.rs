@@ -77,7 +77,7 @@ fn an_option_that_is_wrong_fails_its_file_at_its_line() {
         .fails("list:2", "the path `../x` has `..` in it")
         .fails("list:4", "`dir=/etc` does not lead below the folder of `--dir`")
         .hint("give that folder, or one above it, with `--dir`")
-        .fails("list:6", "`sha-256=00` has 1 bytes, and sha256 has 32")
+        .fails("list:6", "`sha-256=00` has 1 byte, and sha256 has 32")
         .fails("list:8", "`nonsense` is not an option and its value")
         .expect_file("d/b", "b")
         .run();

@@ -232,7 +232,7 @@ fn what_is_no_checksum_is_wrong_usage() {
         assert_eq!(output.status, Some(2));
         assert!(output.stderr.contains(why), "{}", output.stderr);
     };
-    usage(&["--checksum", "sha256:00", "http://h/a"], "has 1 bytes, and sha256 has 32");
+    usage(&["--checksum", "sha256:00", "http://h/a"], "has 1 byte, and sha256 has 32");
     usage(&["--checksum", "crc32:00", "http://h/a"], "known are md5, sha1");
     usage(&["--hash", "md5", "http://h/a"], "adds digests to the objects that `--json` prints");
     usage(&["--json", "--hash", "md5,crc32", "http://h/a"], "known are md5, sha1");

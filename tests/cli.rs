@@ -77,6 +77,12 @@ fn wrong_usage_is_told_before_anything_is_done() {
     case(&["-j", "0", url], "--jobs");
     case(&["-j", "1025", url], "--jobs");
     case(&["-j", "many", url], "--jobs");
+    case(&["-j", "many", url], "not a whole number from 1 to 1024");
+    case(&["--retries", "-1", url], "not a whole number from 0 to 4294967295");
+    case(&["--max-failures", "0", url], "not a whole number above zero");
+    case(&["--max-size", "-1", url], "invalid value '-1' for '--max-size <SIZE>'");
+    case(&["--stall-timeout", "-1", url], "not a number of seconds");
+    case(&["--name", "-{name}", url], "is given as `--name=TEMPLATE`");
     case(&["--if-exists", "ask", url], "--if-exists");
     case(&["--max-redirects=-1", url], "--max-redirects");
     case(&["--stall-timeout", "0", url], "--stall-timeout");

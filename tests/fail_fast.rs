@@ -173,7 +173,7 @@ fn a_job_that_waits_for_its_retry_is_cancelled() {
 #[test]
 fn a_limit_that_means_nothing_is_wrong_usage() {
     for (args, why) in [
-        (&["--max-failures", "0"] as &[_], "0 is not in 1.."),
+        (&["--max-failures", "0"] as &[_], "not a whole number above zero"),
         (&["--max-failures", "2", "--fail-fast"], "cannot be used with"),
     ] {
         let output = Test::new().args(args.to_vec()).arg("http://h/a").any_result().run();

@@ -252,7 +252,7 @@ fn a_url_without_scheme_means_https() {
         .test()
         .arg(format!("{address}/x"))
         .fails(format!("https://{address}/x"), "127.0.0.1 speaks plain HTTP on this port, not TLS")
-        .hint("is it an http:// URL?")
+        .hint("is it an http:// URL? Without a scheme `https://` is meant")
         .run();
 }
 

@@ -127,7 +127,8 @@ fn a_password_that_nobody_can_be_asked_for_is_wrong_usage() {
     if is_missing("setsid") {
         return;
     }
-    let told = "`--user` has no password; give `NAME:PASSWORD`";
+    let told =
+        "`--user` has no password; `NAME:PASSWORD` gives one: there is no terminal to ask at";
     refused(&["--user", "me"], told, |test| test.shell("exec setsid -w \"$@\""));
 }
 
@@ -152,6 +153,20 @@ fn a_password_is_asked_for_at_the_terminal_and_not_shown() {
     let lines = screen.wait_for("the end", shows("status 0"));
     assert!(!lines.concat().contains("s3cret"), "{lines:#?}");
     assert_eq!(server.requests()[0].header("authorization"), Some(&*basic("me:s3cret")));
+}
+
+#[test]
+fn a_question_without_an_answer_ends_haul() {
+    let arguments = "--user me http://127.0.0.1:9/a";
+    let Some(screen) = Screen::start(Test::new(), 80, 24, arguments) else { return };
+    let shows =
+        |text: &'static str| move |lines: &[String]| lines.iter().any(|line| line.contains(text));
+    screen.wait_for("the question", shows("Password for me:"));
+    screen.wait_for_no_echo();
+    screen.press("C-d");
+    let lines = screen.wait_for("the end", shows("status 2"));
+    let told = lines.iter().any(|line| line.starts_with("error: `--user` has no password"));
+    assert!(told && lines.concat().contains("without an answer"), "{lines:#?}");
 }
 
 #[test]

@@ -233,7 +233,7 @@ fn an_https_url_of_a_plain_port_is_told_as_such() {
         .test()
         .arg(&url)
         .fails(&url, "127.0.0.1 speaks plain HTTP on this port, not TLS")
-        .hint("is it an http:// URL?")
+        .hint("is it an http:// URL? Without a scheme `https://` is meant")
         .run();
 }
 

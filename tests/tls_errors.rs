@@ -291,12 +291,12 @@ fn what_is_no_tls_is_told_as_such() {
     answered(
         Reply::status(400, "Bad Request").close(),
         "127.0.0.1 speaks plain HTTP on this port, not TLS",
-        Some("is it an http:// URL?"),
+        Some("is it an http:// URL? Without a scheme `https://` is meant"),
     );
     answered(
         Reply::raw("SSH-2.0-OpenSSH_9.2\r\n"),
         "127.0.0.1 does not speak TLS on this port",
-        Some("check the port"),
+        Some("check the port, and the scheme: without one `https://` is meant"),
     );
 }
 

@@ -28,6 +28,7 @@ mod mode;
 mod proxies;
 mod requests;
 mod results;
+mod tip;
 mod tls;
 mod workers;
 

@@ -3,7 +3,7 @@
 //! After [`Config::resolve`] nobody asks the terminal, the environment or the arguments again, and no
 //! combination is left that means nothing.
 
-mod addresses;
+pub mod addresses;
 mod credentials;
 mod engine;
 mod exec;

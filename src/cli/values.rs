@@ -1,5 +1,7 @@
 //! The values of options: texts with a form, and bounds that hold whatever else is typed.
 
+use std::fmt::Display;
+use std::str::FromStr;
 use std::time::Duration;
 
 use crate::model::job::Target;
@@ -12,6 +14,23 @@ const MIN_PART: u64 = 64 * 1024;
 
 /// The least that may be held for standard output, in bytes: a worker's buffer.
 const MIN_STDOUT_BUFFER: u64 = 256 * 1024;
+
+/// Reads a whole number within bounds.
+pub(super) fn whole<T>(least: T, most: T) -> impl Fn(&str) -> Result<T, String> + Clone
+where
+    T: FromStr + PartialOrd + Display + Copy,
+{
+    move |text| {
+        let number = text.parse().ok().filter(|number| (least..=most).contains(number));
+        number.ok_or_else(|| format!("not a whole number from {least} to {most}"))
+    }
+}
+
+/// Reads how many of something there may be, and no fewer than one.
+pub(super) fn positive(text: &str) -> Result<u64, String> {
+    let number = text.parse().ok().filter(|&number| number > 0);
+    number.ok_or_else(|| "not a whole number above zero".to_owned())
+}
 
 /// Reads the URL of a folder.
 pub(super) fn base_url(text: &str) -> Result<Target, String> {

@@ -306,8 +306,8 @@ mod tests {
         }
         case(" out=/etc/x", "is absolute");
         case(" out=d/", "names no file");
-        case(" checksum=sha-256=00", "has 1 bytes");
-        case(" checksum=sha-224=00", "has 1 bytes, and sha224 has 28");
+        case(" checksum=sha-256=00", "has 1 byte");
+        case(" checksum=sha-224=00", "has 1 byte, and sha224 has 28");
         case(" checksum=crc32=00000000", "is not a checksum");
         case(" checksum=", "is not a checksum");
         case(" header=Range: bytes=0-1", "`Range` cannot be set");

@@ -336,7 +336,7 @@ mod tests {
         case(br#"{"url":"http://a/","mirrors":"http://b/"}"#, "expected a sequence");
         case(br#"{"url":"word"}"#, "not a URL: `word`");
         case(br#"{"url":"http://a/","mirrors":["ftp://b/"]}"#, "scheme `ftp`");
-        case(br#"{"url":"http://a/","sha256":"00"}"#, "has 1 bytes");
+        case(br#"{"url":"http://a/","sha256":"00"}"#, "has 1 byte");
         case(br#"{"url":"http://a/","checksum":"crc32:00"}"#, "not a checksum");
         case(br#"{"url":"http://a/","path":"../x"}"#, "has `..` in it");
         case(br#"{"url":"http://a/","path":"/x"}"#, "is absolute");
@@ -344,7 +344,7 @@ mod tests {
         let sums =
             format!(r#"{{"url":"http://a/","sha256":"{SUM}","checksum":"{}"}}"#, "0".repeat(64));
         case(sums.as_bytes(), "`checksum` and `sha256` contradict each other");
-        case(br#"{"url":"http://a/","md5":"00"}"#, "has 1 bytes, and md5 has 16");
+        case(br#"{"url":"http://a/","md5":"00"}"#, "has 1 byte, and md5 has 16");
         let md5s = "0".repeat(32) + r#"","checksum":"md5:"# + &"1".repeat(32);
         case(format!(r#"{{"url":"http://a/","md5":"{md5s}"}}"#).as_bytes(), "`md5` contradict");
         let long = "x".repeat(100_000);

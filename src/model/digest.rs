@@ -6,6 +6,8 @@ use std::str::FromStr;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 
+use crate::model::size::count;
+
 mod hasher;
 
 pub use hasher::Hasher;
@@ -176,8 +178,8 @@ impl FromStr for Digest {
         match bytes {
             Some(bytes) if bytes.len() == algorithm.size() => Ok(Self { algorithm, bytes }),
             Some(bytes) => Err(format!(
-                "`{text}` has {} bytes, and {} has {}",
-                bytes.len(),
+                "`{text}` has {}, and {} has {}",
+                count(bytes.len() as u64, "byte"),
                 algorithm.name(),
                 algorithm.size()
             )),
@@ -234,7 +236,7 @@ mod tests {
             "known are md5, sha1, sha224, sha256, sha384, sha512, blake2b, blake3",
         );
         case("blake2b-256:00", "is not a checksum");
-        case("sha256:00", "has 1 bytes, and sha256 has 32");
+        case("sha256:00", "has 1 byte, and sha256 has 32");
         case("sha256-====", "is not a checksum");
         case("0123", "is not a checksum");
         case("ü:00", "is not a checksum");

@@ -28,7 +28,7 @@ pub struct FileArgs {
     ///
     /// With `-o -` all workers bring parts of one file. What comes ahead of the next byte is held until
     /// the reader has taken what is before it.
-    #[arg(long, value_name = "SIZE", default_value = "64M", value_parser = stdout_buffer)]
+    #[arg(long, value_name = "SIZE", default_value = "64M", value_parser = stdout_buffer, allow_negative_numbers = true)]
     pub stdout_buffer: ByteSize,
 
     /// Let the server choose names

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use crate::cli::values::seconds;
+use crate::cli::values::{seconds, whole};
 use crate::policy::command::Command;
 use crate::policy::scheme::Schemes;
 
@@ -28,7 +28,7 @@ pub struct RequestArgs {
     ///
     /// One that leads back to a URL that was visited is followed too: it may answer otherwise by then.
     #[arg(long, value_name = "N", default_value_t = 10,
-          value_parser = clap::value_parser!(u16).range(0..=100))]
+          value_parser = whole(0_u16, 100), allow_negative_numbers = true)]
     pub max_redirects: u16,
 
     /// Follow redirects from https to http
@@ -44,10 +44,10 @@ pub struct RequestArgs {
     pub refresh_cmd: Option<Command>,
 
     /// How long looking up, connecting, a proxy and the TLS handshake may take together
-    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds, allow_negative_numbers = true)]
     pub connect_timeout: f64,
 
     /// How long a server may send nothing
-    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds, allow_negative_numbers = true)]
     pub stall_timeout: f64,
 }

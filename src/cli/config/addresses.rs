@@ -1,9 +1,16 @@
 //! Where connections go.
 
-use anyhow::{Result, bail};
+use std::io::{self, ErrorKind};
+
+use anyhow::{Error, Result, anyhow, bail};
 
 use crate::cli::args::Args;
+use crate::model::error::Plain;
+use crate::model::text::Printable;
 use crate::policy::address::{Addresses, Family, Interface};
+
+/// What the system says of a device that there is not.
+const NO_DEVICE: i32 = rustix::io::Errno::NODEV.raw_os_error();
 
 /// Returns what the user says of addresses.
 ///
@@ -45,6 +52,25 @@ pub(super) fn addresses(args: &Args) -> Result<Addresses> {
         interface,
         unix_socket: args.unix_socket.clone(),
     })
+}
+
+/// Says why connections cannot come from where they are to come from.
+pub fn refused(interface: Option<&Interface>, error: &io::Error) -> Error {
+    let name = match interface {
+        Some(Interface::Address(address)) => address.to_string(),
+        Some(Interface::Device(name)) => Printable(name).to_string(),
+        None => String::new(),
+    };
+    let why = match (interface, error.kind()) {
+        (Some(Interface::Address(_)), ErrorKind::AddrNotAvailable) => {
+            "no address of this machine; `ip address` lists them".to_owned()
+        }
+        (Some(Interface::Device(_)), _) if error.raw_os_error() == Some(NO_DEVICE) => {
+            "no network device; `ip link` lists them".to_owned()
+        }
+        _ => Plain(error).to_string(),
+    };
+    anyhow!("`--interface {name}`: {why}")
 }
 
 #[cfg(test)]

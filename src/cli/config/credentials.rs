@@ -5,7 +5,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Write as _};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -170,9 +170,8 @@ fn credentials(text: &[u8]) -> Result<Credentials> {
         (&text[..at], text[at + 1..].to_vec())
     } else {
         let question = format!("Password for {}: ", shown(text));
-        let password = ask(&question).context(
-            "`--user` has no password; give `NAME:PASSWORD`, or run haul in a terminal to be asked",
-        )?;
+        let password =
+            ask(&question).context("`--user` has no password; `NAME:PASSWORD` gives one")?;
         (text, password)
     };
     if user.is_empty() && password.is_empty() {
@@ -233,7 +232,20 @@ pub(super) fn jar(args: &Args) -> Result<(Option<Arc<Jar>>, Option<String>)> {
 /// Asks at the terminal that haul was started from, wherever its streams go.
 fn ask(question: &str) -> Result<Vec<u8>> {
     let answer = rpassword::prompt_password(question);
-    answer.map(String::into_bytes).map_err(|error| anyhow!("no terminal: {}", Plain(&error)))
+    answer.map(String::into_bytes).map_err(|error| match error.kind() {
+        io::ErrorKind::UnexpectedEof => {
+            end_line();
+            anyhow!("the question was left without an answer")
+        }
+        _ => anyhow!("there is no terminal to ask at: {}", Plain(&error)),
+    })
+}
+
+/// Ends the line of a question that got no answer; where that fails, what follows it is hard to read.
+fn end_line() {
+    if let Ok(mut terminal) = File::options().write(true).open("/dev/tty") {
+        let _ = terminal.write_all(b"\n");
+    }
 }
 
 /// Reads a small file.

@@ -156,7 +156,7 @@ fn a_file_that_is_wrong_fails_alone_and_says_where() {
     }
     case("<size>3</size>", "m:2 x 3 http://a/");
     case("<size>-3</size>", "m:3 x `-3` is not a number of bytes");
-    case("\n<hash type='sha-256'>00</hash>", "m:4 x `sha256:00` has 1 bytes, and sha256 has 32");
+    case("\n<hash type='sha-256'>00</hash>", "m:4 x `sha256:00` has 1 byte, and sha256 has 32");
     let two = format!("<hash type='md5'>{MD5}</hash><hash type='md5'>{}</hash>", "0".repeat(32));
     case(&two, "m:3 x two `md5` that contradict each other");
     let two = "<hash type='x'>x</hash><size>x</size>\n<size>y</size>";
@@ -185,7 +185,7 @@ fn what_is_malformed_is_passed_over_while_there_is_another_check() {
         assert_eq!(file(inside), (expected.to_owned(), vec![warning]));
     }
     let bad = "<hash type='sha-1'>00</hash>";
-    let why = "a hash is not used: `sha1:00` has 1 bytes, and sha1 has 20";
+    let why = "a hash is not used: `sha1:00` has 1 byte, and sha1 has 20";
     case(&format!("{bad}<hash type='md5'>{MD5}</hash>"), "m:2 x md5:900150 http://a/", why);
     let pieces = format!("<pieces length='3' type='sha1'><hash>{SHA1}</hash></pieces>");
     case(&format!("<size>3</size>{pieces}{bad}"), "m:2 x 3 1p http://a/", why);
@@ -213,7 +213,7 @@ fn pieces_that_do_not_make_the_file_are_not_used() {
     case(&format!("<size>4</size>{}", pieces("length='3'", &hash)), "they do not make 4 bytes");
     case(&pieces("length='0'", &hash), "they have no length");
     case(&pieces("", &hash), "they have no length");
-    case(&pieces("length='3'", "<hash>00</hash>"), "`sha1:00` has 1 bytes, and sha1 has 20");
+    case(&pieces("length='3'", "<hash>00</hash>"), "`sha1:00` has 1 byte, and sha1 has 20");
     let twice = hash.replacen('>', " piece='0'>", 1).repeat(2);
     let twice = format!("<size>4</size>{}", pieces("length='3'", &twice));
     case(&twice, "their numbers are not 0 to 1, each once");

@@ -12,7 +12,7 @@ use crate::model::error::Cause;
 use crate::model::pieces::WrongPieces;
 use crate::model::problem::{Phase, RedirectProblem};
 use crate::model::redact::shorten;
-use crate::model::size::{ByteSize, Rate, Span};
+use crate::model::size::{ByteSize, Rate, Span, count};
 use crate::model::text::Printable;
 use crate::model::tls::SPEAKS_TLS;
 
@@ -291,8 +291,8 @@ fn disk_hint(source: &io::Error, path: &std::path::Path) -> Option<String> {
 
 fn other_size(wanted: u64, found: Option<u64>) -> String {
     match found {
-        Some(found) => format!("{found} bytes, not {wanted}"),
-        None => format!("more than {wanted} bytes"),
+        Some(found) => format!("{}, not {wanted}", count(found, "byte")),
+        None => format!("more than {}", count(wanted, "byte")),
     }
 }
 

@@ -89,8 +89,8 @@ pub(in crate::model) fn hint(problem: &TlsProblem) -> Option<String> {
         }
         TlsProblem::CertificateRefused { .. } => "check that `--cert` is the one for this server",
         TlsProblem::CertificateWanted { .. } => "name one with `--cert` and `--key`",
-        TlsProblem::NotTls => "check the port",
-        TlsProblem::PlainHttp => "is it an http:// URL?",
+        TlsProblem::NotTls => "check the port, and the scheme: without one `https://` is meant",
+        TlsProblem::PlainHttp => "is it an http:// URL? Without a scheme `https://` is meant",
         TlsProblem::PinMismatch { .. } => {
             "if its owner confirms that the key was changed, name the new one with `--pin`"
         }

@@ -96,6 +96,37 @@ fn wrong_usage_is_told_before_anything_is_done() {
 }
 
 #[test]
+fn what_would_mean_nothing_is_refused() {
+    #[track_caller]
+    fn case(args: &[&str], told: &str) {
+        let found = misused(&[args, &["http://127.0.0.1:1/a"]].concat());
+        assert!(found.contains(told), "{found}");
+    }
+    for option in [&["-0"] as &[_], &["--prealloc"], &["--fsync"], &["--restart"]] {
+        case(&[&["-o", "-"], option].concat(), "is of files, and `--output -` makes none");
+    }
+    case(&["-o", "-", "--if-exists", "error"], "`--if-exists` is of files");
+    case(&["--stdout-buffer", "1M"], "`--stdout-buffer` is of what `--output -` sends");
+    case(&["--input-format", "jsonl"], "there is no list");
+    for option in ["--save-cookies=x", "--restart", "--prealloc", "--fsync", "--compressed"] {
+        case(&["--verify", option], "'--verify' cannot be used with");
+    }
+    for option in ["--lock=x", "--restart", "--prealloc", "--fsync"] {
+        case(&["--spider", option], "'--spider' cannot be used with");
+    }
+}
+
+#[test]
+fn what_is_said_already_may_be_said() {
+    let list = ["-i", "list", "--stdout-buffer", "64M", "--input-format", "auto"];
+    let skip = ["--if-exists", "skip", "--no-split", "--min-split", "2M"];
+    for output in [&["-o", "-"] as &[_], &["--spider"], &["--verify"], &["--dry-run"]] {
+        let test = Test::new().existing("list", "").args(list).args(skip).args(output);
+        assert_eq!(test.any_result().run().status, Some(0), "{output:?}");
+    }
+}
+
+#[test]
 fn a_wrong_option_shows_no_secret() {
     let told = misused(&["-j", "0", "http://user:s3cret@127.0.0.1:1/a?token=s3cret"]);
     assert!(!told.contains("s3cret"), "{told}");

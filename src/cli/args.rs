@@ -7,7 +7,7 @@ pub use crate::cli::args::addresses::AddressArgs;
 pub use crate::cli::args::checks::CheckArgs;
 pub use crate::cli::args::credentials::CredentialArgs;
 pub use crate::cli::args::files::{FileArgs, IfExistsArg};
-pub use crate::cli::args::input::InputArgs;
+pub use crate::cli::args::input::{FormatArg, InputArgs};
 pub use crate::cli::args::limits::LimitArgs;
 pub use crate::cli::args::lock::LockArgs;
 pub use crate::cli::args::mode::ModeArgs;

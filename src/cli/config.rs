@@ -26,10 +26,14 @@ use crate::cli::environment::Environment;
 use crate::engine::{Mode, Output};
 use crate::http::jar::Jar;
 use crate::input::Source;
+use crate::model::size::ByteSize;
 use crate::policy::placement::Placement;
 
 /// Names of standard output.
 const STDOUT: [&str; 4] = ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"];
+
+/// What may wait for standard output, unless the user says otherwise.
+const STDOUT_BUFFER: ByteSize = ByteSize(64 << 20);
 
 /// A lock, and how it is used.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,6 +81,7 @@ impl Config {
     pub fn resolve(mut args: Args, environment: &Environment) -> Result<Self> {
         let output = output(args.files.output.take(), args.input.urls.len())?;
         check_mode(&args, &output)?;
+        check_stream(&args, &output)?;
         let report = report::options(&args, output == Output::Stdout, environment)?;
         let is_update = matches!(args.files.if_exists, IfExistsArg::Update);
         if is_update && args.files.server_name && args.locks.lock.is_none() {
@@ -132,6 +137,29 @@ fn check_mode(args: &Args, output: &Output) -> Result<()> {
         bail!("`--checksum` needs the bytes, and `{option}` gets none; leave out one of them");
     }
     Ok(())
+}
+
+/// Refuses what is of files where none is made, and what is of a stream where there is none.
+fn check_stream(args: &Args, output: &Output) -> Result<()> {
+    if *output != Output::Stdout {
+        if args.files.stdout_buffer != STDOUT_BUFFER {
+            bail!(
+                "`--stdout-buffer` is of what `--output -` sends to standard output; give that too"
+            );
+        }
+        return Ok(());
+    }
+    let of_files = [
+        ("--null", args.results.null),
+        ("--if-exists", !matches!(args.files.if_exists, IfExistsArg::Skip)),
+        ("--prealloc", args.files.prealloc),
+        ("--fsync", args.files.fsync),
+        ("--restart", args.files.restart),
+    ];
+    match of_files.iter().find(|(_, is_given)| *is_given) {
+        Some((option, _)) => bail!("`{option}` is of files, and `--output -` makes none"),
+        None => Ok(()),
+    }
 }
 
 /// Refuses what has no meaning where nothing is fetched.

@@ -16,13 +16,15 @@ pub struct ModeArgs {
     ///
     /// By HEAD, or for the first byte alone where that does not tell. One line each on stdout, or an
     /// object with `--json`. A file that is not there fails.
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["lock", "prealloc", "fsync", "restart"])]
     pub spider: bool,
 
     /// Check the files that are there against a list, and fetch nothing
     ///
     /// A lock, or another list with checksums, says where files are and what they must be. No server is
     /// asked.
-    #[arg(long, conflicts_with_all = ["dry_run", "spider"])]
+    #[arg(long, conflicts_with_all = [
+        "dry_run", "spider", "save_cookies", "restart", "prealloc", "fsync", "compressed",
+    ])]
     pub verify: bool,
 }

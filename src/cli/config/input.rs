@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 
-use crate::cli::args::Args;
+use crate::cli::args::{Args, FormatArg};
 use crate::cli::environment::Environment;
 use crate::input::{Format, Options, Source};
 use crate::policy::placement::Base;
@@ -37,6 +37,9 @@ pub(super) fn sources(args: &Args, environment: &Environment) -> Result<Vec<Sour
     let has_lists = sources.iter().any(|source| !matches!(source, Source::Argument { .. }));
     if args.input.base_url.is_some() && !has_lists {
         bail!("`--base-url` is for lists of checksums, and there is no list");
+    }
+    if !matches!(args.input.input_format, FormatArg::Auto) && !has_lists {
+        bail!("`--input-format` says how lists are written, and there is no list");
     }
     Ok(sources)
 }

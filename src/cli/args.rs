@@ -40,10 +40,12 @@ Exit codes:
   129, 130, 143    ended by SIGHUP, SIGINT or SIGTERM
 
 Environment:
-  NETRC                          the file of `--netrc`
+  PATH                           where the programs of `--exec` and `--refresh-cmd` are
+  HOME, NETRC                    the file of `--netrc`: `~/.netrc`, or this one
   SSL_CERT_FILE, SSL_CERT_DIR    trusted certificates instead of the system's
   http_proxy, https_proxy, all_proxy, no_proxy    proxies, as curl reads them
   TERM=dumb                      no bars
+  NO_COLOR                       no colour in this help and in usage errors
 
 `haul --help` says more than `haul -h`.";
 

@@ -62,6 +62,7 @@ fn each_policy_for_existing_files_is_told() {
     for (policy, line) in [
         ("skip", "skipped a: exists already"),
         ("overwrite", "would replace a by HOST/a"),
+        ("update", "would replace a by HOST/a, if the server has another"),
         ("rename", "would save a.1 from HOST/a"),
     ] {
         let test = plan(&["/a"]).args(["--if-exists", policy]).existing("a", "old");
@@ -75,6 +76,14 @@ fn each_policy_for_existing_files_is_told() {
     assert!(
         test.stdout("").status(1).run().stderr.contains("error: http://127.0.0.1:1/a: a exists")
     );
+}
+
+#[test]
+fn an_object_says_that_the_server_decides() {
+    let options = ["--if-exists", "update", "--json"];
+    let output = plan(&["/a"]).args(options).existing("a", "old").any_result().run();
+    let stdout = String::from_utf8(output.stdout).unwrap();
+    assert!(stdout.contains(r#""status":"planned","reason":"update""#), "{stdout}");
 }
 
 #[test]

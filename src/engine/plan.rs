@@ -6,7 +6,7 @@ use crate::disk::partial::{self, Replace};
 use crate::engine::Resume;
 use crate::engine::transfer::{Done, Place, Setback, Transfer};
 use crate::model::job::Destination;
-use crate::model::survey::{self, Planned};
+use crate::model::survey::{self, Planned, Replaces};
 use crate::policy::resume;
 
 impl Transfer<'_> {
@@ -20,8 +20,8 @@ impl Transfer<'_> {
         }
         let (path, replaces) = match self.place_before_request()? {
             Some(Place::Skip(path, found)) => return Ok(Done::skipped(path, found)),
-            Some(Place::Write(path, replace)) => (path, replace == Replace::Allowed),
-            Some(Place::Device(path)) => (path, false),
+            Some(Place::Write(path, Replace::Allowed)) => (path, Replaces::Always),
+            Some(Place::Write(path, _) | Place::Device(path)) => (path, Replaces::Nothing),
             None if self.work.update.is_some() => return Ok(Done::Planned(self.updated())),
             Some(Place::Stdout) | None => return Ok(Done::Planned(self.unnamed())),
         };
@@ -34,7 +34,8 @@ impl Transfer<'_> {
     fn updated(&self) -> Planned {
         let path = self.work.place.as_ref().map(|(path, _)| path.clone()).unwrap_or_default();
         let (resumed_from, length) = self.held(&path);
-        Planned { place: survey::Place::File(path), replaces: true, resumed_from, length }
+        let replaces = Replaces::IfChanged;
+        Planned { place: survey::Place::File(path), replaces, resumed_from, length }
     }
 
     fn unnamed(&self) -> Planned {
@@ -44,7 +45,7 @@ impl Transfer<'_> {
             Destination::File(_) | Destination::Stdout => self.shared.options.folder.clone(),
         };
         let place = survey::Place::Folder(folder);
-        Planned { place, replaces: false, resumed_from: 0, length: None }
+        Planned { place, replaces: Replaces::Nothing, resumed_from: 0, length: None }
     }
 
     /// Returns how much of a file would be gone on with, and how long it is.

@@ -11,11 +11,22 @@ pub struct Planned {
     /// The file, or the folder of one whose name only its server tells.
     pub place: Place,
     /// Whether the file would replace another.
-    pub replaces: bool,
+    pub replaces: Replaces,
     /// The bytes of an earlier run that would be gone on with.
     pub resumed_from: u64,
     /// How many there will be, as that run was told.
     pub length: Option<u64>,
+}
+
+/// Whether a file would replace another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Replaces {
+    /// None is there.
+    Nothing,
+    /// The one that is there.
+    Always,
+    /// The one that is there, if the server has another, which only a request tells.
+    IfChanged,
 }
 
 /// Where a file would go.

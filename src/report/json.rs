@@ -26,7 +26,7 @@ use crate::model::job::{Job, is_nowhere};
 use crate::model::known::Found;
 use crate::model::redact::Redacted;
 use crate::model::stop::StopReason;
-use crate::model::survey::Place;
+use crate::model::survey::{Place, Replaces};
 use crate::model::timestamp::{FileTime, Timestamp};
 use crate::model::totals::Totals;
 
@@ -64,7 +64,11 @@ fn end<'a>(event: &Event<'a>) -> Option<End<'a>> {
             ..End::of(job, Status::Found).at(Some(&found.path)).after(details)
         },
         Event::Planned { job, planned } => End {
-            reason: planned.replaces.then_some("replace"),
+            reason: match planned.replaces {
+                Replaces::Nothing => None,
+                Replaces::Always => Some("replace"),
+                Replaces::IfChanged => Some("update"),
+            },
             size: job.size,
             resumed_from: Some(planned.resumed_from).filter(|&bytes| bytes > 0),
             ..End::of(job, Status::Planned).at(match &planned.place {

@@ -8,8 +8,11 @@ use crate::http::head;
 use crate::model::job::Job;
 use crate::model::redact::Redacted;
 use crate::model::size::{ByteSize, Span, count};
-use crate::model::survey::{Found, Place, Planned, Survey};
+use crate::model::survey::{Found, Place, Planned, Replaces, Survey};
 use crate::model::text::Printable;
+
+/// What only a request tells.
+const IF_CHANGED: &str = ", if the server has another";
 
 /// Returns the line for what a server says of a file.
 pub(super) fn found(job: &Job, found: &Found) -> String {
@@ -43,13 +46,22 @@ pub(super) fn planned(job: &Job, planned: &Planned) -> String {
         }
     };
     let from = match (planned.resumed_from, planned.length) {
-        (0, _) if planned.replaces => return format!("would replace {path} by {url}\n"),
-        (0, _) => return format!("would save {path} from {url}\n"),
+        (0, _) => {
+            return match planned.replaces {
+                Replaces::Nothing => format!("would save {path} from {url}\n"),
+                Replaces::Always => format!("would replace {path} by {url}\n"),
+                Replaces::IfChanged => format!("would replace {path} by {url}{IF_CHANGED}\n"),
+            };
+        }
         (bytes, Some(length)) => format!("{} of {}", ByteSize(bytes), ByteSize(length)),
         (bytes, None) => ByteSize(bytes).to_string(),
     };
-    let old = if planned.replaces { ", and replace it" } else { "" };
-    format!("would go on with {path} after {from}, from {url}{old}\n")
+    let (old, unless) = match planned.replaces {
+        Replaces::Nothing => ("", ""),
+        Replaces::Always => (", and replace it", ""),
+        Replaces::IfChanged => (", and replace it", IF_CHANGED),
+    };
+    format!("would go on with {path} after {from}, from {url}{old}{unless}\n")
 }
 
 /// Returns the beginning of the totals of a run that asks.
@@ -103,20 +115,30 @@ mod tests {
     #[test]
     fn what_would_be_done_is_a_line() {
         #[track_caller]
-        fn case(place: Place, replaces: bool, resumed_from: u64, length: Option<u64>, line: &str) {
+        fn case(
+            place: Place,
+            replaces: Replaces,
+            resumed_from: u64,
+            length: Option<u64>,
+            line: &str,
+        ) {
             let plan = Planned { place, replaces, resumed_from, length };
             let url = "http://h.example/a?token=***";
             assert_eq!(planned(&job(1), &plan), format!("{}\n", line.replace("URL", url)));
         }
         let file = || Place::File("d/a".into());
-        case(file(), false, 0, None, "would save d/a from URL");
-        case(file(), true, 0, None, "would replace d/a by URL");
+        case(file(), Replaces::Nothing, 0, None, "would save d/a from URL");
+        case(file(), Replaces::Always, 0, None, "would replace d/a by URL");
         let part = "would go on with d/a after 1.0 KiB of 2.0 KiB, from URL";
-        case(file(), false, 1024, Some(2048), part);
+        case(file(), Replaces::Nothing, 1024, Some(2048), part);
         let part = "would go on with d/a after 1.0 KiB, from URL, and replace it";
-        case(file(), true, 1024, None, part);
+        case(file(), Replaces::Always, 1024, None, part);
+        let update = "would replace d/a by URL, if the server has another";
+        case(file(), Replaces::IfChanged, 0, None, update);
+        let update = format!("{part}, if the server has another");
+        case(file(), Replaces::IfChanged, 1024, None, &update);
         let folder = |path: &str| Place::Folder(path.into());
-        case(folder("d"), false, 0, None, "would save URL in d, named by the server");
-        case(folder(""), false, 0, None, "would save URL in ., named by the server");
+        case(folder("d"), Replaces::Nothing, 0, None, "would save URL in d, named by the server");
+        case(folder(""), Replaces::Nothing, 0, None, "would save URL in ., named by the server");
     }
 }

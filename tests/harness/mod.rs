@@ -32,12 +32,12 @@ pub(crate) mod server;
 pub(crate) mod squid;
 pub(crate) mod tls;
 pub(crate) mod tls_front;
+pub(crate) mod tools;
 pub(crate) mod verdict;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -50,6 +50,7 @@ pub(crate) use reply::Reply;
 pub(crate) use request::Request;
 pub(crate) use running::{Output, Running};
 pub(crate) use server::Server;
+pub(crate) use tools::{is_installed, is_missing, skip};
 
 use folder::Entry;
 
@@ -64,31 +65,6 @@ pub(crate) fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
         assert!(Instant::now() < deadline, "waited in vain: {what}");
         std::thread::sleep(Duration::from_millis(2));
     }
-}
-
-/// Returns whether `tool` is missing, and says then that the test is skipped.
-#[track_caller]
-pub(crate) fn is_missing(tool: &str) -> bool {
-    let is_missing = !is_installed(tool);
-    if is_missing {
-        assert!(std::env::var_os("CI").is_none(), "{tool} is not installed");
-        skip(&format!("{tool} not installed"));
-    }
-    is_missing
-}
-
-/// Says that a test is not run.
-pub(crate) fn skip(reason: &str) {
-    let name = std::thread::current().name().unwrap_or("?").to_owned();
-    // Not by a macro: what those print is shown for failed tests only.
-    let _ = writeln!(std::io::stderr(), "{name} skipped: {reason}");
-}
-
-/// Returns whether `tool` is in the search path or where servers are.
-pub(crate) fn is_installed(tool: &str) -> bool {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let mut folders = std::env::split_paths(&path).chain([PathBuf::from("/usr/sbin")]);
-    folders.any(|folder| folder.join(tool).is_file())
 }
 
 /// What standard input is.

@@ -199,7 +199,8 @@ fn a_reader_of_the_paths_that_has_seen_enough_ends_the_run() {
 #[test]
 fn a_reader_of_the_bodies_that_has_seen_enough_ends_the_run() {
     let server = Server::start();
-    server.serve("/a", Reply::ok("line\n".repeat(200_000)));
+    // More than the pipe holds, which is a mebibyte.
+    server.serve("/a", Reply::ok("line\n".repeat(1_000_000)));
     server.maybe("/b", Reply::ok("more"));
     let output = server.get(["/a", "/b"]).args(["-o", "-"]).read_lines(1).any_result().run();
     assert_eq!(output.status, Some(1));

@@ -210,12 +210,13 @@ impl Worker<'_> {
             };
             let (result, received) = self.attempt(&mut work, now);
             self.totals.bytes += received;
+            let kept = result.as_ref().err().and_then(|setback| setback.kept.as_ref());
+            work.kept = kept.map_or(0, |kept| kept.bytes);
             let Err(setback) = result else {
                 self.leave(host_of(work.target().0), Answered::Well);
                 self.tell_end(&work, result);
                 return Taken::Ended;
             };
-            work.kept = setback.kept.as_ref().map_or(0, |kept| kept.bytes);
             let is_locked = matches!(setback.cause, Cause::InUse { .. });
             if is_locked && shared.options.if_locked == IfLocked::Wait {
                 self.leave(host_of(work.target().0), Answered::Otherwise);

@@ -132,6 +132,19 @@ fn a_password_that_nobody_can_be_asked_for_is_wrong_usage() {
     refused(&["--user", "me"], told, |test| test.shell("exec setsid -w \"$@\""));
 }
 
+/// Waits for lines with this text.
+fn shows(text: &'static str) -> impl Fn(&[String]) -> bool {
+    move |lines| lines.iter().any(|line| line.contains(text))
+}
+
+/// Starts haul at a terminal, up to where it waits for a password.
+fn at_the_question() -> Option<Screen> {
+    let screen = Screen::start(Test::new(), 80, 24, "--user me http://127.0.0.1:9/a")?;
+    screen.wait_for("the question", shows("Password for me:"));
+    screen.wait_for_no_echo();
+    Some(screen)
+}
+
 #[test]
 fn a_password_is_asked_for_at_the_terminal_and_not_shown() {
     let server = Server::start();
@@ -142,8 +155,6 @@ fn a_password_is_asked_for_at_the_terminal_and_not_shown() {
         server.forget();
         return;
     };
-    let shows =
-        |text: &'static str| move |lines: &[String]| lines.iter().any(|line| line.contains(text));
     screen.wait_for("the question", shows("Password for me:"));
     // The question comes a moment before.
     screen.wait_for_no_echo();
@@ -157,12 +168,7 @@ fn a_password_is_asked_for_at_the_terminal_and_not_shown() {
 
 #[test]
 fn a_question_without_an_answer_ends_haul() {
-    let arguments = "--user me http://127.0.0.1:9/a";
-    let Some(screen) = Screen::start(Test::new(), 80, 24, arguments) else { return };
-    let shows =
-        |text: &'static str| move |lines: &[String]| lines.iter().any(|line| line.contains(text));
-    screen.wait_for("the question", shows("Password for me:"));
-    screen.wait_for_no_echo();
+    let Some(screen) = at_the_question() else { return };
     screen.press("C-d");
     let lines = screen.wait_for("the end", shows("status 2"));
     let told = lines.iter().any(|line| line.starts_with("error: `--user` has no password"));
@@ -171,12 +177,7 @@ fn a_question_without_an_answer_ends_haul() {
 
 #[test]
 fn an_interrupt_at_the_question_ends_haul() {
-    let arguments = "--user me http://127.0.0.1:9/a";
-    let Some(screen) = Screen::start(Test::new(), 80, 24, arguments) else { return };
-    let shows =
-        |text: &'static str| move |lines: &[String]| lines.iter().any(|line| line.contains(text));
-    screen.wait_for("the question", shows("Password for me:"));
-    screen.wait_for_no_echo();
+    let Some(screen) = at_the_question() else { return };
     screen.press("C-c");
     screen.wait_for("the end", shows("status 130"));
     // What is typed is shown again.

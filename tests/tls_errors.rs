@@ -178,17 +178,20 @@ const RENEWED: &str = "an authority that was made anew under its old name has an
                        its new certificate; if it was not, something between here and the server may be \
                        interfering";
 
+/// What is told of such a one, whoever made it.
+const WRONG_SIGNATURE: Told<'_> = Told {
+    cause: "a signature of the certificate of 127.0.0.1 is wrong",
+    hint: Some(RENEWED),
+    word: "bad_signature",
+};
+
 #[test]
 fn an_authority_with_a_new_key_under_its_old_name_is_told_as_such() {
     fails(
         Signer::new("authority").sign(&says("leaf", &[HOST])).server(),
         &Signer::new("authority"),
         &[],
-        &Told {
-            cause: "a signature of the certificate of 127.0.0.1 is wrong",
-            hint: Some(RENEWED),
-            word: "bad_signature",
-        },
+        &WRONG_SIGNATURE,
     );
 }
 
@@ -212,16 +215,7 @@ fn an_address_that_is_named_as_a_host_is_told_as_such() {
 #[test]
 fn a_forged_signature_is_told_as_such() {
     let signer = Signer::new("authority");
-    fails(
-        signer.sign(&says("leaf", &[HOST])).forged().server(),
-        &signer,
-        &[],
-        &Told {
-            cause: "a signature of the certificate of 127.0.0.1 is wrong",
-            hint: Some(RENEWED),
-            word: "bad_signature",
-        },
-    );
+    fails(signer.sign(&says("leaf", &[HOST])).forged().server(), &signer, &[], &WRONG_SIGNATURE);
 }
 
 #[test]

@@ -106,7 +106,9 @@ impl Jar {
             let length: usize = pieces.iter().map(|piece| piece.len()).sum();
             // A smaller one may follow.
             if count < MAX_SENT && field.len() + length <= room {
-                field.extend(pieces.concat());
+                for piece in pieces {
+                    field.extend_from_slice(piece);
+                }
                 count += 1;
             }
         }

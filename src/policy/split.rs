@@ -5,12 +5,12 @@
 //!            ▼                         │
 //!   hole ► free ── take ──► open ── claim, advance ──► done
 //!                           │  ▲
-//!                           └──┴── split: the back part is open too, for somebody else
+//!                           └──┴── cut: the back part is free again, for somebody else
 //! ```
 //!
 //! At any moment every byte of the representation is in exactly one of the three: done (written),
 //! free (nobody's), or from an open segment's position to its end. Bytes are claimed before they are
-//! written and nothing that is claimed is split off, so no two connections write the same byte.
+//! written and nothing that is claimed is cut off, so no two connections write the same byte.
 
 use crate::model::range::ByteRange;
 use crate::model::range_set::RangeSet;
@@ -92,14 +92,8 @@ impl Segments {
         (!range.is_empty()).then(|| (self.begin(range, range.end), range))
     }
 
-    /// Ends an open segment at `at` and opens what was behind it. `None`, and nothing changes, when
-    /// `at` is claimed already or not inside.
-    pub fn split(&mut self, id: SegmentId, at: u64) -> Option<(SegmentId, ByteRange)> {
-        let rest = self.cut(id, at)?;
-        Some((self.begin(rest, rest.end), rest))
-    }
-
-    /// Ends an open segment at `at` and frees what was behind it, which is returned.
+    /// Ends an open segment at `at` and frees what was behind it, which is returned. `None`, and nothing
+    /// changes, when `at` is claimed already or not inside.
     pub fn cut(&mut self, id: SegmentId, at: u64) -> Option<ByteRange> {
         let open = self.find_mut(id)?;
         if at < open.claimed || at >= open.end {

@@ -72,13 +72,17 @@ pub(super) fn options(
     })
 }
 
+/// Returns the file that a value of the form `@FILE` names.
+pub(super) fn file_of(value: &[u8]) -> Option<&Path> {
+    value.strip_prefix(b"@").map(|name| Path::new(OsStr::from_bytes(name)))
+}
+
 /// Takes what `--header` has: a header, or the name of a file of them.
 fn take_header(all: &mut Fields, header: &[u8]) -> Result<()> {
-    let Some(name) = header.strip_prefix(b"@") else {
+    let Some(path) = file_of(header) else {
         let field = fields::parse(header).map_err(|why| anyhow!("`--header`: {why}"))?;
         return take(all, field, "--header");
     };
-    let path = Path::new(OsStr::from_bytes(name));
     let text = read(path).with_context(|| format!("`--header {}`", shown(header)))?;
     for (number, line) in (1..).zip(text.split(|&byte| byte == b'\n')) {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
@@ -139,8 +143,7 @@ fn login(
     }
     let Some(source) = &args.bearer else { return Ok(None) };
     let source = source.as_bytes();
-    let token = if let Some(name) = source.strip_prefix(b"@") {
-        let path = Path::new(OsStr::from_bytes(name));
+    let token = if let Some(path) = file_of(source) {
         read(path).with_context(|| format!("`--bearer {}`", shown(source)))?
     } else if let Some(name) = source.strip_prefix(b"env:") {
         let value = std::env::var_os(OsStr::from_bytes(name));

@@ -1,6 +1,6 @@
 //! Files that the run reads before it begins, or as it goes.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -35,13 +35,8 @@ pub(super) fn all(args: &Args) -> Vec<(&'static str, PathBuf)> {
     all.extend(single.into_iter().filter_map(|(option, path)| Some((option, path.clone()?))));
     let netrc = if given.netrc { "--netrc" } else { "--netrc-file" };
     all.extend(credentials::netrc_path(given).map(|path| (netrc, path)));
+    let file = |value: &OsString| credentials::file_of(value.as_bytes()).map(Path::to_owned);
     all.extend(given.bearer.iter().filter_map(file).map(|path| ("--bearer", path)));
     all.extend(given.header.iter().filter_map(file).map(|path| ("--header", path)));
     all
-}
-
-/// Returns the file that a value of `@FILE` names.
-fn file(value: &OsString) -> Option<PathBuf> {
-    let name = value.as_bytes().strip_prefix(b"@")?;
-    Some(Path::new(OsStr::from_bytes(name)).to_owned())
 }

@@ -8,6 +8,12 @@ fn range(start: u64, end: u64) -> ByteRange {
     ByteRange { start, end }
 }
 
+/// Cuts a segment, and opens what was cut off.
+fn split(segments: &mut Segments, id: SegmentId, at: u64) -> Option<(SegmentId, ByteRange)> {
+    let rest = segments.cut(id, at)?;
+    segments.open_at(rest.start, rest.end)
+}
+
 #[test]
 fn the_back_part_of_a_segment_is_somebody_elses() {
     let mut segments = Segments::new(LENGTH, RangeSet::default());
@@ -15,8 +21,8 @@ fn the_back_part_of_a_segment_is_somebody_elses() {
     assert_eq!(all, range(0, LENGTH));
     assert_eq!(segments.claim(first, 100), 100);
     // What is being written is not given away.
-    assert_eq!(segments.split(first, 99), None);
-    let (second, back) = segments.split(first, 500).unwrap();
+    assert_eq!(split(&mut segments, first, 99), None);
+    let (second, back) = split(&mut segments, first, 500).unwrap();
     assert_eq!(back, range(500, LENGTH));
     segments.advance(first, 100);
     assert_eq!(segments.claim(first, 450), 400);
@@ -31,11 +37,11 @@ fn the_back_part_of_a_segment_is_somebody_elses() {
 fn what_is_given_back_goes_to_the_response_that_brings_it_anyway() {
     let mut segments = Segments::new(LENGTH, RangeSet::default());
     let (first, _) = segments.open_at(0, LENGTH).unwrap();
-    let (second, _) = segments.split(first, 500).unwrap();
+    let (second, _) = split(&mut segments, first, 500).unwrap();
     assert_eq!(segments.give_back(second), Some((first, LENGTH)));
     assert_eq!(segments.free_bytes(), 0);
     // Once bytes behind its end were thrown away, it cannot go on there.
-    let (third, _) = segments.split(first, 300).unwrap();
+    let (third, _) = split(&mut segments, first, 300).unwrap();
     assert_eq!(segments.claim(first, 301), 300);
     segments.advance(first, 300);
     assert_eq!(segments.give_back(third), None);
@@ -47,8 +53,8 @@ fn what_is_given_back_goes_to_the_response_that_brings_it_anyway() {
 fn what_nobody_has_begun_with_goes_to_the_response_that_comes_to_it() {
     let mut segments = Segments::new(LENGTH, RangeSet::default());
     let (first, _) = segments.open_at(0, LENGTH).unwrap();
-    let (third, _) = segments.split(first, 600).unwrap();
-    let (second, _) = segments.split(first, 300).unwrap();
+    let (third, _) = split(&mut segments, first, 600).unwrap();
+    let (second, _) = split(&mut segments, first, 300).unwrap();
     assert_eq!(segments.take_over(first, third), None, "it is not the next one");
     assert_eq!(segments.take_over(second, third), None, "its response ends there");
     assert_eq!(segments.take_over(first, second), Some(600));
@@ -65,8 +71,8 @@ fn what_nobody_has_begun_with_goes_to_the_response_that_comes_to_it() {
 fn what_several_gave_back_goes_to_the_response_before_all_of_them() {
     let mut segments = Segments::new(LENGTH, RangeSet::default());
     let (first, _) = segments.open_at(0, LENGTH).unwrap();
-    let (third, _) = segments.split(first, 600).unwrap();
-    let (second, _) = segments.split(first, 300).unwrap();
+    let (third, _) = split(&mut segments, first, 600).unwrap();
+    let (second, _) = split(&mut segments, first, 300).unwrap();
     // The second's response ends where the third's begins.
     assert_eq!(segments.give_back(third), None);
     assert_eq!(segments.give_back(second), Some((first, LENGTH)));
@@ -77,9 +83,9 @@ fn what_several_gave_back_goes_to_the_response_before_all_of_them() {
 fn the_order_in_which_parts_are_given_back_does_not_matter() {
     let mut segments = Segments::new(LENGTH, RangeSet::default());
     let (first, _) = segments.open_at(0, LENGTH).unwrap();
-    let (second, _) = segments.split(first, 250).unwrap();
-    let (fourth, _) = segments.split(second, 750).unwrap();
-    let (third, _) = segments.split(second, 500).unwrap();
+    let (second, _) = split(&mut segments, first, 250).unwrap();
+    let (fourth, _) = split(&mut segments, second, 750).unwrap();
+    let (third, _) = split(&mut segments, second, 500).unwrap();
     // The one before it ends there for good.
     assert_eq!(segments.give_back(fourth), None);
     assert_eq!(segments.give_back(second), Some((first, 500)));
@@ -158,7 +164,7 @@ proptest! {
                 Step::Take(most) => drop(segments.take_free(most, u64::MAX)),
                 Step::Split(which, at) => {
                     let open = pick(&segments, which);
-                    open.map(|open| segments.split(open.id, at));
+                    open.map(|open| split(&mut segments, open.id, at));
                 }
                 Step::Write(which, bytes) => {
                     if let Some(open) = pick(&segments, which) {
